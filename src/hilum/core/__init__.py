@@ -1,0 +1,1 @@
+"""The seven types every room shares; numpy and the standard library only."""
