@@ -1,0 +1,30 @@
+"""What every test may use: the real-data folder where it is, and small made films."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pack_root() -> Path | None:
+    """The folder of real films that developers have; HILUM_PACK names another place."""
+    root = Path(os.environ.get("HILUM_PACK") or ROOT.parent / "shared" / "data")
+    return root if (root / "manifest.csv").is_file() else None
+
+
+@pytest.fixture(scope="session")
+def pack() -> Path:
+    root = pack_root()
+    if root is None:
+        pytest.skip("the development data (HILUM_PACK or ../shared/data) is not on this machine")
+    return root
+
+
+@pytest.fixture
+def draw() -> np.random.Generator:
+    return np.random.default_rng(20261124)
