@@ -176,6 +176,18 @@ class Image(_Lazy, ArrayRecord):
             shown = self.window.apply(values)
         return (1.0 - shown if self.inverted else shown).astype(np.float32)
 
+    def _repr_png_(self) -> bytes:
+        from hilum.core.notebook import png
+
+        return png(self.display())
+
+    def fresh(self) -> Image:
+        """Return the same image with its pixels not loaded, where they can be loaded again; else itself."""
+        if "_load" not in self.__dict__:
+            return self
+        kept = {item.name: self.__dict__[item.name] for item in fields(self) if item.name in self.__dict__}
+        return Image(**{**kept, "pixels": self.__dict__["_load"]})
+
     def flip(self, *, horizontal: bool = False, vertical: bool = False) -> Image:
         """Return the mirrored image; orientation letters change with it."""
         pixels = self.pixels[:: -1 if vertical else 1, :: -1 if horizontal else 1]

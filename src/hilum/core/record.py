@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.core.cohort import Cohort
 from hilum.core.equality import FrozenDict
 from hilum.core.errors import InputError, MissingError
 from hilum.core.finding import Finding, Measurement, Span
@@ -47,6 +48,8 @@ def to_json(record: Any, *, pixels: bool = False) -> dict[str, Any]:
     Raises:
         InputError: if `record` is not one of Hilum's types.
     """
+    if isinstance(record, Cohort):
+        return {"schema": SCHEMA, **_encode_cohort(record, pixels)}
     if type(record).__name__ not in _TYPES:
         raise InputError(f"a {type(record).__name__} has no JSON form; types that have: {', '.join(_TYPES)}")
     body: dict[str, Any] = _encode(record, pixels)
@@ -63,6 +66,8 @@ def from_json(data: Mapping[str, Any] | str) -> Any:
         loaded = json.loads(data) if isinstance(data, str) else data
     except json.JSONDecodeError as error:
         raise InputError(f"not valid JSON: {error}") from error
+    if isinstance(loaded, Mapping) and loaded.get("type") == "Cohort":
+        return _decode_cohort(loaded)
     if not isinstance(loaded, Mapping) or loaded.get("type") not in _TYPES:
         raise InputError("not a Hilum record: expected an object with 'schema' and 'type'")
     if int(loaded.get("schema", 0)) > SCHEMA:
@@ -71,6 +76,22 @@ def from_json(data: Mapping[str, Any] | str) -> Any:
         return _decode({key: value for key, value in loaded.items() if key != "schema"})
     except (TypeError, ValueError, KeyError, zlib.error) as error:
         raise InputError(f"the {loaded['type']} record is damaged: {error}") from error
+
+
+def _encode_cohort(cohort: Cohort, pixels: bool) -> dict[str, Any]:
+    """A cohort's facts, its studies in order, and the split each patient is in."""
+    studies = list(cohort)
+    patients = {study.patient or study.id for study in studies}
+    splits = {patient: cohort.split_of(patient) for patient in sorted(patients)} if cohort.splits else {}
+    facts = {name: getattr(cohort, name) for name in ("name", "licence", "citation", "label_set")}
+    return {"type": "Cohort", **facts, "splits": splits, "studies": [_encode(study, pixels) for study in studies]}
+
+
+def _decode_cohort(value: Mapping[str, Any]) -> Cohort:
+    facts = {name: str(value.get(name, "")) for name in ("name", "licence", "citation", "label_set")}
+    splits = dict(value.get("splits", {}))
+    studies = _decode(list(value.get("studies", [])))
+    return Cohort(studies=studies, splits=splits.__getitem__ if splits else {}, **facts)
 
 
 def _encode(value: Any, pixels: bool) -> Any:

@@ -134,6 +134,11 @@ class Study:
         """The radiographs among the images."""
         return tuple(image for image in self.images if isinstance(image, Image))
 
+    def _repr_html_(self) -> str:
+        from hilum.core.notebook import study_html
+
+        return study_html(self)
+
     def __repr__(self) -> str:
         """One line: id, images, findings, whether there is a report and a prior."""
         views = "+".join(film.view for film in self.films) or f"{len(self.images)} images"
