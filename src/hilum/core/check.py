@@ -36,7 +36,9 @@ def example_studies(seed: int = 0) -> tuple[Study, ...]:
 
     def film(view: str, name: str) -> Image:
         pixels = draw.random((96, 80), dtype=np.float32)
-        return Image(pixels, view=view, spacing_mm=(2.0, 2.0), spacing_plane="detector", orientation=("L", "F"), id=name)  # type: ignore[arg-type]
+        return Image(
+            pixels, view=view, spacing_mm=(2.0, 2.0), spacing_plane="detector", orientation=("L", "F"), id=name
+        )  # type: ignore[arg-type]
 
     day = datetime(2020, 1, 1)
     first = Study("with-report", "p1", day, [film("PA", "a")], Report(findings="Clear lungs.", impression="Normal."))  # type: ignore[arg-type]
@@ -108,7 +110,11 @@ def _model_only_adds(entry: Entry) -> str:
             before, after = getattr(study, name), getattr(answer, name)
             if after[: len(before)] != before:
                 return f"study '{study.id}': it changed or removed {name}"
-            if len(after) > len(before) and name in ("images", "findings", "questions") and name not in entry.facts["adds"]:
+            if (
+                len(after) > len(before)
+                and name in ("images", "findings", "questions")
+                and name not in entry.facts["adds"]
+            ):
                 return f"study '{study.id}': it added {name}, which it does not declare in adds={entry.facts['adds']}"
         if (study.report and answer.report != study.report) or answer.id != study.id or answer.prior != study.prior:
             return f"study '{study.id}': it overwrote the report, the prior or the id"
@@ -143,7 +149,7 @@ def _studies(entry: Entry, settings: dict[str, Any]) -> Iterator[Study]:
 
 
 def _dataset_yields(entry: Entry, **settings: Any) -> str:
-    seen = [study for study in _studies(entry, settings)]
+    seen = list(_studies(entry, settings))
     if not all(isinstance(study, Study) for study in seen):
         return "it yields something that is not a Study"
     ids = [study.id for study in seen]
@@ -151,7 +157,11 @@ def _dataset_yields(entry: Entry, **settings: Any) -> str:
 
 
 def _dataset_repeats(entry: Entry, **settings: Any) -> str:
-    return "" if [s.id for s in _studies(entry, settings)] == [s.id for s in _studies(entry, settings)] else "order changes"
+    return (
+        ""
+        if [s.id for s in _studies(entry, settings)] == [s.id for s in _studies(entry, settings)]
+        else "order changes"
+    )
 
 
 def _dataset_round_trips(entry: Entry, **settings: Any) -> str:

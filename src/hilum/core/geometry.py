@@ -34,7 +34,9 @@ def opposite(direction: str) -> str:
     return "".join(_OPPOSITE.get(letter, letter) for letter in direction)
 
 
-def flip_orientation(orientation: tuple[str, str], *, horizontal: bool = False, vertical: bool = False) -> tuple[str, str]:
+def flip_orientation(
+    orientation: tuple[str, str], *, horizontal: bool = False, vertical: bool = False
+) -> tuple[str, str]:
     """Return the orientation letters after an image flip.
 
     Args:
@@ -92,8 +94,8 @@ class Letterbox:
         rows, columns = self.inner
         top, left = self.pad
         sx, sy = self.width / columns, self.height / rows
-        x0, x1 = sorted((np.clip((box[i] - left) * sx, 0, self.width) for i in (0, 2)))
-        y0, y1 = sorted((np.clip((box[i] - top) * sy, 0, self.height) for i in (1, 3)))
+        x0, x1 = sorted(np.clip((box[i] - left) * sx, 0, self.width) for i in (0, 2))
+        y0, y1 = sorted(np.clip((box[i] - top) * sy, 0, self.height) for i in (1, 3))
         return (float(x0), float(y0), float(x1), float(y1))
 
 

@@ -167,7 +167,9 @@ def _decode(value: Any) -> Any:
 def _decode_runs(value: Mapping[str, Any]) -> NDArray[np.bool_]:
     runs = np.asarray(value["runs"], dtype=np.int64)
     if (runs < 0).any() or runs.sum() != np.prod(value["shape"]):
-        raise ValueError(f"mask runs cover {runs.sum()} pixels, its shape {value['shape']} has {np.prod(value['shape'])}")
+        raise ValueError(
+            f"mask runs cover {runs.sum()} pixels, its shape {value['shape']} has {np.prod(value['shape'])}"
+        )
     states = np.arange(runs.size) % 2 == 1
     return np.repeat(states, runs).reshape(value["shape"])
 
@@ -189,7 +191,9 @@ def _as_pair(value: Any) -> Any:
 @cache
 def _pair_fields(cls: type[Any]) -> frozenset[str]:
     hints = typing.get_type_hints(cls)
-    options = {name: typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,) for name, hint in hints.items()}
+    options = {
+        name: typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,) for name, hint in hints.items()
+    }
     return frozenset(name for name, parts in options.items() if any(typing.get_origin(part) is tuple for part in parts))
 
 

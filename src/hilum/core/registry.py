@@ -57,7 +57,9 @@ class Registry:
         entry = Entry(kind, name, thing, dict(facts), getattr(thing, "__module__", "") or "")
         held = self._entries.get((kind, name))
         if held is not None and held.module != entry.module:
-            raise InputError(f"the {kind} '{name}' is registered by {held.module} already; {entry.module} needs another")
+            raise InputError(
+                f"the {kind} '{name}' is registered by {held.module} already; {entry.module} needs another"
+            )
         self._entries[kind, name] = entry
         return entry
 

@@ -1,0 +1,1 @@
+"""CT to radiograph: takes volumes, knows no files."""

@@ -1,0 +1,1 @@
+"""Report language: rules and sentence banks as data; no torch."""

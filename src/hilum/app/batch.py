@@ -1,0 +1,273 @@
+"""Read many studies: each failure is a row, the rest completes, an interrupted run resumes."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hilum import RESEARCH_USE, __version__
+from hilum.app.outputs import FORMATS, safe_name, study_record, write_study
+from hilum.core.errors import HilumError, InputError
+from hilum.core.finding import Finding
+from hilum.core.image import Image
+from hilum.core.study import Study, order_by_time
+
+if TYPE_CHECKING:
+    from hilum.io.intake import Intake
+    from hilum.systems.embedded import Embedded
+    from hilum.systems.interpret import Reading
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one study or file: read, refused or failed, with the sentence why."""
+
+    name: str
+    status: str
+    files: tuple[str, ...] = ()
+    reason: str = ""
+    views: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    folder: str = ""
+    seconds: float = 0.0
+    record: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    thumbnail: bytes = field(default=b"", compare=False, repr=False)
+
+    def line(self) -> dict[str, Any]:
+        """Return the row's JSON form for `studies.jsonl`."""
+        findings = [{"concept": f.concept, "state": f.state, "probability": f.probability} for f in self.findings]
+        plain = {name: getattr(self, name) for name in ("name", "status", "files", "reason", "views", "folder")}
+        return {**plain, "findings": findings, "seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to read a batch.
+
+    Args:
+        keep_identifiers: carry header identifiers into the outputs.
+        formats: which outputs to write beside `study.json`.
+        seed: chooses among equivalent phrasings.
+        resume: skip studies whose folder is complete and was made from the same files by the same model.
+        threads: processor threads for the model; 0 uses all.
+    """
+
+    keep_identifiers: bool = False
+    formats: tuple[str, ...] = FORMATS
+    seed: int = 0
+    resume: bool = False
+    threads: int = 0
+
+
+def read_batch(
+    paths: Sequence[str | Path],
+    out: str | Path,
+    *,
+    prior: str | Path | None = None,
+    options: Options | None = None,
+    on_row: Callable[[Row, int, int], None] | None = None,
+) -> tuple[Row, ...]:
+    """Read films, folders, archives or many studies and write one folder per study into `out`.
+
+    Args:
+        paths: files and folders.
+        out: results folder, made where missing; other files in it stay.
+        prior: an earlier study of the same patient, for a single study.
+        options: see `Options`.
+        on_row: called with each finished row, its number and the number of all.
+
+    Returns:
+        One row per study and per file that could not be used.
+
+    Raises:
+        InputError: if nothing was given, the prior does not fit, or `out` cannot be written.
+        MissingError: if the shipped model is not installed.
+    """
+    from hilum.io.intake import open_studies
+    from hilum.systems.embedded import Embedded
+
+    settings = options or Options()
+    folder = _made(Path(out))
+    started = time.time()
+    with open_studies([Path(path) for path in paths], keep_identifiers=settings.keep_identifiers) as intake:
+        if prior is None:
+            rows = _read_all(intake, folder, Embedded(threads=settings.threads), settings, None, on_row)
+        else:
+            with open_studies([Path(prior)], keep_identifiers=settings.keep_identifiers) as earlier:
+                model = Embedded(threads=settings.threads)
+                rows = _read_all(intake, folder, model, settings, _one_prior(earlier, intake), on_row)
+    _write_run(folder, rows, settings, started, [Path(path).name for path in paths])
+    return rows
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the results folder '{folder}': {error.strerror or error}") from error
+    return folder
+
+
+def _one_prior(earlier: Intake, current: Intake) -> Study:
+    if len(current.studies) != 1:
+        raise InputError(
+            f"--prior goes with a single study, but {len(current.studies)} were found; "
+            "for a folder with several studies of a patient the priors are found by date and need no option"
+        )
+    if len(earlier.studies) != 1:
+        reasons = "; ".join(f"{failure.path}: {failure.reason}" for failure in earlier.failures)
+        raise InputError(f"--prior must hold exactly one study, found {len(earlier.studies)}. {reasons}".strip())
+    return earlier.studies[0]
+
+
+def _read_all(
+    intake: Intake,
+    folder: Path,
+    model: Embedded,
+    settings: Options,
+    prior: Study | None,
+    on_row: Callable[[Row, int, int], None] | None,
+) -> tuple[Row, ...]:
+    done: dict[str, Reading] = {}
+    rows: list[Row] = []
+    total = len(intake.studies) + len(intake.failures)
+    wanted = {study.prior.id for study in intake.studies if study.prior}
+    with (folder / "studies.jsonl").open("a" if settings.resume else "w", encoding="utf-8") as log:
+
+        def finish(row: Row) -> None:
+            rows.append(row)
+            log.write(json.dumps(row.line(), ensure_ascii=False) + "\n")
+            log.flush()
+            if on_row:
+                on_row(row, len(rows), total)
+
+        for failure in intake.failures:
+            finish(Row(failure.path, "failed", (failure.path,), failure.reason))
+        # A prior is read before the study that follows it, so that both are compared as read.
+        for study in order_by_time(intake.studies):
+            names = {film.id: intake.name_of(film) for film in study.films}
+            given = replace(study, prior=prior) if prior else study
+            row, reading = _read_one(given, names, folder, model, settings, done)
+            if reading and study.id in wanted:
+                done[study.id] = _light(reading)
+            finish(row)
+    return tuple(rows)
+
+
+def _read_one(
+    study: Study,
+    names: Mapping[str, str],
+    folder: Path,
+    model: Embedded,
+    settings: Options,
+    done: Mapping[str, Reading],
+) -> tuple[Row, Reading | None]:
+    """Read and write one study; whatever goes wrong becomes its row, unless the model itself is missing."""
+    from hilum.systems.interpret import interpret
+
+    began = time.perf_counter()
+    target = folder / safe_name(study.id)
+    row = Row(study.id, "failed", tuple(dict.fromkeys(names.values())), folder=target.name)
+    fingerprint = _fingerprint(study, model, settings)
+    if settings.resume and _complete(target, fingerprint):
+        return replace(row, status="kept", reason="read before"), None
+    working = replace(study, images=tuple(f.fresh() if isinstance(f, Image) else f for f in study.images))
+    try:
+        if not working.films:
+            raise InputError("this is a CT series, not a radiograph: a later version projects it (hilum project)")
+        before = None
+        if study.prior:
+            before = done.get(study.prior.id) or interpret(study.prior, model, seed=settings.seed)
+        reading = interpret(working, model, prior=before, seed=settings.seed)
+        written = write_study(
+            target,
+            reading,
+            names,
+            card=model.card,
+            keep_identifiers=settings.keep_identifiers,
+            formats=settings.formats,
+        )
+        (target / ".made-from").write_text(fingerprint, encoding="ascii")
+    except HilumError as error:
+        return replace(row, reason=str(error), folder="", seconds=time.perf_counter() - began), None
+    reasons = "; ".join(dict.fromkeys(reason for _, reason in reading.refused))
+    status = "read" if reading.accepted else "refused"
+    row = replace(
+        row,
+        status=status,
+        reason=reasons,
+        views=tuple(film.view for film in reading.study.films),
+        findings=reading.study.findings,
+        record=study_record(reading, names, keep_identifiers=settings.keep_identifiers),
+        thumbnail=_thumbnail(reading.study),
+        seconds=time.perf_counter() - began,
+    )
+    return (row if written else replace(row, folder="")), reading
+
+
+def _thumbnail(study: Study) -> bytes:
+    from hilum.core.notebook import png
+
+    return png(study.films[0].display(), longest=160)
+
+
+def _light(reading: Reading) -> Reading:
+    """The reading without decoded pixels, to wait as a prior."""
+    images = tuple(f.fresh() if isinstance(f, Image) else f for f in reading.study.images)
+    return replace(reading, study=replace(reading.study, images=images))
+
+
+def _fingerprint(study: Study, model: Embedded, settings: Options) -> str:
+    """Hash of what a result depends on: the source files as they are, the prior, the model and the options."""
+    parts = [model.made_by.sha256, __version__, repr(settings.formats), repr(settings.keep_identifiers)]
+    for image in (*study.images, *(study.prior.images if study.prior else ())):
+        path = Path(image.source)
+        known = path.stat() if image.source and path.is_file() else None
+        parts += [image.id, str(known.st_size) if known else "", str(known.st_mtime_ns) if known else ""]
+    return sha256("\n".join([*parts, str(settings.seed)]).encode()).hexdigest()
+
+
+def _complete(folder: Path, fingerprint: str) -> bool:
+    mark = folder / ".made-from"
+    return mark.is_file() and (folder / "study.json").is_file() and mark.read_text(encoding="ascii") == fingerprint
+
+
+def _write_run(folder: Path, rows: Iterable[Row], settings: Options, started: float, given: list[str]) -> None:
+    from hilum.app.page import index_page
+
+    rows = list(rows)
+    run = {
+        "caution": RESEARCH_USE,
+        "hilum": __version__,
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in ("numpy", "onnxruntime", "pydicom", "highdicom", "pillow")},
+        "given": given,
+        "options": {"seed": settings.seed, "formats": settings.formats, "keep_identifiers": settings.keep_identifiers},
+        "counts": {
+            status: sum(row.status == status for row in rows) for status in ("read", "kept", "refused", "failed")
+        },
+        "seconds": round(time.time() - started, 2),
+    }
+    _replace(folder / "run.json", json.dumps(run, indent=1))
+    _replace(folder / "index.html", index_page(rows))
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,214 @@
+"""The command line. Bad input gets one sentence and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hilum import RESEARCH_USE, __version__
+from hilum.core.errors import HilumError, InputError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help=f"Chest-radiograph AI toolkit. {RESEARCH_USE}",
+    epilog="Exit codes: 0 done, 1 wrong input, 2 something missing (weights, extra, licence), 3 claim failed.",
+)
+
+Plugins = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="Python file that registers more; it runs as code.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random draw.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"hilum {__version__}. {RESEARCH_USE}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")] = False,
+) -> None:
+    """Options that go before the verb."""
+
+
+@app.command("read")
+def read_command(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Films (DICOM, PNG, JPEG, TIFF), folders, zip archives.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Results folder.")] = Path("out"),
+    prior: Annotated[Path | None, typer.Option(help="An earlier study of the same patient.")] = None,
+    example: Annotated[bool, typer.Option("--example", help="Read the bundled synthetic film.")] = False,
+    keep_identifiers: Annotated[bool, typer.Option(help="Carry names, ids, dates and UIDs into the results.")] = False,
+    formats: Annotated[str, typer.Option(help="Outputs beside study.json: sr,seg,gsps,sc,fhir,html or none.")] = "",
+    resume: Annotated[bool, typer.Option(help="Keep studies that an earlier run finished.")] = False,
+    threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0 uses all.")] = 0,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read films: findings, boxes, lung mask, draft report; HTML, JSON, DICOM SR, SEG, GSPS, SC, FHIR."""
+    from hilum.app.batch import Options, read_batch
+    from hilum.app.outputs import FORMATS
+    from hilum.app.show import Progress, summary
+
+    given = [*(paths or []), *([_example()] if example or not paths else [])]
+    if not paths and not example and not quiet and not as_json:
+        print("No film given: reading the bundled synthetic film (the same as --example).", file=sys.stderr)
+    chosen = FORMATS if not formats else tuple(name for name in formats.split(",") if name not in ("", "none"))
+    settings = Options(keep_identifiers, chosen, seed, resume, threads)
+    with Progress(hidden=quiet or as_json) as progress:
+        rows = read_batch(given, out, prior=prior, options=settings, on_row=progress.row)
+    if as_json:
+        print(json.dumps({"out": str(out), "caution": RESEARCH_USE, "studies": [_row_json(row) for row in rows]}))
+    elif not quiet:
+        print(summary(rows, out))
+    for row in rows:
+        if row.status in ("failed", "refused"):
+            print(f"{row.status}: {', '.join(row.files) or row.name}: {row.reason}", file=sys.stderr)
+    if not rows:
+        raise InputError("no film was found in what was given")
+    if any(row.status in ("failed", "refused") for row in rows):
+        raise typer.Exit(1)
+
+
+def _row_json(row: Any) -> dict[str, Any]:
+    return {**row.line(), **({"study": row.record} if row.record else {})}
+
+
+def _example() -> Path:
+    from importlib.resources import files
+
+    return Path(str(files("hilum").joinpath("app/static/example-film.dcm")))
+
+
+@app.command("train")
+def train_command(
+    system: Annotated[str, typer.Argument(help="System to train; see 'hilum list systems'.")],
+    data: Annotated[Path, typer.Option(help="Root folder of its data set.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoints, log, weights and card.")] = Path(
+        "runs"
+    ),
+    settings: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. --set epochs=3.")] = None,
+    seed: Seed = 0,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in --out.")] = False,
+    plugin: Plugins = None,
+) -> None:
+    """Train a system on data you have; the same command and seed give the same weights on the same machine."""
+    import logging
+
+    from hilum.core.registry import get
+
+    _load(plugin)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    recipe = get("system", system)
+    written = recipe.train(data=data, out=out, seed=seed, resume=resume, settings=_pairs(settings or []))
+    print(f"Wrote {written}. Next: 'hilum list systems', or the system's report command in its documentation.")
+
+
+def _pairs(settings: list[str]) -> dict[str, str]:
+    wrong = [item for item in settings if "=" not in item]
+    if wrong:
+        raise InputError(f"--set needs key=value, got '{wrong[0]}'")
+    return dict(item.split("=", 1) for item in settings)
+
+
+@app.command("list")
+def list_command(
+    kind: Annotated[
+        str, typer.Argument(help="models, datasets (or data), metrics, tasks, systems; all when left out.")
+    ] = "",
+    as_json: AsJson = False,
+    plugin: Plugins = None,
+) -> None:
+    """List what is registered: models, data sets, metrics, tasks and systems."""
+    from hilum.core.registry import listing
+
+    _load(plugin)
+    kinds = {"": "", "models": "model", "datasets": "dataset", "data": "dataset", "metrics": "metric"}
+    kinds |= {"tasks": "task", "systems": "system"}
+    if kind not in kinds:
+        raise InputError(f"cannot list '{kind}': choose from {', '.join(name for name in kinds if name)}")
+    entries = listing(kinds[kind])
+    if as_json:
+        print(
+            json.dumps(
+                [{"kind": e.kind, "name": e.name, "summary": e.summary, **e.facts} for e in entries], default=str
+            )
+        )
+        return
+    for entry in entries:
+        print(f"{entry.kind:8} {entry.name:24} {entry.summary}")
+    if not entries:
+        print(f"no {kind or 'plug-ins'} registered")
+
+
+@app.command("check")
+def check_command(
+    target: Annotated[str, typer.Argument(help="FILE.py:NAME, or the name of a registered model or data set.")],
+    root: Annotated[Path | None, typer.Option(help="Root folder, for a data set.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the common checks that every plug-in of a kind must pass."""
+    from hilum.core.check import check
+    from hilum.core.registry import listing, load_plugin
+
+    path, _, name = target.rpartition(":")
+    if path:
+        load_plugin(path)
+    found = [entry for entry in listing() if entry.name == (name or target) and entry.kind in ("model", "dataset")]
+    if not found:
+        raise InputError(f"no model or data set is called '{name or target}'")
+    verdicts = check(found[0], **({"root": root} if root else {}))
+    if as_json:
+        print(json.dumps([{"check": v.name, "passed": v.passed, "detail": v.detail} for v in verdicts]))
+    else:
+        for verdict in verdicts:
+            print(
+                f"{'ok  ' if verdict.passed else 'FAIL'} {verdict.name}{': ' + verdict.detail if verdict.detail else ''}"
+            )
+    if not all(verdict.passed for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+def _load(plugins: list[Path] | None) -> None:
+    from hilum.core.registry import load_plugin
+
+    for path in plugins or []:
+        load_plugin(path)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(args=given, prog_name="hilum", standalone_mode=True)
+    except HilumError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("stopped: what was finished is kept; the same command with --resume goes on", file=sys.stderr)
+        raise SystemExit(130) from None
+    except Exception as error:
+        if "--debug" in given:
+            raise
+        sentence = f"{type(error).__name__}: {error}"
+        print(
+            f"error: something unexpected went wrong ({sentence}). Run 'hilum --debug ...' and report it.",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from None

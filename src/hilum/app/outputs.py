@@ -1,0 +1,183 @@
+"""What one read study becomes on disk: JSON, page, SR, SEG, GSPS, SC and FHIR, all or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hilum import RESEARCH_USE, __version__
+from hilum.core.errors import InputError
+from hilum.core.image import Image
+from hilum.core.record import to_json
+from hilum.core.study import Study
+from hilum.systems.interpret import Reading
+
+FORMATS = ("sr", "seg", "gsps", "sc", "fhir", "html")
+
+
+def study_record(reading: Reading, names: Mapping[str, str], *, keep_identifiers: bool = False) -> dict[str, Any]:
+    """Return the content of `study.json`.
+
+    Args:
+        reading: the study as read.
+        names: film id -> source file name to show.
+        keep_identifiers: write patient id, dates and original UIDs; else pseudonyms only.
+    """
+    study = reading.study
+    refused = dict(reading.refused)
+    signature = study.provenance[-1] if study.provenance else None
+    return {
+        "hilum": __version__,
+        "caution": f"AI-made. {RESEARCH_USE}",
+        "id": study.id,
+        "status": "read" if reading.accepted else "refused",
+        **({"patient": study.patient, "time": study.time and study.time.isoformat()} if keep_identifiers else {}),
+        "model": to_json(signature.made_by) if signature else None,
+        "files": [_film_record(film, names, refused.get(film.id)) for film in study.films],
+        "findings": [to_json(finding) for finding in study.findings],
+        "not_assessed": [{"concept": c, "reason": r} for c, r in (signature.not_assessed if signature else ())],
+        "notes": list(signature.notes) if signature else [],
+        "report": to_json(study.report) if study.report else None,
+        "lungs": [to_json(mask) for mask in reading.masks],
+        "prior": study.prior.id if study.prior else None,
+    }
+
+
+def _film_record(film: Image, names: Mapping[str, str], reason: str | None) -> dict[str, Any]:
+    rows, columns = film.pixels.shape
+    return {
+        "name": names.get(film.id, ""),
+        "image": film.id,
+        "view": film.view,
+        "rows": rows,
+        "columns": columns,
+        "spacing_mm": film.spacing_mm,
+        "spacing_plane": film.spacing_plane,
+        "orientation": film.orientation,
+        "synthetic": film.synthetic,
+        "accepted": reason is None,
+        **({"reason": reason} if reason else {}),
+    }
+
+
+def write_study(
+    folder: Path,
+    reading: Reading,
+    names: Mapping[str, str],
+    *,
+    card: Mapping[str, Any],
+    keep_identifiers: bool = False,
+    formats: tuple[str, ...] = FORMATS,
+) -> tuple[str, ...]:
+    """Write everything about one study into `folder`, which appears whole or not at all.
+
+    Args:
+        folder: the study's own folder; an earlier one is replaced.
+        reading, names, keep_identifiers: as for `study_record`.
+        card: facts of the model for the page.
+        formats: which of `FORMATS` to write beside `study.json`.
+
+    Returns:
+        Names of the files written.
+
+    Raises:
+        InputError: if a format is unknown or the folder cannot be written.
+    """
+    unknown = sorted(set(formats) - set(FORMATS))
+    if unknown:
+        raise InputError(f"unknown output format {', '.join(unknown)}: choose from {', '.join(FORMATS)}")
+    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        if reading.accepted:
+            _write_dicom(partial, reading, keep_identifiers, formats)
+        if "html" in formats:
+            _write_page(partial / "page.html", reading, names, card, keep_identifiers)
+        record = study_record(reading, names, keep_identifiers=keep_identifiers)
+        (partial / "study.json").write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
+        written = tuple(sorted(path.name for path in partial.iterdir()))
+        _swap(partial, folder)
+    except OSError as error:
+        raise InputError(f"cannot write to '{folder}': {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return written
+
+
+def _swap(partial: Path, folder: Path) -> None:
+    if not folder.exists():
+        partial.rename(folder)
+        return
+    old = folder.with_name(f".{folder.name}.old-{os.getpid()}")
+    folder.rename(old)
+    partial.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_dicom(folder: Path, reading: Reading, keep: bool, formats: tuple[str, ...]) -> None:
+    from hilum.io.header import film_header
+    from hilum.io.save import save_dicom
+
+    study = reading.study
+    refused = {film for film, _ in reading.refused}
+    films = [film for film in study.films if film.id not in refused]
+    headers = {film.id: film_header(film, study, keep_identifiers=keep) for film in films}
+    shown = _without(study, refused)
+    if "sr" in formats:
+        from hilum.io.sr import structured_report
+
+        save_dicom(structured_report(shown, headers), folder / "report-sr.dcm")
+    if "fhir" in formats:
+        from hilum.io.fhir import bundle
+
+        text = json.dumps(bundle(shown, keep_identifiers=keep), indent=1, ensure_ascii=False)
+        (folder / "fhir.json").write_text(text, encoding="utf-8")
+    for number, film in enumerate(films, 1):
+        tail = f"-{number}" if len(films) > 1 else ""
+        _write_film(folder, reading, film, headers[film.id], tail, formats)
+
+
+def _write_film(folder: Path, reading: Reading, film: Image, header: Any, tail: str, formats: tuple[str, ...]) -> None:
+    from hilum.io.save import save_dicom
+
+    study = reading.study
+    made_by = study.provenance[-1].made_by
+    masks = [mask for mask in reading.masks if mask.image == film.id]
+    if "seg" in formats and any(mask.area for mask in masks):
+        from hilum.io.seg import segmentation
+
+        save_dicom(segmentation(film, masks, header, made_by=made_by), folder / f"lungs-seg{tail}.dcm")
+    if "gsps" in formats:
+        from hilum.io.gsps import presentation_state
+
+        save_dicom(presentation_state(film, study.findings, header, made_by=made_by), folder / f"gsps{tail}.dcm")
+    if "sc" in formats:
+        from hilum.io.capture import secondary_capture
+
+        capture = secondary_capture(film, study.findings, masks, header, made_by=made_by)
+        save_dicom(capture, folder / f"capture{tail}.dcm")
+
+
+def _without(study: Study, refused: set[str]) -> Study:
+    from dataclasses import replace
+
+    return replace(study, images=tuple(image for image in study.images if image.id not in refused))
+
+
+def _write_page(path: Path, reading: Reading, names: Mapping[str, str], card: Mapping[str, Any], keep: bool) -> None:
+    from hilum.app.page import study_page
+
+    page = study_page(reading.study, masks=reading.masks, names=names, card=card, keep_identifiers=keep)
+    path.write_text(page, encoding="utf-8")
+
+
+def safe_name(text: str) -> str:
+    """Return a folder name made of letters, digits, dot, dash and underscore, never empty or hidden."""
+    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-")[:100]
+    return cleaned or "study"
