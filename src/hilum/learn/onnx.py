@@ -1,0 +1,65 @@
+"""A session over an ONNX file: hashed, deterministic, with the thread count in the open; no torch."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.core.errors import InputError, MissingError, need
+
+
+class Session:
+    """An ONNX network with one input and named outputs; the file is opened on first use.
+
+    Args:
+        path: the .onnx file.
+        sha256: expected hash of the file, '' to accept any.
+        threads: CPU threads inside an operator, 0 for the runtime's choice.
+    """
+
+    def __init__(self, path: Path, *, sha256: str = "", threads: int = 0) -> None:
+        """Remember where the network is."""
+        self.path = Path(path)
+        self.expected = sha256
+        self.threads = threads
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the file.
+
+        Raises:
+            MissingError: if the file is not there.
+        """
+        if not self.path.is_file():
+            raise MissingError(f"the model file {self.path.name} is missing: reinstall hilum")
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    @cached_property
+    def _runtime(self) -> Any:
+        try:
+            import onnxruntime
+        except ImportError:
+            raise need("onnxruntime", "read", "Running an embedded model") from None
+        if self.expected and self.sha256 != self.expected:
+            raise InputError(
+                f"{self.path.name} has sha256 {self.sha256[:12]}, its card says {self.expected[:12]}: "
+                "the model and its numbers do not belong together; reinstall hilum"
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.use_deterministic_compute = True
+        options.log_severity_level = 3
+        return onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Run the network on its input and return every output by name."""
+        runtime = self._runtime
+        names = [output.name for output in runtime.get_outputs()]
+        values = runtime.run(names, {runtime.get_inputs()[0].name: np.ascontiguousarray(batch, np.float32)})
+        return dict(zip(names, values, strict=True))
