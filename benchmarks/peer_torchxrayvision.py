@@ -2,7 +2,8 @@
 
 Run by read.py in an environment of its own, because torchxrayvision needs torchvision:
     python3 -m venv peer && peer/bin/pip install -c constraints.txt torch==2.13.0 scikit-image pandas requests tqdm \
-        imageio pydicom pylibjpeg-openjpeg pyjpegls python-gdcm && peer/bin/pip install --no-deps torchvision==0.28.0 torchxrayvision
+        imageio pydicom pylibjpeg-openjpeg pyjpegls python-gdcm &&
+    peer/bin/pip install --no-deps torchvision==0.28.0 torchxrayvision
 Reads film paths from the command line, prints one JSON object.
 """
 

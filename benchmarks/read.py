@@ -29,7 +29,8 @@ start = time.perf_counter()
 from hilum.app.batch import Options, read_batch
 marks = []
 formats = tuple(sys.argv[2].split(",")) if sys.argv[2] else ()
-rows = read_batch(sys.argv[3:], sys.argv[1], options=Options(formats=formats), on_row=lambda *_: marks.append(time.perf_counter()))
+tick = lambda *_: marks.append(time.perf_counter())
+rows = read_batch(sys.argv[3:], sys.argv[1], options=Options(formats=formats), on_row=tick)
 bad = [row.reason for row in rows if row.status != "read"]
 steady = (len(marks) - 1) / (marks[-1] - marks[0]) if len(marks) > 1 else None
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
