@@ -21,7 +21,11 @@ def test_the_extension_example_runs_as_written(tmp_path: Path) -> None:
     (tmp_path / "my_reader.py").write_text(code)
     for command in commands.strip().splitlines():
         done = subprocess.run(
-            [sys.executable, "-m", "hilum", *command.split()[1:]], cwd=tmp_path, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "hilum", *command.split()[1:]],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
@@ -44,7 +48,24 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
 
 
 def test_no_page_names_a_private_path() -> None:
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
-    texts = [ROOT / name for name in tracked if Path(name).suffix in (".md", ".py", ".toml", ".cff", ".txt", ".yml", "")]
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
+    texts = [
+        ROOT / name for name in tracked if Path(name).suffix in (".md", ".py", ".toml", ".cff", ".txt", ".yml", "")
+    ]
     home = "/" + "root/"
     assert [str(p) for p in texts if p.is_file() and home in p.read_text(encoding="utf-8", errors="ignore")] == []
+
+
+def test_the_interface_example_runs_as_written() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_marks_its_two_commands() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in ("run", "test"):
+        assert re.search(rf"<!-- command: {name} -->\n```\n.+?\n```", text, re.S), name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,12 +19,16 @@ from hilum.app.outputs import FORMATS, safe_name, study_record, write_study
 from hilum.core.errors import HilumError, InputError
 from hilum.core.finding import Finding
 from hilum.core.image import Image
+from hilum.core.record import SCHEMA, from_json
 from hilum.core.study import Study, order_by_time
 
 if TYPE_CHECKING:
+    from hilum.app.page_index import IndexRow, Outcome
     from hilum.io.intake import Intake
     from hilum.systems.embedded import Embedded
     from hilum.systems.interpret import Reading
+
+UID = re.compile(r"[0-2](\.\d+)+")
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Row:
     folder: str = ""
     seconds: float = 0.0
     record: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    thumbnail: bytes = field(default=b"", compare=False, repr=False)
+    thumbnail: str = field(default="", compare=False, repr=False)
 
     def line(self) -> dict[str, Any]:
         """Return the row's JSON form for `studies.jsonl`."""
@@ -103,7 +108,9 @@ def read_batch(
         else:
             with open_studies([Path(prior)], keep_identifiers=settings.keep_identifiers) as earlier:
                 model = Embedded(threads=settings.threads)
-                rows = _read_all(intake, folder, model, settings, _one_prior(earlier, intake), on_row)
+                chosen = _one_prior(earlier, intake)
+                replace(intake.studies[0], prior=chosen)  # refuses a later film or another patient's
+                rows = _read_all(intake, folder, model, settings, chosen, on_row)
     _write_run(folder, rows, settings, started, [Path(path).name for path in paths])
     return rows
 
@@ -153,9 +160,8 @@ def _read_all(
             finish(Row(failure.path, "failed", (failure.path,), failure.reason))
         # A prior is read before the study that follows it, so that both are compared as read.
         for study in order_by_time(intake.studies):
-            names = {film.id: intake.name_of(film) for film in study.films}
-            given = replace(study, prior=prior) if prior else study
-            row, reading = _read_one(given, names, folder, model, settings, done)
+            names = tuple(intake.name_of(film) for film in study.images if isinstance(film, Image))
+            row, reading = _read_one(study, names, folder, model, settings, done, prior)
             if reading and study.id in wanted:
                 done[study.id] = _light(reading)
             finish(row)
@@ -164,28 +170,32 @@ def _read_all(
 
 def _read_one(
     study: Study,
-    names: Mapping[str, str],
+    files: tuple[str, ...],
     folder: Path,
     model: Embedded,
     settings: Options,
     done: Mapping[str, Reading],
+    prior: Study | None,
 ) -> tuple[Row, Reading | None]:
     """Read and write one study; whatever goes wrong becomes its row, unless the model itself is missing."""
+    from hilum.app.page_index import thumbnail
     from hilum.systems.interpret import interpret
 
     began = time.perf_counter()
     target = folder / safe_name(study.id)
-    row = Row(study.id, "failed", tuple(dict.fromkeys(names.values())), folder=target.name)
-    fingerprint = _fingerprint(study, model, settings)
+    row = Row(study.id, "failed", tuple(dict.fromkeys(files)), folder=target.name)
+    fingerprint = _fingerprint(study, prior, model, settings)
     if settings.resume and _complete(target, fingerprint):
-        return replace(row, status="kept", reason="read before"), None
-    working = replace(study, images=tuple(f.fresh() if isinstance(f, Image) else f for f in study.images))
+        return _kept(row, target), None
+    working = _working(replace(study, prior=None), settings)
+    names = dict(zip((film.id for film in working.films), files, strict=True))
     try:
         if not working.films:
             raise InputError("this is a CT series, not a radiograph: a later version projects it (hilum project)")
         before = None
-        if study.prior:
-            before = done.get(study.prior.id) or interpret(study.prior, model, seed=settings.seed)
+        earlier = prior or study.prior
+        if earlier:
+            before = done.get(earlier.id) or interpret(_working(earlier, settings), model, seed=settings.seed)
         reading = interpret(working, model, prior=before, seed=settings.seed)
         written = write_study(
             target,
@@ -207,16 +217,30 @@ def _read_one(
         views=tuple(film.view for film in reading.study.films),
         findings=reading.study.findings,
         record=study_record(reading, names, keep_identifiers=settings.keep_identifiers),
-        thumbnail=_thumbnail(reading.study),
+        thumbnail=thumbnail(reading.study.films[0]),
         seconds=time.perf_counter() - began,
     )
     return (row if written else replace(row, folder="")), reading
 
 
-def _thumbnail(study: Study) -> bytes:
-    from hilum.core.notebook import png
+def _working(study: Study, settings: Options) -> Study:
+    """A copy whose films load apart from the intake's, so that memory stays flat, and whose ids tell nothing."""
+    from hilum.io.deidentify import hashed_uid
 
-    return png(study.films[0].display(), longest=160)
+    def own(image: Image) -> Image:
+        fresh = image.fresh()
+        hidden = not settings.keep_identifiers and UID.fullmatch(image.id)
+        return fresh.with_id(hashed_uid(image.id)) if hidden else fresh
+
+    images = tuple(own(image) if isinstance(image, Image) else image for image in study.images)
+    return replace(study, images=images)
+
+
+def _kept(row: Row, folder: Path) -> Row:
+    record = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+    findings = tuple(from_json({"schema": SCHEMA, **finding}) for finding in record["findings"])
+    views = tuple(film["view"] for film in record["files"])
+    return replace(row, status="kept", reason="read before", findings=findings, views=views, record=record)
 
 
 def _light(reading: Reading) -> Reading:
@@ -225,10 +249,11 @@ def _light(reading: Reading) -> Reading:
     return replace(reading, study=replace(reading.study, images=images))
 
 
-def _fingerprint(study: Study, model: Embedded, settings: Options) -> str:
+def _fingerprint(study: Study, prior: Study | None, model: Embedded, settings: Options) -> str:
     """Hash of what a result depends on: the source files as they are, the prior, the model and the options."""
     parts = [model.made_by.sha256, __version__, repr(settings.formats), repr(settings.keep_identifiers)]
-    for image in (*study.images, *(study.prior.images if study.prior else ())):
+    earlier = prior or study.prior
+    for image in (*study.images, *(earlier.images if earlier else ())):
         path = Path(image.source)
         known = path.stat() if image.source and path.is_file() else None
         parts += [image.id, str(known.st_size) if known else "", str(known.st_mtime_ns) if known else ""]
@@ -241,7 +266,7 @@ def _complete(folder: Path, fingerprint: str) -> bool:
 
 
 def _write_run(folder: Path, rows: Iterable[Row], settings: Options, started: float, given: list[str]) -> None:
-    from hilum.app.page import index_page
+    from hilum.app.page_index import index_page
 
     rows = list(rows)
     run = {
@@ -257,7 +282,16 @@ def _write_run(folder: Path, rows: Iterable[Row], settings: Options, started: fl
         "seconds": round(time.time() - started, 2),
     }
     _replace(folder / "run.json", json.dumps(run, indent=1))
-    _replace(folder / "index.html", index_page(rows))
+    _replace(folder / "index.html", index_page([_index_row(row, folder) for row in rows]))
+
+
+def _index_row(row: Row, out: Path) -> IndexRow:
+    from hilum.app.page_index import IndexRow
+
+    outcome: Outcome = "failed" if row.status == "failed" else "refused" if row.status == "refused" else "read"
+    page = f"{row.folder}/page.html" if row.folder and (out / row.folder / "page.html").is_file() else ""
+    name = ", ".join(row.files) or row.name
+    return IndexRow(name, outcome, page, row.thumbnail, row.findings, row.reason)
 
 
 def _version(package: str) -> str:

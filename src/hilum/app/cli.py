@@ -175,12 +175,11 @@ def check_command(
         raise InputError(f"no model or data set is called '{name or target}'")
     verdicts = check(found[0], **({"root": root} if root else {}))
     if as_json:
-        print(json.dumps([{"check": v.name, "passed": v.passed, "detail": v.detail} for v in verdicts]))
+        print(json.dumps([{"check": v.name, "passed": v.passed, "why": v.detail} for v in verdicts]))
     else:
         for verdict in verdicts:
-            print(
-                f"{'ok  ' if verdict.passed else 'FAIL'} {verdict.name}{': ' + verdict.detail if verdict.detail else ''}"
-            )
+            said = f": {verdict.detail}" if verdict.detail else ""
+            print(f"{'ok  ' if verdict.passed else 'FAIL'} {verdict.name}{said}")
     if not all(verdict.passed for verdict in verdicts):
         raise typer.Exit(1)
 

@@ -136,7 +136,7 @@ def _write_dicom(folder: Path, reading: Reading, keep: bool, formats: tuple[str,
     if "fhir" in formats:
         from hilum.io.fhir import bundle
 
-        text = json.dumps(bundle(shown, keep_identifiers=keep), indent=1, ensure_ascii=False)
+        text = json.dumps(bundle(shown, keep_identifiers=keep, headers=headers), indent=1, ensure_ascii=False)
         (folder / "fhir.json").write_text(text, encoding="utf-8")
     for number, film in enumerate(films, 1):
         tail = f"-{number}" if len(films) > 1 else ""
@@ -173,7 +173,14 @@ def _without(study: Study, refused: set[str]) -> Study:
 def _write_page(path: Path, reading: Reading, names: Mapping[str, str], card: Mapping[str, Any], keep: bool) -> None:
     from hilum.app.page import study_page
 
-    page = study_page(reading.study, masks=reading.masks, names=names, card=card, keep_identifiers=keep)
+    page = study_page(
+        reading.study,
+        masks=reading.masks,
+        names=names,
+        card=card,
+        refused=dict(reading.refused),
+        keep_identifiers=keep,
+    )
     path.write_text(page, encoding="utf-8")
 
 

@@ -51,12 +51,14 @@ class Window:
     def apply(self, values: Pixels) -> Pixels:
         """Map modality values (H, W) to [0, 1] by PS3.3 C.11.2.1.2.1 (and .3 for LINEAR_EXACT, SIGMOID)."""
         if self.function == "SIGMOID":
-            return (1.0 / (1.0 + np.exp(-4.0 * (values - self.center) / self.width))).astype(np.float32)
+            shown: Pixels = (1.0 / (1.0 + np.exp(-4.0 * (values - self.center) / self.width))).astype(np.float32)
+            return shown
         if self.function == "LINEAR_EXACT":
             scaled = (values - self.center) / self.width + 0.5
         else:
             scaled = (values - (self.center - 0.5)) / max(self.width - 1.0, 1e-6) + 0.5
-        return np.clip(scaled, 0.0, 1.0).astype(np.float32)
+        clipped: Pixels = np.clip(scaled, 0.0, 1.0).astype(np.float32)
+        return clipped
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +77,8 @@ class Lut(ArrayRecord):
     def apply(self, values: Pixels) -> Pixels:
         """Map modality values (H, W) to [0, 1]; values outside the table take its first or last entry."""
         index = np.clip(np.rint(values - self.first), 0, self.table.size - 1).astype(np.intp)
-        return self.table[index]
+        found: Pixels = self.table[index]
+        return found
 
 
 class _Lazy:
@@ -180,6 +183,11 @@ class Image(_Lazy, ArrayRecord):
         from hilum.core.notebook import png
 
         return png(self.display())
+
+    def with_id(self, name: str) -> Image:
+        """Return the same image under another id, without loading its pixels."""
+        changed: Image = self._changed(id=name)
+        return changed
 
     def fresh(self) -> Image:
         """Return the same image with its pixels not loaded, where they can be loaded again; else itself."""
