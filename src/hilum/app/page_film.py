@@ -50,7 +50,7 @@ def _grey(film: Image, long_side: int) -> Picture.Image:
 def _jpeg(picture: Picture.Image, limit: int) -> bytes:
     """Return JPEG bytes within `limit`, giving up quality first and size after."""
     while True:
-        for quality in (88, 78, 64, 50):
+        for quality in (92, 84, 70, 50):
             buffer = io.BytesIO()
             picture.save(buffer, "JPEG", quality=quality)
             if buffer.tell() <= limit:
@@ -106,35 +106,47 @@ def _path(region: Mask | Points, shape: tuple[int, int]) -> str:
     return "".join(draw)
 
 
-def _start(region: Region) -> tuple[float, float] | None:
-    """Return where a region's label goes: its top-left corner, or None for an empty region."""
-    if isinstance(region, Box):
-        return region.x0, region.y0
-    if isinstance(region, Mask):
-        box = region.box() if region.pixels.ndim == 2 else None
-        return (box.x0, box.y0) if box else None
-    return (float(region.xy[:, 0].min()), float(region.xy[:, 1].min())) if len(region.xy) else None
+def _extent(region: Region, shape: tuple[int, int]) -> tuple[float, float, float] | None:
+    """Return left, top and right edge of a region in pixels of the film, or None for an empty one."""
+    if isinstance(region, Points):
+        x, y = region.xy[:, 0], region.xy[:, 1]
+        return (float(x.min()), float(y.min()), float(x.max())) if len(region.xy) else None
+    box = region if isinstance(region, Box) else region.box() if region.pixels.ndim == 2 else None
+    if box is None or isinstance(region, Box):
+        return box and (box.x0, box.y0, box.x1)
+    across, down = shape[1] / region.pixels.shape[1], shape[0] / region.pixels.shape[0]
+    return box.x0 * across, box.y0 * down, box.x1 * across
 
 
-def _mark(drawn: Drawn, region: Region, shape: tuple[int, int]) -> Html | None:
-    """Draw one region with its label, kept inside the picture."""
-    start = _start(region)
-    if start is None:
+def _mark(drawn: Drawn, place: int, shape: tuple[int, int]) -> Html | None:
+    """Draw one region with its label; a second region has the number only.
+
+    The label starts at the region's left edge, or ends at its right edge far right on the film, and
+    stands above it where there is room: so it stays on the film at any letter size.
+    """
+    region = drawn.regions[place]
+    extent = _extent(region, shape)
+    if extent is None:
         return None
+    left, top, right = extent
     if isinstance(region, Box):
-        width, height = region.x1 - region.x0, region.y1 - region.y0
-        shape_mark = element(
-            "rect", x=f"{region.x0:.1f}", y=f"{region.y0:.1f}", width=f"{width:.1f}", height=f"{height:.1f}"
-        )
+        size = {"width": f"{region.x1 - region.x0:.1f}", "height": f"{region.y1 - region.y0:.1f}"}
+        drawing = element("rect", x=f"{region.x0:.1f}", y=f"{region.y0:.1f}", **size)
     else:
-        shape_mark = element("path", d=_path(region, shape))
-    size = max(shape) / 42
-    label = f"{drawn.number} {drawn.finding.concept}" if drawn.number else f"prior: {drawn.finding.concept}"
-    above = start[1] > size * 1.5
-    x = min(max(start[0], size * 0.3), max(size * 0.3, shape[1] - len(label) * size * 0.56))
-    y = start[1] - size * 0.4 if above else start[1] + size * 1.2
-    caption = element("text", label, x=f"{x + (0 if above else size * 0.4):.1f}", y=f"{y:.1f}")
-    return element("g", shape_mark, caption, class_=f"mark {drawn.finding.state}", data_f=drawn.number or None)
+        drawing = element("path", d=_path(region, shape))
+    state = {"uncertain": " ?", "absent": " (absent)"}.get(drawn.finding.state, "")
+    label = f"{drawn.number or 'prior:'} {drawn.finding.concept}{state}" if place == 0 else f"{drawn.number or 'prior'}"
+    west = left < 0.6 * shape[1]
+    caption = element(
+        "text",
+        label,
+        x=f"{max(left, 0) if west else min(right, shape[1]):.1f}",
+        y=f"{max(top, 0):.1f}",
+        dx=".2em" if west else "-.2em",
+        dy="-.35em" if top > shape[0] / 16 else "1.1em",
+        text_anchor=None if west else "end",
+    )
+    return element("g", drawing, caption, class_=f"mark {drawn.finding.state}", data_f=drawn.number or None)
 
 
 def overlay(shape: tuple[int, int], drawn: Sequence[Drawn], fields: Sequence[Mask]) -> Html:
@@ -150,14 +162,13 @@ def overlay(shape: tuple[int, int], drawn: Sequence[Drawn], fields: Sequence[Mas
         for mask in fields
         if (path := _path(mask, shape))
     ]
-    marks = [_mark(item, region, shape) for item in drawn for region in item.regions]
+    marks = [_mark(item, place, shape) for item in drawn for place in range(len(item.regions))]
     return element(
         "svg",
         *anatomy,
         *marks,
         class_="overlay",
         viewBox=f"0 0 {shape[1]} {shape[0]}",
-        style=f"--label:{max(shape) / 42:.1f}px",
         aria_hidden="true",
     )
 
@@ -175,7 +186,13 @@ def _frame(film: Image, alt: str, drawing: Html) -> Html:
     ]
     picture = element("img", src=inline(film), alt=alt, width=width, height=height, draggable="false")
     layer = element("div", picture, drawing, class_="layer")
-    return element("div", layer, *corners, class_="frame", style=f"--w:{width};--h:{height}")
+    return element(
+        "div",
+        layer,
+        *corners,
+        class_="frame",
+        style=f"--w:{width};--h:{height};--label:{max(width, height) / 42:.1f}px",
+    )
 
 
 def figure(
@@ -218,7 +235,7 @@ def figure(
     refused = element("p", element("b", "Not read. "), refusal, class_="refusal") if refusal else None
     port = element("div", _frame(film, alt, overlay(shape, drawn, fields)), class_="port")
     return element(
-        "figure", port, refused, element("figcaption", caption), class_="film refused" if refusal else "film"
+        "figure", element("figcaption", caption), refused, port, class_="film refused" if refusal else "film"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -12,6 +13,7 @@ from hilum.core.finding import UNCALIBRATED, Finding
 from hilum.core.report import SECTIONS, Report
 from hilum.core.study import Study
 
+_UCUM_REMARK = re.compile(r"^1$|\{[^}]*\}")
 STATES = ("present", "uncertain", "absent")
 Clean = Callable[[str], str]
 Numbered = tuple[int, Finding]
@@ -89,7 +91,8 @@ def _bar(finding: Finding, skill: Skill) -> Html | None:
 def before(finding: Finding, prior: Study | None) -> str:
     """Return what the prior study said of the same concept at the same sites, or '' where it is not clear."""
     earlier = [other for other in prior.findings if other.concept == finding.concept] if prior else []
-    earlier = [other for other in earlier if other.sites == finding.sites] or earlier
+    same = [other for other in earlier if other.sites == finding.sites]
+    earlier = same or [other for other in earlier if not (other.sites and finding.sites)]
     if len(earlier) != 1:
         return ""
     chance = f", {percent(earlier[0].probability)}" if earlier[0].probability is not None else ""
@@ -102,7 +105,10 @@ def _facts(finding: Finding, skill: Skill, prior: Study | None, adrift: bool, cl
     earlier = before(finding, prior)
     phrases: list[object] = [clean(site) for site in finding.sites]
     phrases += [clean(f"{name}: {value}") for name, value in sorted(finding.attributes.items())]
-    phrases += [f"{item.name} {item.value:.4g} {item.unit}" for item in finding.measurements]
+    # UCUM writes a plain number as '1' and puts remarks in braces; neither is for readers.
+    phrases += [
+        f"{item.name} {item.value:.4g} {_UCUM_REMARK.sub('', item.unit)}".rstrip() for item in finding.measurements
+    ]
     phrases += [part for part in (change, earlier) if part]
     phrases += ["score not calibrated"] if finding.calibration == UNCALIBRATED else []
     phrases += ["has a region that names no film shown here"] if adrift else []
@@ -145,7 +151,7 @@ def findings_list(
         if items:
             blocks += [element("h3", f"{state.capitalize()} ({len(items)})"), element("ol", *items, class_=state)]
     if not rows:
-        blocks.append(element("p", "No findings: no model stated any for this study.", class_="empty"))
+        blocks.append(element("p", "No findings: none was stated for this study.", class_="empty"))
     return join([*blocks, _not_assessed(study, clean)])
 
 
@@ -157,6 +163,8 @@ def _not_assessed(study: Study, clean: Clean) -> Html:
         if concept not in stated:
             reasons.setdefault(reason, []).append(concept)
     total = sum(map(len, reasons.values()))
+    if not total and not stated:
+        return element("p", "Nothing was assessed; that is not the same as normal.", class_="empty")
     rest = element(
         "p", "A finding in none of these lists was not looked for; that is not the same as absent.", class_="empty"
     )

@@ -1,0 +1,36 @@
+"""The shell of every page: template, style, the one script that may run, and the caution line."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+from string import Template
+
+from hilum import __version__
+from hilum.app.markup import text
+
+CAUTION = "AI-made · Research use only · not a medical device"
+
+
+@cache
+def _static(name: str) -> str:
+    """Return a text file of `static/` with newlines as the HTML parser sees them, so that its hash holds."""
+    return files("hilum.app").joinpath("static", name).read_text(encoding="utf-8").replace("\r\n", "\n")
+
+
+def document(kind: str, title: str, **slots: object) -> str:
+    """Fill a page template; slots are escaped unless they are markup, and only the page's own script may run."""
+    script = _static("page.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    filled = {name: text(value) for name, value in slots.items()}
+    return Template(_static(f"{kind}.html")).substitute(
+        filled,
+        title=text(title),
+        css=_static("page.css"),
+        js=script,
+        digest=digest,
+        caution=CAUTION,
+        version=text(__version__),
+    )
