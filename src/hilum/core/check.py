@@ -13,6 +13,7 @@ import numpy as np
 from hilum.core.cohort import Cohort
 from hilum.core.errors import InputError
 from hilum.core.finding import Finding
+from hilum.core.geometry import View
 from hilum.core.image import Image
 from hilum.core.record import from_json, to_json
 from hilum.core.registry import Entry, register
@@ -34,21 +35,21 @@ def example_studies(seed: int = 0) -> tuple[Study, ...]:
     """Return small studies that a stranger's code must survive: no prior, lateral only, empty report, no image."""
     draw = generator(seed, "check")
 
-    def film(view: str, name: str) -> Image:
+    def film(view: View, name: str) -> Image:
         pixels = draw.random((96, 80), dtype=np.float32)
         return Image(
             pixels, view=view, spacing_mm=(2.0, 2.0), spacing_plane="detector", orientation=("L", "F"), id=name
-        )  # type: ignore[arg-type]
+        )
 
     day = datetime(2020, 1, 1)
-    first = Study("with-report", "p1", day, [film("PA", "a")], Report(findings="Clear lungs.", impression="Normal."))  # type: ignore[arg-type]
-    later = Study("with-prior", "p1", day + timedelta(days=9), [film("AP", "b"), film("LL", "c")], prior=first)  # type: ignore[arg-type]
+    first = Study("with-report", "p1", day, (film("PA", "a"),), Report(findings="Clear lungs.", impression="Normal."))
+    later = Study("with-prior", "p1", day + timedelta(days=9), (film("AP", "b"), film("LL", "c")), prior=first)
     return (
         first,
         later,
-        Study("lateral-only", "p2", day, [film("LL", "d")]),  # type: ignore[arg-type]
-        Study("empty-report", "p3", None, [film("PA", "e")], Report()),  # type: ignore[arg-type]
-        Study("no-image", "p4", day, findings=[Finding("pneumothorax", "absent")]),  # type: ignore[arg-type]
+        Study("lateral-only", "p2", day, (film("LL", "d"),)),
+        Study("empty-report", "p3", None, (film("PA", "e"),), Report()),
+        Study("no-image", "p4", day, findings=(Finding("pneumothorax", "absent"),)),
     )
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import types
-import typing
 import zlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
-from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -179,22 +176,7 @@ def _decode_record(cls: type[Any], value: Mapping[str, Any]) -> Any:
     unknown = sorted(set(given) - {item.name for item in fields(cls)})
     if unknown:
         raise InputError(f"a {cls.__name__} record has no field {', '.join(unknown)}")
-    pairs = _pair_fields(cls)
-    decoded = {key: _as_pair(_decode(item)) if key in pairs else _decode(item) for key, item in given.items()}
-    return cls(**decoded)
-
-
-def _as_pair(value: Any) -> Any:
-    return tuple(value) if isinstance(value, (list, tuple)) else value
-
-
-@cache
-def _pair_fields(cls: type[Any]) -> frozenset[str]:
-    hints = typing.get_type_hints(cls)
-    options = {
-        name: typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,) for name, hint in hints.items()
-    }
-    return frozenset(name for name, parts in options.items() if any(typing.get_origin(part) is tuple for part in parts))
+    return cls(**{key: _decode(item) for key, item in given.items()})
 
 
 def _absent() -> NDArray[Any]:
