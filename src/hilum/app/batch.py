@@ -273,7 +273,7 @@ def _write_run(folder: Path, rows: Iterable[Row], settings: Options, started: fl
         "caution": RESEARCH_USE,
         "hilum": __version__,
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in ("numpy", "onnxruntime", "pydicom", "highdicom", "pillow")},
+        "packages": {name: _version(name) for name in ("numpy", "onnxruntime", "pydicom", "pillow")},
         "given": given,
         "options": {"seed": settings.seed, "formats": settings.formats, "keep_identifiers": settings.keep_identifiers},
         "counts": {
