@@ -21,7 +21,14 @@ CARD = {
     "sha256": "c0ffee" * 10 + "0123",
     "training_data": ["set A", "set B"],
     "findings": {
-        "lung opacity": {"n": 2412, "auroc": 0.871, "interval": [0.85, 0.89], "threshold": 0.41},
+        "lung opacity": {
+            "n": 2412,
+            "positives": 310,
+            "source": "set B",
+            "auroc": 0.871,
+            "interval": [0.85, 0.89],
+            "threshold": 0.41,
+        },
         "cardiomegaly": {"threshold": [0.3, 0.6]},
         "edema": None,
     },

@@ -113,6 +113,8 @@ def test_prior_and_single_film(tmp_path):
     assert [step["mode"] for step in seen] == ["beside", "now", "then", "beside", "beside", "beside"]
     assert [step["seen"] for step in seen] == [3, 2, 1, 3, 1, 3]
     assert [step["alone"] for step in seen] == [0, 0, 0, 0, 1, 0]
+    away = browse(study_page(read_study()), tmp_path, steps=["key('p'); key('p')", "key('n')"])
+    assert [(step["mode"], step["seen"]) for step in away] == [("then", 1), ("beside", 3)]
     without = browse(study_page(read_study(prior=False)), tmp_path, steps=["key('p')"])
     assert (without[0]["mode"], without[0]["seen"]) == ("beside", 2)
 

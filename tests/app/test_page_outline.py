@@ -27,6 +27,8 @@ def test_a_disc_keeps_its_area_centre_and_edge(size):
     assert enclosed(ring) == pytest.approx(np.pi * radius**2, rel=0.03)
     assert np.abs(np.hypot(*(ring - center).T) - radius).max() < 1.5 * step
     assert len(ring) < 200
+    (exact,) = outlines(disc(size, radius, center), tolerance=0)
+    assert enclosed(exact) == pytest.approx(np.pi * radius**2, rel=0.004)
 
 
 def test_a_hole_is_a_second_border_that_runs_the_other_way():

@@ -111,7 +111,10 @@ def test_probability_is_a_number_a_bar_and_the_card_s_threshold():
     assert opacity.one("i", class_="fill").attributes["style"] == "width:93.0%"
     assert opacity.one("i", class_="tick").attributes["style"] == "left:41.0%"
     assert opacity.one("span", class_="bar").attributes["aria-label"] == "probability 93 %, threshold 41 %"
-    assert opacity.one("span", class_="skill").text == "AUROC 0.87 (95 % interval 0.85–0.89, n = 2412)"
+    assert (
+        opacity.one("span", class_="skill").text
+        == "AUROC 0.87 (95\u00a0% interval 0.85–0.89, n\u00a0=\u00a02412, 310\u00a0positive, set B)"
+    )
     assert [tick.attributes["style"] for tick in heart.all("i", class_="tick")] == ["left:30.0%", "left:60.0%"]
     assert edema.one("span", class_="percent").text == "< 1 %"
     assert not list(edema.all("i", class_="tick"))
@@ -212,6 +215,8 @@ def test_a_longer_identifier_is_not_cut_by_a_shorter_one():
     one, two = ramp(id="1.2.34"), ramp(id="1.2.34.5")
     study = Study("study-x", images=(one, two)).add(notes=["1.2.34.5 and 1.2.34."])
     assert "b.png and a.png." in tree(study_page(study, names={"1.2.34": "a.png", "1.2.34.5": "b.png"})).text
+    study = Study("chest", "P-17-2", images=(ramp(id="P-17"),)).add(notes=["P-17-2 and P-17: chest film"])
+    assert "this patient and a.png: chest film" in tree(study_page(study, names={"P-17": "a.png"})).text
 
 
 def test_films_hang_frontal_left_lateral_right_prior_beside():
@@ -290,7 +295,7 @@ def test_caution_provenance_and_card_are_said():
         "pa.dcm",
         "120 × 96 px",
         "Made-up reader",
-        "set A, set B",
+        "set A; set B",
     ):
         assert fact in made
     assert made.count("c0ffee" * 10) == 1
@@ -307,15 +312,39 @@ def test_a_synthetic_film_is_marked_on_the_film_in_the_header_and_in_words():
 
 def test_a_refused_film_is_shown_with_its_reason_and_no_findings():
     film, reason = ramp(id=UIDS["side"], view="LL"), "A lateral view; this model reads frontal films only."
-    by_note = Study("s", images=(film,)).add(notes=[f"{film.id} was refused: {reason}"])
-    for page in (study_page(Study("s", images=(film,)), refused={film.id: reason}), study_page(by_note)):
+    bare = Study("s", images=(film,))
+    by_note, both = bare.add(notes=[f"{film.id} was refused: {reason}"]), bare.add(notes=[f"film 1 refused: {reason}"])
+    given = {film.id: reason}
+    for page in (study_page(bare, refused=given), study_page(by_note), study_page(both, refused=given)):
         root = tree(page)
         assert reason in root.one("p", class_="refusal").text
         assert reason in root.one("ul", class_="alerts").text
         assert "(not read)" in root.one("img").attributes["alt"]
         assert not rows(page)
         assert "Nothing was assessed; that is not the same as normal." in root.text
-    assert root.text.count(reason) == 2
+        assert root.text.count(reason) == 2
+
+
+def test_every_text_colour_reaches_contrast_aa_on_its_ground():
+    style = tree(study_page(Study("s"))).one("style").text
+    dark = dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6});", style.split("@media")[0]))
+
+    def luminance(colour):
+        parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
+
+    def contrast(one, two):
+        low, high = sorted((luminance(one), luminance(two)))
+        return (high + 0.05) / (low + 0.05)
+
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)  # a known pair just below AA
+    chosen_row = "#3a3512"
+    assert chosen_row in style
+    for ink in ("ink", "soft", "accent", "present", "uncertain", "absent", "alert"):
+        for ground in (dark["ground"], dark["panel"], dark["raised"], chosen_row):
+            assert contrast(dark[ink], ground) >= 4.5, (ink, ground)
+    for ink in set(re.findall(r"--tint: (#[0-9a-f]{6})", style.split("@media print")[1])):
+        assert contrast(ink, "#ffffff") >= 4.5, ink
 
 
 def test_an_empty_study_and_nameless_films_have_a_page():

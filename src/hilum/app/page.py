@@ -104,10 +104,12 @@ def _stage(
     return join([none, _group("now", now, bool(then)), _group("then", then, bool(now))])
 
 
-def _alerts(study: Study, refusals: Mapping[str, str], clean: Clean) -> list[str]:
-    """Return the sentences a reader must see before any finding: why something was refused."""
+def _alerts(study: Study, names: Mapping[str, str], refusals: Mapping[str, str], clean: Clean) -> list[str]:
+    """Return the sentences a reader must see before any finding: what was refused and why."""
+    reasons = [f"{names.get(film, 'a film')} was not read: {reason}" for film, reason in refusals.items()]
     notes = [note for signed in study.provenance for note in signed.notes if _REFUSED in note.lower()]
-    return list(dict.fromkeys(clean(reason) for reason in (*refusals.values(), *notes)))
+    reasons += [note for note in notes if not any(reason in note for reason in refusals.values() if reason)]
+    return list(dict.fromkeys(map(clean, reasons)))
 
 
 def _counted(rows: Sequence[Numbered]) -> str:
@@ -134,7 +136,7 @@ def study_page(
         masks: anatomy outlines (lung fields); `Mask.image` is a film's id.
         names: shown file name by film id; other films are called by their place.
         card: model-card facts. Single values are listed as they are; `card["findings"]` maps a concept
-            to `threshold`, `auroc`, `interval` (low, high) and `n`, all optional.
+            to `threshold`, `auroc`, `interval` (low, high), `n`, `positives`, `source`, all optional.
         refused: reason by film id for films that were not read; notes of the study's provenance that
             say 'refused' and name a film are used too.
         keep_identifiers: show study and patient identifiers and the time; otherwise they, and image
@@ -156,7 +158,7 @@ def study_page(
     listed = findings_list(
         study, rows, known=skills(card), shown=frozenset(film.id for film in films if film.id), clean=clean
     )
-    alerts = _alerts(study, refusals, clean)
+    alerts = _alerts(study, shown, refusals, clean)
     report = study.report
     status = "Draft report, unsigned" if report and report.status == "draft" else "Report"
     words = join([element("h2", status), prose(report, rows, clean)]) if report else Html("")
@@ -173,5 +175,5 @@ def study_page(
         counts=_counted(rows),
         findings=listed,
         report=words,
-        provenance=provenance(study, shown, card, clean, said=alerts),
+        provenance=provenance(study, shown, card, clean, said=(*alerts, *refusals.values())),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from hilum import __version__
 from hilum.app.markup import Html, element, join
-from hilum.app.page_film import letters, spacing
+from hilum.app.page_film import hung, letters, spacing
 from hilum.app.page_findings import Clean
 from hilum.core.image import Image, MadeBy, Volume
 from hilum.core.study import Study
@@ -17,7 +17,8 @@ from hilum.core.study import Study
 def cleaner(study: Study, names: Mapping[str, str], keep_identifiers: bool) -> Clean:
     """Return the function that replaces identifiers in free text by shown names.
 
-    Identifiers below four characters are left: they would match ordinary words and numbers.
+    Identifiers below four characters, and those that are a lower-case word, are left: they would
+    match ordinary words and numbers.
     """
     if keep_identifiers:
         return str
@@ -25,7 +26,9 @@ def cleaner(study: Study, names: Mapping[str, str], keep_identifiers: bool) -> C
     for each in (study.prior, study) if study.prior else (study,):
         replacements |= {each.id: "this study", each.patient: "this patient"}
         replacements |= {image.id: names.get(image.id, "this film") for image in each.images}
-    known = sorted((key for key in replacements if len(key) >= 4), key=len, reverse=True)
+    known = sorted(
+        (key for key in replacements if len(key) >= 4 and not (key.isalpha() and key.islower())), key=len, reverse=True
+    )
     if not known:
         return str
     pattern = re.compile(r"(?<![\w.])(?:" + "|".join(map(re.escape, known)) + r")(?![\w]|\.\w)")
@@ -65,7 +68,7 @@ def _card_facts(card: Mapping[str, Any], said: frozenset[str]) -> list[tuple[str
     facts: list[tuple[str, object]] = []
     for key, value in card.items():
         listed = isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
-        shown = ", ".join(value) if listed else str(value) if isinstance(value, (str, int, float)) else ""
+        shown = "; ".join(value) if listed else str(value) if isinstance(value, (str, int, float)) else ""
         if shown and shown not in said:
             name = f"Model card: {key.replace('_', ' ')}"
             facts.append((name, element("code", shown) if key == "sha256" else shown))
@@ -82,9 +85,9 @@ def provenance(
         names: shown name of each film by id.
         card: model-card facts.
         clean: removes identifiers from free text.
-        said: notes the page shows elsewhere, left out here.
+        said: sentences the page shows elsewhere; notes that hold one are left out here.
     """
-    films = (*study.films, *(study.prior.films if study.prior else ()))
+    films = (*hung(study.films), *hung(study.prior.films if study.prior else ()))
     volumes = sum(isinstance(image, Volume) for image in study.images)
     calibrations = sorted({finding.calibration for finding in study.findings if finding.calibration})
     pairs: list[tuple[str, object]] = []
@@ -99,6 +102,8 @@ def provenance(
     pairs += [(names[film.id], _film_facts(film)) for film in films]
     pairs += [("Not shown", f"{volumes} CT volume{'s' if volumes > 1 else ''}")] if volumes else []
     notes = dict.fromkeys(clean(note) for signed in study.provenance for note in signed.notes)
-    items = [element("li", note) for note in notes if note not in said]
+    items = [
+        element("li", note) for note in notes if not any(sentence in note for sentence in map(clean, said) if sentence)
+    ]
     listed = join([element("h3", "Notes"), element("ul", *items)]) if items else None
     return join([_definitions(pairs), listed])

@@ -221,7 +221,7 @@ def figure(
         [
             element("b", when.capitalize()),
             element("span", view),
-            element("span", name, class_="file"),
+            element("span", name, class_="file", title=name),
             element(
                 "button",
                 "⤢",

@@ -54,24 +54,33 @@ def _numbers(value: Any) -> list[float]:
     return [number for item in values if (number := _number(item)) is not None]
 
 
+def _skill(facts: Mapping[str, Any]) -> str:
+    """Return how well the model did on this finding: AUROC, its interval, how many films and which; '' if unknown."""
+    auroc, interval = _number(facts.get("auroc")), _numbers(facts.get("interval"))
+    if auroc is None:
+        return ""
+    cases, positives, source = _number(facts.get("n")), _number(facts.get("positives")), facts.get("source")
+    inner = [f"95\u00a0% interval {interval[0]:.2f}–{interval[1]:.2f}"] if len(interval) == 2 else []
+    inner += [f"n\u00a0=\u00a0{cases:.0f}"] if cases is not None else []
+    inner += [f"{positives:.0f}\u00a0positive"] if positives is not None else []
+    inner += [source] if isinstance(source, str) and source else []
+    return f"AUROC {auroc:.2f}" + (f" ({', '.join(inner)})" if inner else "")
+
+
 def skills(card: Mapping[str, Any]) -> dict[str, Skill]:
     """Read per-finding facts of a model card; whatever is missing is left out.
 
     Args:
         card: `card["findings"]` maps a concept to `threshold` (a number or several), `auroc`,
-            `interval` (low, high) and `n`.
+            `interval` (low, high), `n`, `positives` and `source`.
     """
     found: dict[str, Skill] = {}
     per_finding = card.get("findings")
     for concept, facts in per_finding.items() if isinstance(per_finding, Mapping) else ():
         if not isinstance(facts, Mapping):
             continue
-        auroc, interval, cases = _number(facts.get("auroc")), _numbers(facts.get("interval")), _number(facts.get("n"))
-        inner = [f"95 % interval {interval[0]:.2f}–{interval[1]:.2f}"] if len(interval) == 2 else []
-        inner += [f"n = {cases:.0f}"] if cases is not None else []
-        sentence = f"AUROC {auroc:.2f}" + (f" ({', '.join(inner)})" if inner else "") if auroc is not None else ""
         thresholds = tuple(value for value in _numbers(facts.get("threshold")) if 0 <= value <= 1)
-        found[str(concept)] = Skill(thresholds, sentence)
+        found[str(concept)] = Skill(thresholds, _skill(facts))
     return found
 
 

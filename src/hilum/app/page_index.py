@@ -64,9 +64,7 @@ def _index_row(row: IndexRow) -> Html:
     address = f"./{quote(row.page)}" if row.page else ""
     name = element("a", row.name, href=address) if address else row.name
     picture = (
-        element("img", src=row.thumbnail, alt="", width=None)
-        if row.thumbnail
-        else element("span", "no picture", class_="empty")
+        element("img", src=row.thumbnail, alt="") if row.thumbnail else element("span", "no picture", class_="empty")
     )
     chips = [
         element(

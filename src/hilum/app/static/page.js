@@ -36,7 +36,17 @@
     one(".spoken").textContent = row
       ? `Finding ${chosen} of ${numbers.length}: ${all(".concept, .state, .percent", row).map((part) => part.textContent).join(", ")}`
       : "No finding selected";
-    if (!keepAddress) history.replaceState(null, "", chosen ? `#finding=${chosen}` : "#");
+    if (chosen) reveal();
+    if (keepAddress) return;
+    // Refused inside some notebooks and frames, where the address is not ours to change.
+    try { history.replaceState(null, "", chosen ? `#finding=${chosen}` : "#"); } catch { /* selection works without it */ }
+  };
+  // A drawing on a film that is put away brings all films back.
+  const reveal = () => {
+    const holders = all(".mark.on").map((mark) => mark.closest(".film"));
+    if (!holders.length || holders.some((film) => film.offsetParent)) return;
+    alone(null);
+    if (stage.dataset.mode !== "beside") show("beside");
   };
   const step = (by) => {
     if (!numbers.length) return;
@@ -164,12 +174,15 @@
 
   const modes = { beside: "now", now: "then", then: "beside" };
   const spoken = { beside: "Prior: beside", now: "Current only", then: "Prior only" };
+  const show = (mode) => {
+    stage.dataset.mode = mode;
+    one('[data-do="prior"]').textContent = spoken[mode];
+    active = films.find((film) => film.offsetParent) || active;
+  };
   const prior = () => {
     if (!one(".then")) return;
     alone(null);
-    stage.dataset.mode = modes[stage.dataset.mode];
-    one('[data-do="prior"]').textContent = spoken[stage.dataset.mode];
-    active = films.find((film) => film.offsetParent) || active;
+    show(modes[stage.dataset.mode]);
   };
   const help = () => { const keys = one(".keys"); if (keys.open) keys.close(); else keys.showModal(); };
   const actions = {
