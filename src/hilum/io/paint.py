@@ -66,7 +66,7 @@ def paint(
     film = Pillow.fromarray(grey)
     film = (film.resize(size, Pillow.Resampling.BOX) if scale < 1.0 else film).convert("RGB")
     drawn = film.copy() if opacity < 1.0 else film
-    thick = max(1, round(max(size) / 700))
+    thick = max(1, round(max(size) / 500))
     for mask in masks:
         _contour(drawn, mask, thick)
     pen = ImageDraw.Draw(drawn)
