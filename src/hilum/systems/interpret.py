@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hilum.core.finding import Change, Finding
 from hilum.core.geometry import FRONTAL, LATERAL
 from hilum.core.image import Image
-from hilum.core.region import Mask
+from hilum.core.region import Box, Mask
 from hilum.core.study import Study
 from hilum.core.zones import zones_of
 from hilum.text.phrase import compose
@@ -52,7 +52,9 @@ def interpret(study: Study, model: Embedded, *, prior: Reading | None = None, se
     seen = [(_with_view(film, result), result) for film, result in seen]
     shown = replace(study, images=tuple(film for film, _ in seen), prior=prior.study if prior else study.prior)
     refused = tuple((film.id, result.reason) for film, result in seen if not result.chest)
-    notes += [f"film {number} of {len(seen)} refused: {r.reason}" for number, (_, r) in enumerate(seen, 1) if not r.chest]
+    notes += [
+        f"film {number} of {len(seen)} refused: {r.reason}" for number, (_, r) in enumerate(seen, 1) if not r.chest
+    ]
     if len(refused) == len(seen):
         return Reading(shown.add(made_by=model.made_by, notes=notes), refused=refused)
     read = [(film, result) for film, result in seen if result.chest]
@@ -84,7 +86,9 @@ def _view_notes(film: Image, result: Assessment) -> list[str]:
     stated, found = film.view in LATERAL, result.view not in FRONTAL
     if stated == found:
         return []
-    return [f"the header says {film.view}, the picture looks {result.view} ({result.view_probability:.2f}): check the view"]
+    return [
+        f"the header says {film.view}, the picture looks {result.view} ({result.view_probability:.2f}): check the view"
+    ]
 
 
 def _merged(read: list[tuple[Image, Assessment]], masks: tuple[Mask, ...], model: Embedded) -> list[Finding]:
@@ -100,7 +104,7 @@ def _merged(read: list[tuple[Image, Assessment]], masks: tuple[Mask, ...], model
                 found.state,
                 found.probability,
                 calibration=found.calibration,
-                sites=zones_of(boxes, mask.pixels, film.orientation) if boxes and mask else (),
+                sites=_sites(boxes, mask, film, found.concept),
                 regions=boxes,
                 made_by=model.made_by,
                 id=f"f-{found.concept.replace(' ', '-')}",
@@ -109,6 +113,14 @@ def _merged(read: list[tuple[Image, Assessment]], masks: tuple[Mask, ...], model
             if held is None or (finding.probability or 0) > (held.probability or 0):
                 best[found.concept] = finding
     return sorted(best.values(), key=lambda f: (("present", "uncertain", "absent").index(f.state), f.concept))
+
+
+def _sites(boxes: tuple[Box, ...], mask: Mask | None, film: Image, concept: str) -> tuple[str, ...]:
+    """Side and zone of boxes; none where the header's orientation says the film does not lie as shown."""
+    upright = film.orientation is None or (film.orientation[0][:1] in ("L", "R") and film.orientation[1][:1] == "F")
+    if not (boxes and mask and upright):
+        return ()
+    return zones_of(boxes, mask.pixels, film.orientation, concept=concept)
 
 
 def _compared(findings: list[Finding], prior: Reading | None) -> tuple[Finding, ...]:
