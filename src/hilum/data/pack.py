@@ -20,6 +20,7 @@ from hilum.core.finding import Finding
 from hilum.core.geometry import FRONTAL, View
 from hilum.core.image import Image
 from hilum.core.region import Box
+from hilum.core.registry import register
 from hilum.core.study import Study
 
 FILM_SOURCES = ("nih512", "nih64", "nih_single", "kermany224", "kermany_full", "hannover", "covid_cc")
@@ -126,7 +127,7 @@ def study(root: Path, row: PackRow) -> Study:
     identity = hashlib.sha256(row.file.encode()).hexdigest()[:32]
     film = Image(partial(pixels, root, row), view=_view(row.view), id=identity, source=str(Path(root) / row.file))  # type: ignore[arg-type]
     names = [label for label in row.labels if label not in NOT_FINDINGS]
-    names += [box.label for box in row.boxes if box.label not in names and "Lung" != box.label.split()[-1]]
+    names += [box.label for box in row.boxes if box.label not in names and box.label.split()[-1] != "Lung"]
     findings = tuple(
         Finding(name, regions=tuple(Box(*b.corners, image=identity) for b in row.boxes if b.label == name))
         for name in names
@@ -138,6 +139,7 @@ def _studies(root: Path, sources: tuple[str, ...]) -> Iterator[Study]:
     return (study(root, row) for row in rows(root, sources))
 
 
+@register.dataset("pack", licence="per row: see manifest.csv")
 def pack(root: str | Path, *, sources: tuple[str, ...] = FILM_SOURCES) -> Cohort:
     """Return the pack's films as a cohort of one-film studies, split by patient.
 

@@ -54,7 +54,8 @@ def _rotated(mu: Array, spacing: tuple[float, float, float], angles_deg: tuple[f
     scale = np.asarray(spacing)
     matrix = (turn.T * scale[None, :]) / scale[:, None]
     middle = (np.asarray(mu.shape) - 1) / 2
-    return affine_transform(mu, matrix, offset=middle - matrix @ middle, order=1, cval=0.0)
+    rotated: Array = affine_transform(mu, matrix, offset=middle - matrix @ middle, order=1, cval=0.0)
+    return rotated
 
 
 def _weights(count: int, spacing: float, at: Array) -> Array:
@@ -69,7 +70,13 @@ def _weights(count: int, spacing: float, at: Array) -> Array:
 
 
 def line_integrals(
-    mu: Array, spacing: tuple[float, float, float], *, source_mm: float, detector_mm: float, shape: tuple[int, int], pixel_mm: float
+    mu: Array,
+    spacing: tuple[float, float, float],
+    *,
+    source_mm: float,
+    detector_mm: float,
+    shape: tuple[int, int],
+    pixel_mm: float,
 ) -> Array:
     """Integrate (row axis, beam axis, column axis) voxels along rays from a point source.
 
@@ -139,5 +146,10 @@ def project(
         oriented, steps, source_mm=middle, detector_mm=source_detector_mm, shape=(size, size), pixel_mm=pixel
     )
     return Image(
-        pixels, view=view, spacing_mm=(pixel, pixel), spacing_plane="detector", orientation=_LETTERS[view], synthetic=True
+        pixels,
+        view=view,
+        spacing_mm=(pixel, pixel),
+        spacing_plane="detector",
+        orientation=_LETTERS[view],
+        synthetic=True,
     )

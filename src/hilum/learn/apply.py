@@ -28,7 +28,9 @@ def outputs(net: nn.Module, frames: NDArray[np.uint8], *, size: int, batch: int 
             yield net(to_film(frames[start : start + batch], size))
 
 
-def collect(net: nn.Module, frames: NDArray[np.uint8], *, size: int, fields: tuple[str, ...]) -> dict[str, NDArray[np.float32]]:
+def collect(
+    net: nn.Module, frames: NDArray[np.uint8], *, size: int, fields: tuple[str, ...]
+) -> dict[str, NDArray[np.float32]]:
     """Return the named fields of the output for all frames, each float32 (N, ...)."""
     parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in fields}
     for output in outputs(net, frames, size=size):

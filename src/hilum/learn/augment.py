@@ -94,7 +94,12 @@ def _paint(film: Tensor, how: Augment, rng: torch.Generator) -> Tensor:
             top, left, side = pick(0, size), pick(0, size), pick(size // 40, size // 9)
             film[index, :, top : top + side, left : left + side // 2 + 1] = float(pick(0, 4) > 0)
         if cutout < how.cutout:
-            top, left, rows, columns = pick(0, size), pick(0, size), pick(size // 16, size // 4), pick(size // 16, size // 4)
+            top, left, rows, columns = (
+                pick(0, size),
+                pick(0, size),
+                pick(size // 16, size // 4),
+                pick(size // 16, size // 4),
+            )
             film[index, :, top : top + rows, left : left + columns] = torch.rand(1, generator=rng)
         if border < how.border:
             edge, shade = pick(1, size // 10), float(pick(0, 3) == 0)

@@ -68,7 +68,9 @@ def join(parts: list[FilmSet]) -> FilmSet:
     return FilmSet(**{item.name: np.concatenate([getattr(p, item.name) for p in parts]) for item in fields(FilmSet)})
 
 
-def draw(groups: NDArray[np.str_], weights: Mapping[str, float], *, size: int, seed: int, step: int) -> NDArray[np.intp]:
+def draw(
+    groups: NDArray[np.str_], weights: Mapping[str, float], *, size: int, seed: int, step: int
+) -> NDArray[np.intp]:
     """Draw the rows of one batch: a fixed share per group, films within a group at random.
 
     The draw depends on the seed and the step alone, so a resumed run sees the same batches.

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from hilum.core.errors import InputError
 
 
-def save_state(path: Path, *, step: int, net: nn.Module, average: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
+def save_state(
+    path: Path, *, step: int, net: nn.Module, average: dict[str, Tensor], optimizer: torch.optim.Optimizer
+) -> None:
     """Write the state after `step` steps; the file appears whole or not at all."""
     from safetensors.torch import save_file
 
@@ -39,8 +41,8 @@ def load_state(path: Path, *, net: nn.Module, average: dict[str, Tensor], optimi
     if weights.keys() != net.state_dict().keys():
         raise InputError(f"checkpoint {path.name} belongs to another network: delete it or choose another folder")
     net.load_state_dict(weights)
-    for name in average:
-        average[name].copy_(tensors[f"average.{name}"])
+    for name, value in average.items():
+        value.copy_(tensors[f"average.{name}"])
     moments: dict[int, dict[str, Any]] = {}
     for name, value in tensors.items():
         if name.startswith("moment."):

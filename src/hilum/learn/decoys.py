@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Film
 
 Picture = NDArray[np.float32]
 
@@ -74,11 +76,17 @@ def ct_slice(hounsfield: NDArray[np.float32], rng: np.random.Generator) -> Pictu
     cut = np.take(hounsfield, index, axis=axis)
     if rng.random() < 0.5:
         cut = cut[::-1]
-    return np.clip((cut - center) / width + 0.5, 0, 1).astype(np.float32)
+    shown: Picture = np.clip((cut - center) / width + 0.5, 0, 1).astype(np.float32)
+    return shown
 
 
 def drawn(rng: np.random.Generator, size: int) -> Picture:
     """Draw one of `texture`, `limb` or `page`."""
-    makers: Sequence = (texture, limb, limb, page)
-    picture: Picture = makers[int(rng.integers(0, len(makers)))](rng, size)
-    return picture
+    makers: tuple[Callable[[np.random.Generator, int], Picture], ...] = (texture, limb, limb, page)
+    return makers[int(rng.integers(0, len(makers)))](rng, size)
+
+
+def photographs(folder: Path) -> list[Picture]:
+    """Decode the PNG and JPEG pictures of a folder to grey, in name order."""
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".png", ".jpg"))
+    return [np.asarray(Film.open(path).convert("L"), dtype=np.float32) / np.float32(255) for path in found]

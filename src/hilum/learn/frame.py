@@ -18,7 +18,8 @@ def stretch(display: Frame, *, low: float = 0.5, high: float = 99.5) -> Frame:
     floor, ceiling = np.percentile(display[::step, ::step], (low, high))
     if ceiling - floor < 1e-4:
         return np.zeros_like(display)
-    return np.clip((display - floor) / (ceiling - floor), 0.0, 1.0).astype(np.float32)
+    stretched: Frame = np.clip((display - floor) / (ceiling - floor), 0.0, 1.0).astype(np.float32)
+    return stretched
 
 
 def frame(display: Frame, size: int) -> tuple[Frame, Letterbox]:

@@ -25,7 +25,9 @@ class FrameBox(NamedTuple):
 
 def enlarge(field: Floats, size: int) -> Floats:
     """Resize a class map (S, S) to (size, size), bilinear."""
-    return np.asarray(Picture.fromarray(np.ascontiguousarray(field, np.float32)).resize((size, size), Picture.Resampling.BILINEAR))
+    return np.asarray(
+        Picture.fromarray(np.ascontiguousarray(field, np.float32)).resize((size, size), Picture.Resampling.BILINEAR)
+    )
 
 
 def boxes_of(

@@ -56,7 +56,9 @@ def auroc_interval(
     """Return the AUROC with its percentile interval over bootstrapped patients."""
     truth, values = np.asarray(target).astype(bool), np.asarray(score, dtype=np.float64)
     value = float(weighted_auroc(truth, values, np.ones((1, len(truth))))[0])
-    return _bounds(value, weighted_auroc(truth, values, patient_weights(patients, replicates=replicates, seed=seed)), level)
+    return _bounds(
+        value, weighted_auroc(truth, values, patient_weights(patients, replicates=replicates, seed=seed)), level
+    )
 
 
 def mean_interval(

@@ -1,0 +1,1 @@
+"""Torch modules: shapes in, shapes out, no files."""

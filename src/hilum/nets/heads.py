@@ -79,6 +79,9 @@ class FilmReader(nn.Module):
         directions: principal directions kept for the feature distance.
     """
 
+    center: Tensor
+    whiten: Tensor
+
     def __init__(self, classes: int, *, directions: int = 64) -> None:
         """Build with random weights and a feature distance that is zero until `set_distance`."""
         super().__init__()
@@ -114,3 +117,25 @@ class FilmReader(nn.Module):
             features=features,
             distance=(white * white).sum(dim=1),
         )
+
+
+class LungField(nn.Module):
+    """A reader's decoder alone, over its encoder as it stands: only the decoder has parameters here.
+
+    Args:
+        reader: whose decoder is trained in place; its encoder is neither changed nor put in training mode.
+    """
+
+    def __init__(self, reader: FilmReader) -> None:
+        """Share the decoder and borrow the encoder."""
+        super().__init__()
+        self.decoder = reader.decoder
+        self._borrowed = (reader.encoder,)
+
+    def forward(self, film: Tensor) -> Tensor:
+        """Map films (B, 1, H, W) to lung logits (B, 1, H, W)."""
+        encoder = self._borrowed[0].eval()
+        with torch.no_grad():
+            *taps, _ = encoder(film)
+        logits: Tensor = self.decoder(taps)
+        return logits.float()

