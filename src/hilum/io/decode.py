@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hilum.core.errors import DecodeError, MissingError, RefusedError
 from hilum.io.codestream import Codestream, check_end, inspect, read_fragments
+from hilum.io.huffman import check_lossless
 from hilum.io.tags import integer, text
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ def read_stored(stream: BinaryIO, ds: Dataset, place: PixelPlace, syntax: str) -
             f"its transfer syntax {syntax_name(syntax)} is not one Hilum reads; convert it to Explicit VR Little Endian"
         )
     header = _agreed_header(frame, syntax, (rows, columns, samples))
+    if header.process == "lossless":
+        frame = check_lossless(frame)
     if syntax == _EXTENDED and header.precision > 8:
         return _decode_12_bit(frame)
     return _decode(ds, frame, syntax, _PROCESS[syntax][1], (header.precision, (rows, columns, samples), header.signed))

@@ -122,7 +122,8 @@ def _view_of_code(item: Dataset) -> View | None:
     from pydicom.sr.codedict import codes
     from pydicom.sr.coding import Code
 
-    code = Code(text(item, "CodeValue"), text(item, "CodingSchemeDesignator"), "")
+    scheme = text(item, "CodingSchemeDesignator")
+    code = Code(text(item, "CodeValue"), "SRT" if scheme in ("SNM3", "99SDM") else scheme, "")
     try:
         return next((known for name, known in _CODED.items() if code == getattr(codes.CID4010, name)), None)
     except (KeyError, AttributeError, NotImplementedError):
