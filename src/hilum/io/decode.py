@@ -144,8 +144,9 @@ def _agreed_header(frame: bytes, syntax: str, shape: tuple[int, int, int]) -> Co
             f"its header declares {shape[0]} x {shape[1]} pixels of {shape[2]} sample(s), its pixel data holds "
             f"{header.rows} x {header.columns} of {header.components}"
         )
-    if not 2 <= header.precision <= 16:
-        raise DecodeError(f"its pixel data has {header.precision} bits per sample, expected 2 to 16")
+    lowest = 8 if header.process == "lossless" else 2  # below 8, gdcm ends the process
+    if not lowest <= header.precision <= 16:
+        raise DecodeError(f"its pixel data has {header.precision} bits per sample, expected {lowest} to 16")
     check_end(frame)
     return header
 

@@ -217,9 +217,9 @@ def _guarded(name: str, part: str, work: Callable[[], Result]) -> Result:
             warnings.simplefilter("ignore")
             return work()
     except HilumError as error:
-        if name in str(error):
-            raise
-        raise type(error)(f"'{name}' cannot be used: {error}") from None
+        # What a damaged header says may stand in the sentence: keep it one printable line.
+        line = "".join(letter if letter.isprintable() else "?" for letter in str(error))[:400]
+        raise type(error)(line if f"'{name}" in line else f"'{name}' cannot be used: {line}") from None
     except MemoryError:
         raise DecodeError(f"'{name}' cannot be used: its {part} asks for more memory than there is") from None
     except RecursionError:
@@ -248,7 +248,7 @@ def _parse(path: Path, limits: Limits, name: str) -> Header:
         reached = stream.tell()
     for keyword in tags.HEADER_TAGS:  # values are converted here, under the guard, and complain no more later
         tags.values(ds, keyword)
-    if not (tags.text(ds, "SOPClassUID") or tags.integer(ds, "Rows")):
+    if not any(tags.values(ds, keyword) for keyword in ("SOPClassUID", "Rows", "DirectoryRecordSequence")):
         why = (
             "it ends inside its header: truncated"
             if reached >= size > meta_end

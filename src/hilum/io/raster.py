@@ -81,6 +81,7 @@ def _load(path: Path, kind: str, name: str, limits: Limits) -> Pixels:
 def _opened(path: Path, kind: str, name: str, limits: Limits, work: Any) -> Any:
     """Run `work` on an opened picture; whatever Pillow raises becomes one sentence that names the file."""
     from PIL import Image as Pictures
+    from PIL import UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -101,6 +102,8 @@ def _opened(path: Path, kind: str, name: str, limits: Limits, work: Any) -> Any:
         ) from None
     except MemoryError:
         raise DecodeError(f"'{name}' cannot be used: it asks for more memory than there is") from None
+    except UnidentifiedImageError:
+        raise DecodeError(f"'{name}' cannot be used: a damaged {kind}, or of a form Hilum does not read") from None
     except OSError as error:
         cut = "truncated" in str(error) or "broken" in str(error)
         raise DecodeError(f"'{name}' cannot be used: the picture is {'truncated' if cut else 'damaged'}") from None
