@@ -177,6 +177,14 @@ def test_one_bad_file_never_stops_the_rest_and_reasons_hold_no_paths(tmp_path: P
     assert intake.skipped == 3
 
 
+def test_a_film_named_like_a_sidecar_is_still_a_film(tmp_path: Path) -> None:
+    study_file(tmp_path, 1).rename(tmp_path / "film.txt")
+    (tmp_path / "table.csv").write_text("BMI,age\n22,50\n" * 30)
+    with open_studies(tmp_path) as intake:
+        assert intake.name_of(intake.studies[0].films[0]) == "film.txt"
+    assert (intake.failures, intake.skipped) == ((), 1)
+
+
 def test_a_folder_without_films_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     (tmp_path / "nothing" / "readme.txt").write_text("x")
@@ -265,9 +273,11 @@ def test_a_ct_with_a_missing_slice_is_a_failure_with_its_reason(tmp_path: Path) 
 
 
 def test_notes_of_the_header_reach_the_study(tmp_path: Path) -> None:
-    study_file(tmp_path, 1, BurnedInAnnotation="YES", WindowCenter=5, WindowWidth=0)
+    study_file(
+        tmp_path, 1, BurnedInAnnotation="YES", WindowCenter=5, WindowWidth=0, PresentationIntentType="FOR PROCESSING"
+    )
     (signed,) = open_studies(tmp_path).studies[0].provenance
-    assert len(signed.notes) == 2
+    assert len(signed.notes) == 3
     assert all(note.startswith("film1.dcm: ") for note in signed.notes)
 
 

@@ -170,6 +170,8 @@ def test_nifti_that_cannot_be_placed_or_read_is_refused(tmp_path: Path) -> None:
         volume.read_nifti(nifti(tmp_path / "b.nii", np.zeros((4, 5, 6, 3), np.float32), np.eye(4)))
     with pytest.raises(TooLargeError, match="480 bytes"):
         volume.read_nifti(nifti(tmp_path / "c.nii", data, np.eye(4)), limits=Limits(volume_bytes=400))
+    with pytest.raises(DecodeError, match=r"'n.nii'.*not numbers"):
+        volume.read_nifti(nifti(tmp_path / "n.nii", np.full((4, 5, 6), np.nan, np.float32), np.eye(4)))
     path = nifti(tmp_path / "d.nii.gz", np.random.default_rng(0).normal(size=(20, 20, 20)), np.eye(4))
     path.write_bytes(path.read_bytes()[:-3000])
     with pytest.raises(DecodeError, match=r"'d.nii.gz'.*truncated"):

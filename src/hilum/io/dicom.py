@@ -53,8 +53,10 @@ class Header:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader should know: ignored windows, contradicting polarity, burned-in text."""
+        """What a reader should know: ignored windows, contradicting polarity, raw data, burned-in text."""
         notes = [*grey.voi(self.dataset)[1], *grey.polarity(self.dataset)[1]]
+        if tags.text(self.dataset, "PresentationIntentType").upper() == "FOR PROCESSING":
+            notes.append("The film is raw detector data (FOR PROCESSING), not what a radiologist is shown.")
         if tags.text(self.dataset, "BurnedInAnnotation").upper() == "YES":
             notes.append("The header says that text is burned into the pixels; it may identify the patient.")
         return tuple(f"{self.name}: {note}" for note in notes)

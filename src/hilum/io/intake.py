@@ -167,6 +167,8 @@ class _Gathering:
             self._fail(found.name, str(error))
         except OSError as error:
             self._fail(found.name, f"'{found.name}' cannot be read: {error.strerror or 'the disk refused'}")
+        except Exception as error:  # one file, however damaged, must not cost the rest
+            self._fail(found.name, f"'{found.name}' cannot be used: it is damaged ({type(error).__name__})")
 
     def studies(self) -> list[Study]:
         """Return the studies met, each with its films and volumes in order."""

@@ -16,7 +16,6 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"MM\x00*", "TIFF"),
     (b"II+\x00", "TIFF"),
     (b"MM\x00+", "TIFF"),
-    (b"BM", "BMP"),
     (b"PK\x03\x04", "ZIP"),
     (b"PK\x05\x06", "ZIP"),
     (b"GIF8", "GIF"),
@@ -29,6 +28,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 )
 # ASN.1 object identifier 1.2.840.113549.1.7: Cryptographic Message Syntax, the envelope of a secure DICOM file.
 _CMS = bytes.fromhex("2a864886f70d0107")
+# The two letters BM also begin many a text: the size of the header that follows tells.
+_BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 16, 40, 52, 56, 64, 108, 124))
 _HEADER_GROUPS = (0x0002, 0x0004, 0x0008)
 
 
@@ -57,6 +58,8 @@ def kind_of_bytes(head: bytes) -> str:
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
+    if head[:2] == b"BM" and head[14:18] in _BMP_HEADERS:
+        return "BMP"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WebP"
     if head[:2] == b"\x1f\x8b":

@@ -24,6 +24,7 @@ NumberOfFrames Rows Columns PixelSpacing NominalScannedPixelSpacing BitsAllocate
 PixelRepresentation PixelPaddingValue PixelPaddingRangeLimit PixelSpacingCalibrationType BurnedInAnnotation
 WindowCenter WindowWidth VOILUTFunction RescaleIntercept RescaleSlope ModalityLUTSequence VOILUTSequence
 ViewCodeSequence EncryptedAttributesSequence DirectoryRecordSequence PresentationLUTShape
+PresentationIntentType
 """
 HEADER_TAGS = tuple(_HEADER.split())
 

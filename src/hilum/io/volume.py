@@ -287,4 +287,6 @@ def _load_nifti(path: Path, name: str, bounds: Limits) -> NDArray[np.float32]:
         raise DecodeError(
             f"'{name}' cannot be used: its voxels are truncated or damaged ({type(error).__name__})"
         ) from None
+    if not np.isfinite(data).all():
+        raise DecodeError(f"'{name}' cannot be used: it holds voxels that are not numbers")
     return np.ascontiguousarray(data.reshape(data.shape[:3]).transpose(2, 1, 0))

@@ -11,7 +11,7 @@ from pathlib import Path
 from hilum.core.errors import HilumError
 from hilum.io.archive import referenced_files, unpack
 from hilum.io.limits import Limits
-from hilum.io.sniff import kind_of
+from hilum.io.sniff import RASTERS, kind_of
 
 _SUFFIXES = """
 .txt .csv .tsv .json .jsonl .md .rst .xml .html .htm .css .js .pdf .log .yaml .yml .toml .ini
@@ -151,5 +151,10 @@ class Walk:
 
 
 def _is_sidecar(path: Path) -> bool:
+    """Tell whether a file goes with films by its name and is none by its content."""
     lower = path.name.lower()
-    return lower in _SIDECAR_NAMES or path.suffix.lower() in _SIDECARS or path.stem.lower() in _SIDECAR_NAMES
+    named = lower in _SIDECAR_NAMES or path.suffix.lower() in _SIDECARS or path.stem.lower() in _SIDECAR_NAMES
+    try:
+        return named and kind_of(path) not in RASTERS | {"DICOM", "NIfTI"}
+    except HilumError:  # not readable: nothing is lost with a sidecar
+        return named
