@@ -36,7 +36,7 @@ def made(tmp_path: Path) -> Path:
         tmp_path,
         {"file": "nih512/a.png", "patient": "nih-1", "view": "PA", "labels": "Pneumonia|Edema", "boxes": boxes,
          "licence": "NIH-unrestricted", "extra": '{"rsna_target": 0}'},
-        {"file": "nih64/b.png", "patient": "nih-1", "view": "AP", "labels": "No Finding", "licence": "NIH-unrestricted"},
+        {"file": "nih64/b.png", "patient": "nih-1", "view": "AP", "labels": "No Finding", "licence": "NIH"},
         {"file": "hannover/c.png", "patient": "h-1", "view": "AP", "labels": "COVID-19", "licence": "CC BY 3.0",
          "mask": "hannover/masks/c.png"},
         {"file": "covid_cc/d.png", "patient": "c-1", "view": "LATERAL", "licence": "CC BY-NC-SA"},
@@ -104,7 +104,7 @@ def test_pixels_are_read_on_first_use_only(made: Path) -> None:
 def test_films_of_a_patient_share_a_split(made: Path) -> None:
     cohort = packs.pack(made)
     splits = {name: [study.patient for study in cohort.split(name)] for name in ("train", "val", "test")}
-    assert sorted(sum(splits.values(), [])) == ["c-1", "h-1", "nih-1", "nih-1"]
+    assert sorted(name for patients in splits.values() for name in patients) == ["c-1", "h-1", "nih-1", "nih-1"]
     assert sum("nih-1" in patients for patients in splits.values()) == 1
 
 

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from hilum.learn.augment import Augment, augment
+from hilum.learn.augment import Augment, augment  # noqa: E402
 
 STILL = Augment(
     rotate_deg=0, zoom=0, stretch=0, shift=0, mirror=0, turned=0, negative=0, coarse=0, gamma=0, contrast=0, noise=0,

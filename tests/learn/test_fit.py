@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from hilum.core.errors import InputError
-from hilum.learn.fit import Fit, fit, rate_at
+from hilum.core.errors import InputError  # noqa: E402
+from hilum.learn.fit import Fit, fit, rate_at  # noqa: E402
 
 SPEC = Fit(steps=12, rate=0.05, bf16=False, save_every=4, log_every=4, average=0.5, decay=0.0)
 
@@ -45,7 +46,7 @@ def test_rate_rises_then_falls_to_zero() -> None:
     rates = [rate_at(step, spec) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[9] == rates[10] == 1.0
-    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a >= b for a, b in pairwise(rates[10:]))
     assert rates[-1] < 0.001
 
 

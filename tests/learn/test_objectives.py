@@ -8,8 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from hilum.learn.objectives.classify import binary_cross_entropy, partial_cross_entropy, weighted_cross_entropy
-from hilum.learn.objectives.segment import dice_cross_entropy
+from hilum.learn.objectives.classify import binary_cross_entropy, partial_cross_entropy, weighted_cross_entropy  # noqa: E402
+from hilum.learn.objectives.segment import dice_cross_entropy  # noqa: E402
 
 ALL = torch.ones(2, 3, dtype=torch.bool)
 

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from hilum.nets.heads import FilmReader, FindingHead, LungField, lse_pool
+from hilum.nets.heads import FilmReader, FindingHead, LungField, lse_pool  # noqa: E402
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from hilum.nets.unet import Decoder
-from hilum.nets.vision import TAP_CHANNELS, Lite0, SameConv, load_imagenet
+from hilum.nets.unet import Decoder  # noqa: E402
+from hilum.nets.vision import TAP_CHANNELS, Lite0, SameConv, load_imagenet  # noqa: E402
 
 
 def test_taps_halve_in_size_and_have_the_declared_channels() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from hilum.core.errors import InputError
-from hilum.learn.onnx import Session
+from hilum.learn.onnx import SUFFIX, Session
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def export(net: nn.Module, path: Path, *, size: int, names: tuple[str, ...], tol
     wrapped = _Positional(net).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     film = torch.rand(2, 1, size, size, generator=torch.Generator().manual_seed(0))
     torch.onnx.export(
-        wrapped, (film,), str(path), input_names=["film"], output_names=list(names), dynamo=True,
+        wrapped, (film,), str(path), input_names=["film"], output_names=[name + SUFFIX for name in names], dynamo=True,
         dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64)},), external_data=False, optimize=True,
     )  # fmt: skip
     probe = torch.rand(3, 1, size, size, generator=torch.Generator().manual_seed(1))

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from hilum.core.errors import InputError, MissingError, need
 
+SUFFIX = "_out"
+"""Ends output names in our own files, where plain words such as 'view' collide with the exporter's; stripped here."""
+
 
 class Session:
     """An ONNX network with one input and named outputs; the file is opened on first use.
@@ -62,4 +65,4 @@ class Session:
         runtime = self._runtime
         names = [output.name for output in runtime.get_outputs()]
         values = runtime.run(names, {runtime.get_inputs()[0].name: np.ascontiguousarray(batch, np.float32)})
-        return dict(zip(names, values, strict=True))
+        return dict(zip((name.removesuffix(SUFFIX) for name in names), values, strict=True))

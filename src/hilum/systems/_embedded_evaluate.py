@@ -116,7 +116,7 @@ def write_card(folder: Path, root: Path, *, limit: int = 0, held_out: Path | Non
     if held_out is not None:
         from hilum.learn.decoys import photographs
 
-        changed["photographs, other X-rays"] = pictures(session, photographs(held_out), size=size)
+        changed["held-out pictures"] = pictures(session, photographs(held_out), size=size)
     card = card_of(seen, changed, findings=FINDINGS)
     head = {
         "name": "hilum-embedded", "version": VERSION, "sha256": session.sha256, "input_size": size,

@@ -18,7 +18,7 @@ class Recipe:
     Args:
         size: side of the network's input in pixels.
         small: side during the first, faster fit.
-        first, second: the two fits of the whole network.
+        first, second, third: the fits of the whole network; the first on small frames.
         lungs: the fit of the decoder alone, run twice: on drawn masks, then with its own on other films.
         batch: films per step.
         shares: share of a batch per group of films.
@@ -35,7 +35,8 @@ class Recipe:
     size: int = 256
     small: int = 160
     first: Fit = field(default_factory=lambda: Fit(steps=500, rate=1e-3, slow=0.5))
-    second: Fit = field(default_factory=lambda: Fit(steps=650, rate=6e-4, slow=0.6))
+    second: Fit = field(default_factory=lambda: Fit(steps=460, rate=6e-4, slow=0.6))
+    third: Fit = field(default_factory=lambda: Fit(steps=220, rate=4e-4, slow=0.6, warmup=0.08, average=0.99))
     lungs: Fit = field(default_factory=lambda: Fit(steps=250, rate=3e-3, warmup=0.1, average=0.98))
     batch: int = 32
     shares: Mapping[str, float] = field(
@@ -66,7 +67,7 @@ class Recipe:
 
 QUICK = Recipe(
     size=64, small=64, first=Fit(steps=2, log_every=1), second=Fit(steps=2, log_every=1),
-    lungs=Fit(steps=2, log_every=1),
+    third=Fit(steps=2, log_every=1), lungs=Fit(steps=2, log_every=1),
     batch=8, simulated=2, refused=8, limit=12, imagenet=False,
 )  # fmt: skip
 

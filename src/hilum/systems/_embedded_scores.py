@@ -46,6 +46,8 @@ def sources() -> dict[str, Picked]:
         "nih512 random, opacity or No Finding": lambda s: (
             s.row.source == "nih512" and s.split == "test" and (s.target[-1] > 0 or "No Finding" in s.row.labels)
         ),
+        "nih512 random, AP films only": lambda s: s.row.source == "nih512" and s.split == "test" and s.row.view == "AP",
+        "nih512 random, PA films only": lambda s: s.row.source == "nih512" and s.split == "test" and s.row.view == "PA",
         "nih64 random": lambda s: s.row.source == "nih64" and s.split == "test",
         "kermany224": lambda s: s.row.source == "kermany224" and s.split == "test",
         "kermany_full": lambda s: s.row.source == "kermany_full" and s.split == "test",

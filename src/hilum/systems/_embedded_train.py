@@ -82,10 +82,13 @@ def fit_reader(films: FilmSet, recipe: Recipe, out: Path, *, seed: int, resume: 
         load_imagenet(net.encoder)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     loss = reader_loss(recipe)
-    for name, spec, size in (("first", recipe.first, recipe.small), ("second", recipe.second, recipe.size)):
+    fits = (("first", recipe.first), ("second", recipe.second), ("third", recipe.third))
+    for number, (name, spec) in enumerate(fits):
+        size = recipe.size if number else recipe.small
         folder = out / name
         folder.mkdir(parents=True, exist_ok=True)
-        fit(net, batches(train, recipe, size=size, seed=seed), loss, spec, seed=seed, folder=folder, resume=resume)
+        drawn = batches(train, recipe, size=size, seed=seed + number)
+        fit(net, drawn, loss, spec, seed=seed + number, folder=folder, resume=resume)
     fit_lungs(net, train, recipe, out, seed=seed, resume=resume)
     set_distance(net, train, recipe)
     return net
@@ -142,7 +145,7 @@ def finish(net: FilmReader, recipe: Recipe, out: Path) -> None:
     gap = export(net, out / "model.onnx", size=recipe.size, names=FilmOutput._fields)
     (out / "export.json").write_text(json.dumps({"input_size": recipe.size, "onnx_vs_torch": gap}) + "\n")
     lines: list[str] = []
-    for part in ("first", "second"):
+    for part in ("first", "second", "third"):
         header, *body = (out / part / "log.csv").read_text().splitlines()
         lines += [f"fit,{header}"] * (not lines) + [f"{part},{line}" for line in body]
     (out / "log.csv").write_text("\n".join(lines) + "\n")
