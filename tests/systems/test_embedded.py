@@ -57,9 +57,10 @@ def test_the_card_is_whole(model: Embedded) -> None:
 
 
 def test_no_folder_name_of_a_machine_is_shipped() -> None:
+    private = [str(place).encode() + b"/" for place in (Path.home(), Path(__file__).resolve().parents[3])]
     for path in WEIGHTS.iterdir():
-        assert b"/work/" not in path.read_bytes()
-        assert b"/root/" not in path.read_bytes()
+        content = path.read_bytes()
+        assert not any(place in content for place in private if len(place) > 2), path.name
 
 
 def test_the_split_manifest_holds_no_patient_twice() -> None:

@@ -125,3 +125,14 @@ def build_corpus(root: Path, recipe: Recipe, *, seed: int) -> FilmSet:
     anything = [[True] * 3] * len(unwanted)
     unread = pictures(unwanted, group="refused", chest=False, views=anything, split="train")
     return join([real, drawn, unread])
+
+
+def write_split(films: FilmSet, path: Path) -> None:
+    """Write the split of every real film: file, patient, split."""
+    lines = ["file,patient,split"]
+    lines += [
+        f"{n},{p},{s}"
+        for n, p, s, g in zip(films.name, films.patient, films.split, films.group, strict=True)
+        if g not in ("simulated", "refused")
+    ]
+    path.write_text("\n".join(lines) + "\n")

@@ -19,7 +19,7 @@ from hilum.learn.batch import FilmSet
 from hilum.learn.fit import fit
 from hilum.nets.heads import FilmOutput, FilmReader, LungField
 from hilum.nets.vision import load_imagenet
-from hilum.systems._embedded_corpus import build_corpus
+from hilum.systems._embedded_corpus import build_corpus, write_split
 from hilum.systems._embedded_labels import FINDINGS
 from hilum.systems._embedded_objective import batches, lung_loss, reader_loss
 from hilum.systems._embedded_recipe import QUICK, Recipe, resolve
@@ -92,17 +92,6 @@ def fit_reader(films: FilmSet, recipe: Recipe, out: Path, *, seed: int, resume: 
     fit_lungs(net, train, recipe, out, seed=seed, resume=resume)
     set_distance(net, train, recipe)
     return net
-
-
-def write_split(films: FilmSet, path: Path) -> None:
-    """Write the split of every real film: file, patient, split."""
-    lines = ["file,patient,split"]
-    lines += [
-        f"{n},{p},{s}"
-        for n, p, s, g in zip(films.name, films.patient, films.split, films.group, strict=True)
-        if g not in ("simulated", "refused")
-    ]
-    path.write_text("\n".join(lines) + "\n")
 
 
 def write_config(recipe: Recipe, path: Path, *, seed: int) -> None:
