@@ -63,7 +63,7 @@ def interpret(study: Study, model: Embedded, *, prior: Reading | None = None, se
     missing = _not_assessed(result.not_assessed for _, result in read)
     draft = compose(
         findings,
-        not_assessed=missing,
+        not_assessed=tuple(name for name, _ in missing),
         views=tuple(film.view for film, _ in read),
         prior_read=prior is not None and prior.accepted,
         seed=seed,
