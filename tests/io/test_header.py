@@ -250,3 +250,16 @@ def test_one_line_of_any_text_is_one_dicom_value(text: str) -> None:
     assert "\\" not in made
     assert all(ord(letter) >= 32 for letter in made)
     assert made == made.strip()
+
+
+def test_a_synthetic_film_stays_marked_in_what_is_derived_from_it() -> None:
+    from importlib.resources import files
+
+    from hilum.io.dicom import read_image
+
+    film = read_image(str(files("hilum").joinpath("app/static/example-film.dcm")))
+    assert film.synthetic
+    made = MadeBy("m", "1", "ab")
+    head = header.film_header(film, Study("s", images=(film,)))
+    ds = derived.derived(head, sop_class="1.2", modality="OT", series=1, made_by=made, what="Boxes")
+    assert str(ds.SeriesDescription).startswith("SYNTHETIC film")

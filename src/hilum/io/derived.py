@@ -58,7 +58,9 @@ def derived(
     ds.SeriesInstanceUID = made_uid(modality, str(about), made_by.name, made_by.version, made_by.sha256)
     ds.Modality, ds.SeriesNumber = modality, series
     ds.InstanceNumber = str(header.InstanceNumber)
-    ds.SeriesDescription = line(f"{what} ({CAUTION_TEXT})")
+    # Synthetic Data (0008,001C) itself is unknown to many validators; the words are read by everyone.
+    mark = "SYNTHETIC film: " if header.get("SyntheticData") == "YES" else ""
+    ds.SeriesDescription = line(f"{mark}{what} ({CAUTION_TEXT})")
     ds.Manufacturer = "Hilum"
     ds.ManufacturerModelName = line(made_by.name)
     ds.DeviceSerialNumber = line(made_by.sha256) or "none"

@@ -159,6 +159,7 @@ def _image(header: Header, ds: Dataset, limits: Limits) -> Image:
         orientation=tags.orientation(ds),
         id=header.uid,
         made_by=MadeBy(maker) if maker else None,
+        synthetic=tags.synthetic(ds),
         source=str(path),
     )
 

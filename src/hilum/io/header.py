@@ -108,6 +108,8 @@ def _picture(header: Dataset, image: Image, source: Dataset) -> None:
     for keyword in ("Laterality", "ImageLaterality"):
         if tags.text(source, keyword) in ("R", "L", "U", "B"):
             setattr(header, keyword, tags.text(source, keyword))
+    if image.synthetic:
+        header.SyntheticData = "YES"
     header.BodyPartExamined = "CHEST"
     modality = tags.text(source, "Modality")
     header.Modality = modality if modality in ("CR", "DX", "RF", "XA") else "OT"

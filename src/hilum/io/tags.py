@@ -24,7 +24,7 @@ NumberOfFrames Rows Columns PixelSpacing NominalScannedPixelSpacing BitsAllocate
 PixelRepresentation PixelPaddingValue PixelPaddingRangeLimit PixelSpacingCalibrationType BurnedInAnnotation
 WindowCenter WindowWidth VOILUTFunction RescaleIntercept RescaleSlope ModalityLUTSequence VOILUTSequence
 ViewCodeSequence EncryptedAttributesSequence DirectoryRecordSequence PresentationLUTShape
-PresentationIntentType
+PresentationIntentType SyntheticData DerivationDescription
 """
 HEADER_TAGS = tuple(_HEADER.split())
 
@@ -178,3 +178,12 @@ def _moment(stamp: str, form: str) -> datetime | None:
         return datetime.strptime(stamp, form)
     except ValueError:
         return None
+
+
+def synthetic(ds: Dataset) -> bool:
+    """Tell whether a header says that the picture was computed: Synthetic Data (0008,001C), or words to that effect.
+
+    Validators that are older than the attribute refuse it, so films also say it in their Derivation Description.
+    """
+    said = text(ds, "DerivationDescription").upper().startswith("SYNTHETIC")
+    return text(ds, "SyntheticData").upper() == "YES" or (said and "DERIVED" in text(ds, "ImageType").upper())
