@@ -111,9 +111,11 @@ def _extent(region: Region, shape: tuple[int, int]) -> tuple[float, float, float
     if isinstance(region, Points):
         x, y = region.xy[:, 0], region.xy[:, 1]
         return (float(x.min()), float(y.min()), float(x.max())) if len(region.xy) else None
-    box = region if isinstance(region, Box) else region.box() if region.pixels.ndim == 2 else None
-    if box is None or isinstance(region, Box):
-        return box and (box.x0, box.y0, box.x1)
+    if isinstance(region, Box):
+        return region.x0, region.y0, region.x1
+    box = region.box() if region.pixels.ndim == 2 else None
+    if box is None:
+        return None
     across, down = shape[1] / region.pixels.shape[1], shape[0] / region.pixels.shape[0]
     return box.x0 * across, box.y0 * down, box.x1 * across
 

@@ -1,0 +1,1 @@
+"""Recipes: one small file per published system, and the embedded model."""
