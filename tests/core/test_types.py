@@ -285,3 +285,13 @@ def test_a_named_stream_does_not_move_when_others_are_added() -> None:
     assert not np.array_equal(generator(8, "augment", "s1").random(3), first)
     with pytest.raises(ValueError, match="0 or greater"):
         generator(-1)
+
+
+def test_a_changed_copy_of_a_loaded_image_can_still_let_its_pixels_go() -> None:
+    image = Image(lambda: RAMP, view="PA")
+    _ = image.pixels
+    renamed = image.with_id("other").with_view("AP")
+    assert renamed.loaded
+    assert not renamed.fresh().loaded
+    flipped = image.flip(horizontal=True)
+    np.testing.assert_array_equal(flipped.fresh().pixels, RAMP[:, ::-1])

@@ -63,6 +63,7 @@ class Options:
         seed: chooses among equivalent phrasings.
         resume: skip studies whose folder is complete and was made from the same files by the same model.
         threads: processor threads for the model; 0 uses all.
+        records: keep each study's record in its row, as `--json` prints it; costs memory on long runs.
     """
 
     keep_identifiers: bool = False
@@ -70,6 +71,7 @@ class Options:
     seed: int = 0
     resume: bool = False
     threads: int = 0
+    records: bool = False
 
 
 def read_batch(
@@ -186,7 +188,7 @@ def _read_one(
     row = Row(study.id, "failed", tuple(dict.fromkeys(files)), folder=target.name)
     fingerprint = _fingerprint(study, prior, model, settings)
     if settings.resume and _complete(target, fingerprint):
-        return _kept(row, target), None
+        return _kept(row, target, settings.records), None
     working = _working(replace(study, prior=None), settings)
     names = dict(zip((film.id for film in working.films), files, strict=True))
     try:
@@ -195,7 +197,11 @@ def _read_one(
         before = None
         earlier = prior or study.prior
         if earlier:
-            before = done.get(earlier.id) or interpret(_working(earlier, settings), model, seed=settings.seed)
+            before = (
+                _light(done[earlier.id])
+                if earlier.id in done
+                else interpret(_working(earlier, settings), model, seed=settings.seed)
+            )
         reading = interpret(working, model, prior=before, seed=settings.seed)
         written = write_study(
             target,
@@ -216,7 +222,7 @@ def _read_one(
         reason=reasons,
         views=tuple(film.view for film in reading.study.films),
         findings=reading.study.findings,
-        record=study_record(reading, names, keep_identifiers=settings.keep_identifiers),
+        record=study_record(reading, names, keep_identifiers=settings.keep_identifiers) if settings.records else {},
         thumbnail=thumbnail(reading.study.films[0]),
         seconds=time.perf_counter() - began,
     )
@@ -236,17 +242,19 @@ def _working(study: Study, settings: Options) -> Study:
     return replace(study, images=images)
 
 
-def _kept(row: Row, folder: Path) -> Row:
+def _kept(row: Row, folder: Path, records: bool) -> Row:
     record = json.loads((folder / "study.json").read_text(encoding="utf-8"))
     findings = tuple(from_json({"schema": SCHEMA, **finding}) for finding in record["findings"])
     views = tuple(film["view"] for film in record["files"])
-    return replace(row, status="kept", reason="read before", findings=findings, views=views, record=record)
+    return replace(
+        row, status="kept", reason="read before", findings=findings, views=views, record=record if records else {}
+    )
 
 
 def _light(reading: Reading) -> Reading:
-    """The reading without decoded pixels, to wait as a prior."""
+    """The reading without decoded pixels and masks, to wait as a prior."""
     images = tuple(f.fresh() if isinstance(f, Image) else f for f in reading.study.images)
-    return replace(reading, study=replace(reading.study, images=images))
+    return replace(reading, study=replace(reading.study, images=images, prior=None), masks=())
 
 
 def _fingerprint(study: Study, prior: Study | None, model: Embedded, settings: Options) -> str:

@@ -70,7 +70,7 @@ def read_command(
     if not paths and not example and not quiet and not as_json:
         print("No film given: reading the bundled synthetic film (the same as --example).", file=sys.stderr)
     chosen = FORMATS if not formats else tuple(name for name in formats.split(",") if name not in ("", "none"))
-    settings = Options(keep_identifiers, chosen, seed, resume, threads)
+    settings = Options(keep_identifiers, chosen, seed, resume, threads, records=as_json)
     with Progress(hidden=quiet or as_json) as progress:
         rows = read_batch(given, out, prior=prior, options=settings, on_row=progress.row)
     if as_json:

@@ -107,10 +107,14 @@ class _Lazy:
         return type(self)._array_field in self.__dict__
 
     def _changed(self, **changes: Any) -> Any:
+        """A copy with other facts; it shares a loaded array and keeps the way to load it again."""
+        name = type(self)._array_field
         kept = {item.name: self.__dict__[item.name] for item in fields(self) if item.name in self.__dict__}  # type: ignore[arg-type]
-        if not self.loaded:
-            kept[type(self)._array_field] = self.__dict__["_load"]
-        return type(self)(**{**kept, **changes})
+        kept.setdefault(name, self.__dict__.get("_load"))
+        copy = type(self)(**{**kept, **changes})
+        if "_load" in self.__dict__ and name not in changes:
+            object.__setattr__(copy, "_load", self.__dict__["_load"])
+        return copy
 
 
 @dataclass(frozen=True, eq=False)

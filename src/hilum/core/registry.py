@@ -54,7 +54,7 @@ class Registry:
         """
         if kind not in get_args(Kind):
             raise InputError(f"cannot register a '{kind}': kinds are {', '.join(get_args(Kind))}")
-        entry = Entry(kind, name, thing, dict(facts), getattr(thing, "__module__", "") or "")
+        entry = Entry(kind, name, thing, dict(facts), _module_of(thing))
         held = self._entries.get((kind, name))
         if held is not None and held.module != entry.module:
             raise InputError(
@@ -118,6 +118,13 @@ class Registry:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names) or 'none'}."
         raise InputError(f"no {kind} is called '{name}'; {hint}")
+
+
+def _module_of(thing: Any) -> str:
+    """The module a thing was written in; `python -m package.module` calls that module '__main__'."""
+    name: str = getattr(thing, "__module__", "") or ""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec.name if name == "__main__" and spec is not None else name
 
 
 def _import_all(name: str) -> None:

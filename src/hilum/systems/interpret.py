@@ -50,7 +50,9 @@ def interpret(study: Study, model: Embedded, *, prior: Reading | None = None, se
     seen = [(film, model.assess(film.display(), stated_view=film.view)) for film in study.films]
     notes = [note for film, result in seen for note in _view_notes(film, result)]
     seen = [(_with_view(film, result), result) for film, result in seen]
-    shown = replace(study, images=tuple(film for film, _ in seen), prior=prior.study if prior else study.prior)
+    # A prior carries no prior of its own, so that a long timeline is not held by its last study.
+    earlier = replace(prior.study, prior=None) if prior else study.prior
+    shown = replace(study, images=tuple(film for film, _ in seen), prior=earlier)
     refused = tuple((film.id, result.reason) for film, result in seen if not result.chest)
     notes += [
         f"film {number} of {len(seen)} refused: {r.reason}" for number, (_, r) in enumerate(seen, 1) if not r.chest
