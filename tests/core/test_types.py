@@ -212,7 +212,7 @@ def test_a_model_adds_signs_and_never_overwrites() -> None:
     assert answer.provenance[-1].not_assessed == (("fracture", "too few examples"),)
     assert study.findings == (Finding("nodule"),)
     written = answer.add(report=Report(findings="A nodule."))
-    with pytest.raises(InputError, match="hide it first"):
+    with pytest.raises(InputError, match="hide it before"):
         written.add(report=Report(findings="No nodule."))
 
 
