@@ -109,3 +109,22 @@ def test_apply_collects_every_frame_in_order() -> None:
     found = collect(Net(), frames, size=16, fields=("level",))["level"]
     assert found == pytest.approx(np.arange(0, 250, 5) / 255, abs=1e-5)
     assert to_film(frames, 32).shape == (50, 1, 32, 32)
+
+
+@pytest.mark.slow
+def test_an_exported_file_tells_nothing_about_the_machine(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    from hilum.learn.export import export
+
+    class Answer(NamedTuple):
+        level: torch.Tensor
+
+    class Net(torch.nn.Module):
+        def forward(self, film: torch.Tensor) -> Answer:
+            return Answer(film.mean(dim=(1, 2, 3)))
+
+    export(Net(), tmp_path / "net.onnx", size=16, names=Answer._fields)
+    content = (tmp_path / "net.onnx").read_bytes()
+    assert b".py" not in content
+    assert b"File " not in content

@@ -56,6 +56,20 @@ def test_the_card_is_whole(model: Embedded) -> None:
     assert card["onnx_vs_torch"] < 1e-3
 
 
+def test_a_finding_that_a_control_contradicts_is_withdrawn_unless_asked_for(
+    model: Embedded, pack: Path, held_out: list[packs.PackRow]
+) -> None:
+    for name, facts in model.card["withdrawn"].items():
+        assert name not in model.card["findings"]
+        assert model.card["not_assessed"][name].startswith("withdrawn")
+        assert facts["against"]["interval"][1] < 0.70
+    film = packs.pixels(pack, held_out[0])
+    asked = Embedded(threads=2, withdrawn=True).assess(film)
+    assert {f.concept for f in asked.findings} == {*model.card["findings"], *model.card["withdrawn"]}
+    assert not {f.concept for f in asked.findings} & set(asked.not_assessed)
+    assert {f.concept for f in model.assess(film).findings} == set(model.card["findings"])
+
+
 def test_no_folder_name_of_a_machine_is_shipped() -> None:
     private = [str(place).encode() + b"/" for place in (Path.home(), Path(__file__).resolve().parents[3])]
     for path in WEIGHTS.iterdir():
@@ -130,7 +144,8 @@ def test_inference_needs_no_torch() -> None:
 
 def test_real_films_are_read(model: Embedded, pack: Path, held_out: list[packs.PackRow]) -> None:
     films = held_out[::20]
-    found = [model.assess(packs.pixels(pack, row)) for row in films]
+    every = Embedded(threads=2, withdrawn=True)
+    found = [every.assess(packs.pixels(pack, row)) for row in films]
     assert sum(answer.chest for answer in found) >= 0.8 * len(found)
     for row, answer in zip(films, found, strict=True):
         if not answer.chest:
@@ -139,7 +154,7 @@ def test_real_films_are_read(model: Embedded, pack: Path, held_out: list[packs.P
         assert answer.lungs is not None
         assert answer.lungs.shape == packs.pixels(pack, row).shape
         assert 0.08 < answer.lungs.mean() < 0.6
-        assert {f.concept for f in answer.findings} == set(model.card["findings"])
+        assert {f.concept for f in answer.findings} == {*model.card["findings"], *model.card["withdrawn"]}
         for finding in answer.findings:
             assert 0 <= finding.probability <= 1
             assert finding.calibration.startswith("platt-")
@@ -151,14 +166,16 @@ def test_real_films_are_read(model: Embedded, pack: Path, held_out: list[packs.P
 
 def test_the_same_film_gives_the_same_answer(model: Embedded, pack: Path, held_out: list[packs.PackRow]) -> None:
     film = packs.pixels(pack, held_out[3])
-    first, second, other = model.assess(film), Embedded(threads=2).assess(film), Embedded(threads=1).assess(film)
+    first, second, other = (Embedded(threads=n, withdrawn=True).assess(film) for n in (2, 2, 1))
+    assert model.assess(film).view == first.view
     assert [f.probability for f in first.findings] == [f.probability for f in second.findings]
     assert [f.probability for f in first.findings] == pytest.approx([f.probability for f in other.findings], abs=1e-4)
 
 
 def test_window_gain_does_not_change_the_reading(model: Embedded, pack: Path, held_out: list[packs.PackRow]) -> None:
-    film = packs.pixels(pack, held_out[5])
-    first, second = model.assess(film), model.assess(film * 0.5 + 0.2)
+    film, every = packs.pixels(pack, held_out[5]), Embedded(threads=2, withdrawn=True)
+    first, second = every.assess(film), every.assess(film * 0.5 + 0.2)
+    assert model.assess(film).view == first.view == second.view
     for a, b in zip(first.findings, second.findings, strict=True):
         assert a.probability == pytest.approx(b.probability, abs=0.05)
 

@@ -186,7 +186,7 @@ def card(low: float, high: float) -> dict[str, Any]:
 )
 def test_states_follow_the_two_thresholds(logit: float, state: str, boxed: bool) -> None:
     given = outputs(findings=np.full(len(FINDINGS), logit, np.float32))
-    (found,) = judge.findings(given, Letterbox(SIZE, SIZE, SIZE), card(0.4, 0.6))
+    (found,) = judge.findings(given, Letterbox(SIZE, SIZE, SIZE), card(0.4, 0.6)["findings"])
     assert (found.concept, found.state) == ("pneumonia", state)
     assert found.probability == pytest.approx(1 / (1 + np.exp(-logit)))
     assert bool(found.boxes) == boxed
@@ -295,3 +295,20 @@ def test_no_patient_of_the_real_pack_is_on_both_sides(pack: Path) -> None:
     assert all(item.commercial for item in everything)
     counts = [next(iter(found)) for found in sides.values()]
     assert counts.count("test") / len(counts) == pytest.approx(0.25, abs=0.04)
+
+
+def test_a_contradicted_finding_is_withdrawn_with_its_numbers() -> None:
+    from dataclasses import replace
+
+    from hilum.systems._embedded_card import card_of
+
+    films = [*seen(60, "val", gap=3.0), *seen(80, "test", gap=3.0)]
+    read = [
+        replace(film, row=replace(film.row, extra={"rsna_target": number % 4 // 2}))
+        for number, film in enumerate(films)
+    ]  # fmt: skip
+    made = card_of(read, {}, findings=FINDINGS)
+    assert made["findings"] == {}
+    assert set(made["withdrawn"]) == {"pneumonia", "lung opacity"}
+    assert made["not_assessed"]["pneumonia"].startswith("withdrawn: AUROC")
+    assert "read by RSNA" in made["not_assessed"]["pneumonia"]

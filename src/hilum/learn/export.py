@@ -26,6 +26,20 @@ class _Positional(nn.Module):
         return tuple(self.net(film))
 
 
+def strip(path: Path) -> None:
+    """Remove what the exporter notes about the machine and the source code, in place; numbers are not touched."""
+    import onnx
+
+    model = onnx.load(path)
+    for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    for value in (*model.graph.input, *model.graph.output):
+        value.doc_string = ""
+        del value.metadata_props[:]
+    onnx.save(model, path)
+
+
 def export(net: nn.Module, path: Path, *, size: int, names: tuple[str, ...], tolerance: float = 1e-3) -> float:
     """Write `net` to `path` for films (B, 1, size, size) with any batch size.
 
@@ -48,6 +62,7 @@ def export(net: nn.Module, path: Path, *, size: int, names: tuple[str, ...], tol
         wrapped, (film,), str(path), input_names=["film"], output_names=[name + SUFFIX for name in names], dynamo=True,
         dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64)},), external_data=False, optimize=True,
     )  # fmt: skip
+    strip(path)
     probe = torch.rand(3, 1, size, size, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         expected = wrapped(probe)

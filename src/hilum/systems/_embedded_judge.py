@@ -129,11 +129,11 @@ def finding_boxes(outputs: Outputs, name: str, box: Letterbox, *, keep: int = 3)
     return [b for b in mapped if b.x1 - b.x0 >= 1 and b.y1 - b.y0 >= 1]
 
 
-def findings(outputs: Outputs, box: Letterbox, card: Mapping[str, Any]) -> tuple[FilmFinding, ...]:
-    """Return the findings the card allows the model to report."""
+def findings(outputs: Outputs, box: Letterbox, allowed: Mapping[str, Any]) -> tuple[FilmFinding, ...]:
+    """Return the allowed findings: `allowed` maps a concept to its card entry."""
     said = []
     for name, concept in CONCEPTS.items():
-        facts = card["findings"].get(concept)
+        facts = allowed.get(concept)
         if facts is None:
             continue
         fitted = facts["calibration"]

@@ -9,6 +9,8 @@ from typing import Any
 
 from hilum.core.errors import InputError
 
+RULES = {"Evidence": "evidence_rule", "Contradiction": "contradiction_rule", "Thresholds": "threshold_rule"}
+
 
 def _number(value: float | None) -> str:
     return "  -  " if value is None else f"{value:.3f}"
@@ -62,7 +64,7 @@ def _rest(card: Mapping[str, Any]) -> Iterator[str]:
 def table(card: Mapping[str, Any]) -> str:
     """Return the card as text: findings, then view, lung field, gate and boxes."""
     head = f"{card['name']} {card['version']}, {card['bytes'] / 1e6:.1f} MB, sha256 {card['sha256']}"
-    rules = [f"Evidence: {card['evidence_rule']}.", f"Thresholds: {card['threshold_rule']}."]
+    rules = [f"{name}: {card[key]}." for name, key in RULES.items()]
     return "\n".join([head, *rules, "", *_findings(card), "", *_rest(card)])
 
 

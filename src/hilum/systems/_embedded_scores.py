@@ -22,6 +22,13 @@ EVIDENCE_RULE = (
     f"a finding is reported only if one real-film test source has at least {POSITIVES} positives and the lower end "
     f"of its AUROC's 95 % interval over patients is at least {LOWER_BOUND:.2f}; all others are not assessed"
 )
+CONTRADICTED_BELOW = 0.70
+CONTRADICTION_RULE = (
+    f"a finding that passes is withdrawn if, on a control source with at least 15 positives, the upper end of that "
+    f"interval stays under {CONTRADICTED_BELOW:.2f}; controls: films read by RSNA's radiologists, and films that all "
+    f"carry some text-mined finding. This clause was added after the first scoring of the test films; it only withdraws"
+)
+CONTROLS = ("nih512 random, read by RSNA", "nih512 random, some finding")
 THRESHOLD_RULE = (
     f"on adult validation films: 'present' from the probability with specificity {SPECIFICITY:.2f}, 'absent' below "
     f"the one with sensitivity {SENSITIVITY:.2f}, 'uncertain' between; where these cross, both are Youden's threshold"
@@ -48,6 +55,9 @@ def sources() -> dict[str, Picked]:
         ),
         "nih512 random, AP films only": lambda s: s.row.source == "nih512" and s.split == "test" and s.row.view == "AP",
         "nih512 random, PA films only": lambda s: s.row.source == "nih512" and s.split == "test" and s.row.view == "PA",
+        "nih512 random, some finding": lambda s: (
+            s.row.source == "nih512" and s.split == "test" and "No Finding" not in s.row.labels
+        ),
         "nih64 random": lambda s: s.row.source == "nih64" and s.split == "test",
         "kermany224": lambda s: s.row.source == "kermany224" and s.split == "test",
         "kermany_full": lambda s: s.row.source == "kermany_full" and s.split == "test",

@@ -36,10 +36,13 @@ class Embedded:
     Args:
         threads: CPU threads, 0 for the runtime's choice.
         folder: where model.onnx and card.json lie; the package's own by default.
+        withdrawn: also report findings that the card withdraws because a control contradicts them; for
+            research on that contradiction, never for reading films.
     """
 
-    def __init__(self, *, threads: int = 0, folder: Path | None = None) -> None:
+    def __init__(self, *, threads: int = 0, folder: Path | None = None, withdrawn: bool = False) -> None:
         """Remember where the weights are."""
+        self.withdrawn = withdrawn
         self.folder = Path(folder or WEIGHTS)
         self.threads = threads
 
@@ -88,8 +91,10 @@ class Embedded:
             missing = dict.fromkeys(everything, judge.LATERAL_REASON)
             return Assessment(True, "", "lateral", float(chances[2]), None, (), missing, self.made_by)
         lungs = judge.lung_source(outputs, box)
-        found = judge.findings(outputs, box, self.card)
-        return Assessment(True, "", view, chance, lungs, found, dict(self.card["not_assessed"]), self.made_by)
+        allowed = {**self.card["findings"], **(self.card["withdrawn"] if self.withdrawn else {})}
+        found = judge.findings(outputs, box, allowed)
+        missing = {name: why for name, why in self.card["not_assessed"].items() if name not in allowed}
+        return Assessment(True, "", view, chance, lungs, found, missing, self.made_by)
 
     def read(self, study: Study) -> Study:
         """Return the study with findings and a draft report added and signed."""
