@@ -27,14 +27,14 @@ FACTS = {
         "COVID-19 image data collection (Cohen et al.; mostly CC BY-NC-SA)",
     ],
     "labels": (
-        "NIH labels are text-mined, about 10 % wrong; lung opacity = any of atelectasis, consolidation, edema, "
+        "NIH labels are text-mined and noisy; lung opacity = any of atelectasis, consolidation, edema, "
         "infiltration, pneumonia. Probabilities hold at the pack's prevalence, where pneumonia was over-sampled."
     ),
     "laterality": "whole-film labels carry no side, so films were mirrored in training; a mirrored film is not noticed",
     "weak_points": [
         "adult opacity: text-mined labels are matched at AUROC 0.9, radiologists' readings at chance; "
-        "in the 512 px films, films with and without findings differ in view, date and grey levels, and the model "
-        "learned that",
+        "in the 512 px films, those with and without findings differ in view, patient-number range and grey levels, "
+        "and the model learned that",
         "about 440 adult films at 512 px and 470 at 64 px were all there was to learn findings from",
         "laterals were learned from projections of three CTs only",
         "children: thresholds and calibration come from adults; child films were AP portrait films of one hospital",
