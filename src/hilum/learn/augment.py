@@ -28,6 +28,7 @@ class Augment:
     blur_to: int = 48
     gamma: float = 0.45
     contrast: float = 0.2
+    curve: float = 0.5
     noise: float = 0.04
     marker: float = 0.35
     cutout: float = 0.3
@@ -69,6 +70,17 @@ def _tone(film: Tensor, how: Augment, rng: torch.Generator) -> Tensor:
     gain = torch.exp(_uniform(count, -how.contrast, how.contrast, rng)).view(-1, 1, 1, 1)
     lift = _uniform(count, -0.06, 0.06, rng).view(-1, 1, 1, 1)
     return (((film.clamp(0, 1) ** gamma) - 0.5) * gain + 0.5 + lift).clamp(0, 1)
+
+
+def _curved(film: Tensor, how: Augment, rng: torch.Generator) -> Tensor:
+    """Send some films through a random rising tone curve: film plates and detectors differ in theirs."""
+    for index in (torch.rand(len(film), generator=rng) < how.curve).nonzero().flatten().tolist():
+        steps = torch.rand(6, generator=rng) ** 1.5 + 0.15
+        knots = torch.cat((torch.zeros(1), steps.cumsum(0) / steps.sum()))
+        place = film[index].clamp(0, 1) * 6
+        low = place.floor().long().clamp(0, 5)
+        film[index] = knots[low] + (knots[low + 1] - knots[low]) * (place - low)
+    return film
 
 
 def _coarsen(film: Tensor, how: Augment, rng: torch.Generator) -> Tensor:
@@ -129,7 +141,7 @@ def augment(film: Tensor, mask: Tensor, *, size: int, how: Augment, rng: torch.G
     grid = _grid(count, size, how, turns, rng)
     filled = ((film > 0).any(dim=2, keepdim=True) & (film > 0).any(dim=3, keepdim=True)).to(film.dtype)
     both = functional.grid_sample(torch.cat((film, mask, filled), dim=1), grid, mode="bilinear", align_corners=False)
-    varied = _tone(_coarsen(both[:, :1].clone(), how, rng), how, rng)
+    varied = _tone(_curved(_coarsen(both[:, :1].clone(), how, rng), how, rng), how, rng)
     varied = torch.where(negative.view(-1, 1, 1, 1), (1.0 - varied) * both[:, 2:], varied)
     noise = torch.randn(varied.shape, generator=rng) * (_uniform(count, 0, 1, rng) ** 2 * how.noise).view(-1, 1, 1, 1)
     return Varied(_paint((varied + noise).clamp(0, 1), how, rng), both[:, 1:2], turns, negative)

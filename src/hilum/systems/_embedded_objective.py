@@ -10,10 +10,13 @@ from torch import Tensor, nn
 
 from hilum.learn.augment import augment
 from hilum.learn.batch import FilmSet, draw
+from hilum.learn.insert import insert
 from hilum.learn.objectives.classify import binary_cross_entropy, partial_cross_entropy, weighted_cross_entropy
 from hilum.learn.objectives.segment import dice_cross_entropy
 from hilum.systems._embedded_labels import FINDINGS
 from hilum.systems._embedded_recipe import Recipe
+
+OPACITY_INDEX = FINDINGS.index("Lung Opacity")
 
 
 class Batch(NamedTuple):
@@ -38,14 +41,17 @@ def batches(films: FilmSet, recipe: Recipe, *, size: int, seed: int) -> Callable
         part = films.take(rows)
         rng = torch.Generator().manual_seed(seed * 7_919 + step)
         film, mask = (torch.from_numpy(a).float().div_(255).unsqueeze(1) for a in (part.frames, part.lung))
+        target, known = torch.from_numpy(part.target), torch.from_numpy(part.known)
+        film, made = _with_shadows(film, mask, target, known, torch.from_numpy(part.lung_weight), recipe, rng)
+        target, known = _relabelled(target, known, made)
         varied = augment(film, mask, size=size, how=recipe.augment, rng=rng)
         chest = torch.from_numpy(part.chest)
         readable = chest & (varied.turns == 0) & ~varied.negative
         return Batch(
             film=varied.film,
             mask=varied.mask,
-            target=torch.from_numpy(part.target),
-            known=torch.from_numpy(part.known) & readable[:, None],
+            target=target,
+            known=known & readable[:, None],
             chest=chest,
             views=torch.from_numpy(part.views) | ~readable[:, None],
             lung_weight=torch.from_numpy(part.lung_weight) * readable,
@@ -54,6 +60,22 @@ def batches(films: FilmSet, recipe: Recipe, *, size: int, seed: int) -> Callable
         )
 
     return make
+
+
+def _with_shadows(
+    film: Tensor, mask: Tensor, target: Tensor, known: Tensor, weight: Tensor, recipe: Recipe, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Draw opacities into films that are labelled free of one and have a lung mask; tell which were drawn into."""
+    free = known[:, OPACITY_INDEX] & (target[:, OPACITY_INDEX] == 0) & (weight > 0)
+    return insert(film, mask * free.view(-1, 1, 1, 1), how=recipe.insert, rng=rng)
+
+
+def _relabelled(target: Tensor, known: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
+    """A made opacity is a lung opacity; of what kind, and what else the film shows, is then not known."""
+    target, known = target.clone(), known & ~made[:, None]
+    target[made, OPACITY_INDEX] = 1.0
+    known[made, OPACITY_INDEX] = True
+    return target, known
 
 
 def reader_loss(recipe: Recipe) -> Callable[[nn.Module, Batch], tuple[Tensor, Mapping[str, float]]]:

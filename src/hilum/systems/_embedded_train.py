@@ -23,6 +23,7 @@ from hilum.systems._embedded_corpus import build_corpus, write_split
 from hilum.systems._embedded_labels import FINDINGS
 from hilum.systems._embedded_objective import batches, lung_loss, reader_loss
 from hilum.systems._embedded_recipe import QUICK, Recipe, resolve
+from hilum.systems._embedded_sampling import by_view_and_label, comparable
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def pseudo_lungs(net: nn.Module, films: FilmSet, recipe: Recipe) -> FilmSet:
         lung[rows] = np.rint(soft[:, 0].numpy() * 255)
         sure = ((soft < 0.1) | (soft > 0.9)).float().mean(dim=(1, 2, 3)).numpy()
         covered = (soft > 0.5).float().mean(dim=(1, 2, 3)).numpy()
-        weight[rows] = recipe.pseudo * ((sure > 0.9) & (covered > 0.1) & (covered < 0.6))
+        weight[rows] = recipe.pseudo * ((sure > recipe.sure) & (covered > 0.1) & (covered < 0.6))
         place += len(soft)
     log.info("lung masks in use: %d of %d films", int((weight > 0).sum()), len(films))
     return films.with_lungs(lung, weight)
@@ -57,6 +58,14 @@ def fit_lungs(net: FilmReader, films: FilmSet, recipe: Recipe, out: Path, *, see
         drawn = batches(usable, shares, size=recipe.size, seed=seed + 1)
         fit(LungField(net), drawn, lung_loss, recipe.lungs, seed=seed, folder=folder, resume=resume)
     net.eval()
+
+
+def fit_shadows(net: FilmReader, films: FilmSet, recipe: Recipe, out: Path, *, seed: int, resume: bool) -> None:
+    """Fit on comparable films, with opacities drawn into the clear ones."""
+    (folder := out / "fourth").mkdir(parents=True, exist_ok=True)
+    masked = by_view_and_label(pseudo_lungs(net, comparable(films), recipe), ("nih512", "nih64"))
+    drawn = batches(masked, replace(recipe, shares=recipe.shadow_shares), size=recipe.size, seed=seed + 10)
+    fit(net, drawn, reader_loss(recipe), recipe.fourth, seed=seed + 10, folder=folder, resume=resume)
 
 
 def set_distance(net: FilmReader, films: FilmSet, recipe: Recipe, *, directions: int = 64) -> None:
@@ -89,6 +98,7 @@ def fit_reader(films: FilmSet, recipe: Recipe, out: Path, *, seed: int, resume: 
         folder.mkdir(parents=True, exist_ok=True)
         drawn = batches(train, recipe, size=size, seed=seed + number)
         fit(net, drawn, loss, spec, seed=seed + number, folder=folder, resume=resume)
+    fit_shadows(net, train, recipe, out, seed=seed, resume=resume)
     fit_lungs(net, train, recipe, out, seed=seed, resume=resume)
     set_distance(net, train, recipe)
     return net
@@ -134,7 +144,7 @@ def finish(net: FilmReader, recipe: Recipe, out: Path) -> None:
     gap = export(net, out / "model.onnx", size=recipe.size, names=FilmOutput._fields)
     (out / "export.json").write_text(json.dumps({"input_size": recipe.size, "onnx_vs_torch": gap}) + "\n")
     lines: list[str] = []
-    for part in ("first", "second", "third"):
+    for part in ("first", "second", "third", "fourth"):
         header, *body = (out / part / "log.csv").read_text().splitlines()
         lines += [f"fit,{header}"] * (not lines) + [f"{part},{line}" for line in body]
     (out / "log.csv").write_text("\n".join(lines) + "\n")
