@@ -54,7 +54,7 @@ def test_a_film_with_unknown_findings_is_no_clear_film() -> None:
 
 @pytest.mark.parametrize(
     "view, opaque, group",
-    [("PA", 0, "nih512/PA/clear"), ("AP", 1, "nih512/AP/opaque"), ("lateral", 0, "nih512/AP/clear")],
+    [("PA", 0, "nih512/PA/clear"), ("AP", 1, "nih512/AP/opaque"), ("lateral", 0, "nih512")],
 )
 def test_groups_are_named_by_view_and_label(view: str, opaque: int, group: str) -> None:
     named = by_view_and_label(films([1], [opaque], [view]), ("nih512",))
