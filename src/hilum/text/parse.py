@@ -1,0 +1,281 @@
+"""Report text to facts: what is stated, how surely, where, and by which characters and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from hilum.core.errors import InputError
+from hilum.core.finding import Finding, Measurement, Span
+from hilum.core.image import MadeBy
+from hilum.core.report import SECTIONS, Report, Sentence
+from hilum.text.assertion import assert_all, clauses
+from hilum.text.attributes import SHADOWS, attach
+from hilum.text.lexicon import Pack, pack
+from hilum.text.mentions import mentions
+from hilum.text.sections import REPORTING, Section, sections
+from hilum.text.sentences import sentences
+from hilum.text.tokens import find, tokenize
+
+LONGEST_REPORT = 200_000  # characters; a hundred printed pages
+_CACHE = 16_384  # sentences remembered; radiology repeats itself, and the bound keeps memory flat
+
+
+@dataclass(frozen=True)
+class Cue:
+    """Characters [start, end) that decided an assertion, and the rule they matched."""
+
+    start: int
+    end: int
+    rule: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One statement of a report about one finding. All offsets are characters of the parsed text.
+
+    Args:
+        concept: name in the vocabulary.
+        kind: 'finding', 'device' or 'hardware'.
+        state: 'present', 'absent' or 'uncertain'.
+        certainty: 'definite', 'likely' or 'possible'; 'likely' findings are 'present', 'possible' ones 'uncertain'.
+        start, end: the mention.
+        sentence: the sentence (start, end).
+        section: 'findings', 'impression', 'body' ...
+        rule: the phrase that named it.
+        cues: the words that decided its state.
+        sides, zones: where, as said; severity, extent, morphology, distribution, count, change, onset likewise.
+        sizes: (value, unit) of measured diameters, largest dimension first as written.
+        modifiers: characters of the words that gave the attributes.
+        form: 'density' for a shadow described as rounded but not named a nodule; else ''.
+        because_of: number of the fact it explains, or -1.
+        history: said of the past.
+    """
+
+    concept: str
+    kind: str
+    state: str
+    certainty: str
+    start: int
+    end: int
+    sentence: tuple[int, int]
+    section: str
+    rule: str
+    cues: tuple[Cue, ...] = ()
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sizes: tuple[tuple[float, str], ...] = ()
+    modifiers: tuple[tuple[int, int], ...] = ()
+    form: str = ""
+    because_of: int = -1
+    history: bool = False
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Sides as said: 'right', 'left' or both."""
+        return self.attributes.get("side", ())
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Zones and lobes as said, e.g. 'base', 'upper lobe'."""
+        return self.attributes.get("zone", ())
+
+    @property
+    def severity(self) -> tuple[str, ...]:
+        """'mild', 'moderate', 'severe', 'borderline'."""
+        return self.attributes.get("severity", ())
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A parsed report: its text, sections, sentences (start, end, section) and facts in order."""
+
+    text: str
+    language: str
+    sections: tuple[Section, ...]
+    sentences: tuple[tuple[int, int, str], ...]
+    facts: tuple[Fact, ...]
+
+
+def parse(text: str | Report | Mapping[str, str], *, language: str = "en") -> Parsed:
+    """Return the facts of a report.
+
+    Args:
+        text: the whole report; or a Report or {'findings': ..., 'impression': ...}, which are joined under headings.
+        language: of the pack to use.
+
+    Raises:
+        InputError: if the text is longer than 200,000 characters or there is no pack for the language.
+    """
+    chosen = pack(language)
+    whole, parts = _joined(text, chosen)
+    facts: list[Fact] = []
+    spans: list[tuple[int, int, str]] = []
+    for part in parts:
+        for start, end in sentences(whole, part.start, part.end):
+            spans.append((start, end, part.name))
+            if part.name in REPORTING:
+                _place(sentence_facts(whole[start:end], language), start, end, part.name, facts)
+    return Parsed(whole, language, parts, tuple(spans), tuple(facts))
+
+
+def _joined(text: str | Report | Mapping[str, str], chosen: Pack) -> tuple[str, tuple[Section, ...]]:
+    if isinstance(text, str):
+        whole, parts = text, None
+    else:
+        named = {name: getattr(text, name) for name in SECTIONS} if isinstance(text, Report) else dict(text)
+        whole, made = "", []
+        for name, value in named.items():
+            if value:
+                whole += f"{name.upper()}: "
+                made.append(Section(name, len(whole), len(whole) + len(value)))
+                whole += value + "\n\n"
+        parts = tuple(made)
+    if len(whole) > LONGEST_REPORT:
+        raise InputError(
+            f"this report has {len(whole):,} characters; a report of at most {LONGEST_REPORT:,} is expected: "
+            "split the file into one report per row"
+        )
+    return whole, sections(whole, chosen) if parts is None else parts
+
+
+def _place(templates: tuple[Fact, ...], start: int, end: int, section: str, facts: list[Fact]) -> None:
+    """Move a sentence's facts to where the sentence stands; link 'this may represent' to the sentence before."""
+    first = len(facts)
+    for made in templates:
+        because = made.because_of + first if made.because_of >= 0 else -1
+        if made.because_of == -2:
+            because = _antecedent(facts, first)
+        placed = Fact(
+            made.concept, made.kind, made.state, made.certainty, made.start + start, made.end + start, (start, end),
+            section, made.rule, tuple([Cue(c.start + start, c.end + start, c.rule) for c in made.cues]),
+            made.attributes, made.sizes, tuple([(a + start, b + start) for a, b in made.modifiers]), made.form,
+            because, made.history,
+        )  # fmt: skip
+        if because >= 0 and made.because_of == -2 and not (made.sides or made.zones):
+            places = {k: v for k, v in facts[because].attributes.items() if k in ("side", "zone")}
+            placed = replace(placed, attributes={**placed.attributes, **places})
+        facts.append(placed)
+
+
+def _antecedent(facts: list[Fact], before: int) -> int:
+    """The last opacity-like finding of the sentence before, which 'this' or 'it' stands for; -1 if there is none."""
+    if not before:
+        return -1
+    sentence = facts[before - 1].sentence
+    for number in range(before - 1, -1, -1):
+        fact = facts[number]
+        if fact.sentence != sentence:
+            return -1
+        if fact.concept in SHADOWS and fact.state != "absent":
+            return number
+    return -1
+
+
+@lru_cache(maxsize=_CACHE)
+def sentence_facts(sentence: str, language: str = "en") -> tuple[Fact, ...]:
+    """Return the facts of one sentence with offsets inside it; because_of -2 means the sentence before."""
+    chosen = pack(language)
+    tokens = tokenize(sentence, chosen)
+    layers = find(tokens, chosen)
+    made = clauses(tokens, layers, chosen)
+    found = mentions(tokens, layers, made.segments, chosen)
+    if not found:
+        return ()
+    said = assert_all(found, tokens, layers, made)
+    own = attach(found, tokens, layers, made, chosen)
+    kept = [number for number in range(len(found)) if said[number].state != "unasserted"]
+    moved = {number: place for place, number in enumerate(kept)}
+    opening = [word for word in tokens.words[:2] if word not in chosen.syntax["skip"]][:1]
+    pronoun = bool(chosen.syntax["pronoun"].intersection(opening))
+    redacted = {at for at, word in enumerate(tokens.words) if word == "xxxx"}  # 'this XXXX atelectasis': may represent
+    facts = []
+    for number in kept:
+        mention, assertion, attached = found[number], said[number], own[number]
+        start, end = tokens.span(mention.first, mention.last)
+        because = moved.get(attached.because_of, -1)
+        if because < 0 and pronoun and number == 0:
+            linked = any(link.last < mention.first for link in layers[3])
+            because = -2 if linked or any(at < mention.first for at in redacted) else -1
+        facts.append(Fact(
+            mention.concept, mention.kind, assertion.state, assertion.certainty, start, end, (0, len(sentence)), "",
+            mention.rule, tuple([Cue(*tokens.span(a, b), rule) for a, b, rule in assertion.cues]),
+            {slot: tuple(values) for slot, values in attached.values.items()}, tuple(attached.sizes),
+            tuple(attached.spans), mention.sets.get("form", ("",))[0], because, assertion.history,
+        ))  # fmt: skip
+    return tuple(facts)
+
+
+def to_findings(parsed: Parsed, made_by: MadeBy | None = None) -> tuple[Finding, ...]:
+    """Return the facts as core Findings; spans count from the start of their section."""
+    offsets = {(part.name, part.start, part.end): part.start for part in parsed.sections}
+
+    def origin(fact: Fact) -> int:
+        return next((s for (_, s, e) in offsets if s <= fact.start < e), 0)
+
+    return tuple(
+        Finding(
+            fact.concept,
+            fact.state,  # type: ignore[arg-type]
+            sites=_sites(fact),
+            attributes={k: v[0] for k, v in fact.attributes.items() if k not in ("side", "zone", "change")}
+            | {"certainty": fact.certainty},
+            change=_change(fact),  # type: ignore[arg-type]
+            measurements=tuple(Measurement("diameter", value, unit) for value, unit in fact.sizes),
+            evidence=Span(fact.section, fact.start - origin(fact), fact.end - origin(fact)),
+            because_of=(f"f{fact.because_of}",) if fact.because_of >= 0 else (),
+            made_by=made_by,
+            id=f"f{number}",
+        )
+        for number, fact in enumerate(parsed.facts)
+    )
+
+
+def _change(fact: Fact) -> str | None:
+    said = fact.attributes.get("change", ())
+    if not said:
+        return None
+    return said[0] if not (fact.state == "absent" and said[0] in ("new", "worsened", "improved")) else None
+
+
+_SITES = {
+    "base": "lower lung zone", "lower zone": "lower lung zone", "upper zone": "upper lung zone",
+    "mid zone": "mid lung zone", "apex": "apical zone", "perihilar": "perihilar region",
+    "retrocardiac": "retrocardiac region",
+}  # fmt: skip
+
+
+def _sites(fact: Fact) -> tuple[str, ...]:
+    """Sites by their names in the vocabulary where it has them: side + zone."""
+    from hilum.core.vocabulary import concept
+
+    sides: Iterable[str] = fact.sides or ("",)
+    made = []
+    for said in fact.zones or ("",):
+        zone = _SITES.get(said, said)
+        for side in sides:
+            zone_name = "right middle lobe" if zone == "middle lobe" else zone
+            name = f"{side} {zone_name}".strip() if zone_name and not zone_name.startswith(side or "-") else zone_name
+            try:
+                made.append(concept(name or f"{side} lung").name if (name or side) else "")
+            except InputError:
+                made.append(name or side)
+    return tuple(dict.fromkeys(site for site in made if site))
+
+
+def to_report(parsed: Parsed) -> Report:
+    """Return the core Report: text by section and its sentences, with the ids of the findings they state."""
+    texts: dict[str, str] = {}
+    moved: dict[tuple[int, int], tuple[str, int]] = {}
+    for part in parsed.sections:
+        name = part.name if part.name in SECTIONS else "findings"
+        before = texts.get(name, "")
+        before += "\n" if before else ""
+        moved[part.start, part.end] = (name, len(before))
+        texts[name] = before + parsed.text[part.start : part.end]
+    made = []
+    for start, end, _ in parsed.sentences:
+        (low, _), (name, offset) = next((span, to) for span, to in moved.items() if span[0] <= start < span[1])
+        ids = tuple(f"f{n}" for n, fact in enumerate(parsed.facts) if fact.sentence == (start, end))
+        made.append(Sentence(name, start - low + offset, end - low + offset, ids))
+    return replace(Report(sentences=(), language=parsed.language), **texts, sentences=tuple(made))  # type: ignore[arg-type]

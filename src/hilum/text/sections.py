@@ -1,0 +1,68 @@
+"""Sections of a report: where the headings are, in the layouts that data sets and dictation use."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from hilum.text.lexicon import Pack
+
+REPORTING = frozenset({"body", "findings", "impression", "addendum"})
+"""Sections that state what this film shows; the others give history, technique or notices."""
+_LONGEST = 48  # characters of a heading
+_OPENING = re.compile(r"[\n.!?:\]]")  # what may stand before a heading
+_BARE = re.compile(r"(?:^|(?<=\n))[ \t]{0,20}([A-ZÁÉÍÓÚÑ][A-ZÁÉÍÓÚÑ ]{3,40})[ \t\r]*(?=\n)")
+
+
+@dataclass(frozen=True)
+class Section:
+    """Characters [start, end) of one section, without its heading; `name` 'body' where none is named."""
+
+    name: str
+    start: int
+    end: int
+
+
+def sections(text: str, pack: Pack) -> tuple[Section, ...]:
+    """Return the sections in order; text before the first heading, or without any, is 'body'."""
+    marks = [(0, 0, "body")]
+    marks += sorted((*_with_colon(text, pack), *_bare(text, pack)))
+    found = []
+    for number, (_, start, name) in enumerate(marks):
+        end = marks[number + 1][0] if number + 1 < len(marks) else len(text)
+        if start < end and not text[start:end].isspace():
+            found.append(Section(name, start, end))
+    return tuple(found)
+
+
+def _with_colon(text: str, pack: Pack) -> list[tuple[int, int, str]]:
+    """(start of heading, start of content, section) of every known heading that ends in a colon."""
+    found = []
+    colon = text.find(":")
+    while colon >= 0:
+        before = text[max(0, colon - _LONGEST) : colon]
+        opening = max((match.end() for match in _OPENING.finditer(before)), default=0 if colon <= _LONGEST else -1)
+        words = " ".join(before[opening:].lower().split()).strip("*#_ -") if opening >= 0 else ""
+        words = words.partition("(")[0].strip()
+        name = pack.sections.get(words) or _by_parts(words, pack)
+        if name:
+            found.append((colon - len(before) + opening, colon + 1, name))
+        colon = text.find(":", colon + 1)
+    return found
+
+
+def _bare(text: str, pack: Pack) -> list[tuple[int, int, str]]:
+    """The same for headings in capitals alone on a line."""
+    if "\n" not in text:
+        return []
+    lines = [(match, " ".join(match.group(1).lower().split())) for match in _BARE.finditer(text)]
+    return [(m.start(1), m.end(), pack.sections[words]) for m, words in lines if words in pack.sections]
+
+
+def _by_parts(words: str, pack: Pack) -> str:
+    """'findings and impression' -> 'findings'; 'final addendum' -> 'addendum'; '' where no part is a heading."""
+    parts = re.split(r" and |[/&,]| ", words)
+    names = [pack.sections[part.strip()] for part in parts if part.strip() in pack.sections]
+    if not names or len(parts) > 4:
+        return ""
+    return names[0] if len(names) == len(parts) or len(parts) <= 2 else ""
