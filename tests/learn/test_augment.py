@@ -10,8 +10,8 @@ torch = pytest.importorskip("torch")
 from hilum.learn.augment import Augment, augment  # noqa: E402
 
 STILL = Augment(
-    rotate_deg=0, zoom=0, stretch=0, shift=0, mirror=0, turned=0, negative=0, coarse=0, gamma=0, contrast=0, noise=0,
-    marker=0, cutout=0, border=0,
+    rotate_deg=0, zoom=0, stretch=0, shift=0, mirror=0, turned=0, negative=0, coarse=0, curve=0, gamma=0, contrast=0, noise=0,
+    marker=0, cutout=0, border=0, curve=0,
 )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def test_mirror_flips_left_and_right(film: torch.Tensor) -> None:
 def test_mask_moves_with_the_frame() -> None:
     film = torch.zeros(8, 1, 64, 64)
     film[:, :, 20:44, 16:48] = 1.0
-    how = Augment(coarse=0, gamma=0, contrast=0, noise=0, marker=0, cutout=0, border=0, negative=0)
+    how = Augment(coarse=0, curve=0, gamma=0, contrast=0, noise=0, marker=0, cutout=0, border=0, negative=0)
     varied = augment(film, film, size=64, how=how, rng=generator())
     inside, outside = varied.mask > 0.9, varied.mask < 0.1
     assert (varied.film[inside] > 0.8).all()
@@ -70,3 +70,13 @@ def test_films_stay_in_range(film: torch.Tensor) -> None:
     assert varied.film.shape == (6, 1, 48, 48)
     assert float(varied.film.min()) >= 0.0
     assert float(varied.film.max()) <= 1.0
+
+
+def test_a_tone_curve_rises_and_keeps_black_and_white(film: torch.Tensor) -> None:
+    how = Augment(**{**STILL.__dict__, "curve": 1.0})
+    wide = (film - film.min()) / (film.max() - film.min())
+    varied = augment(wide, wide, size=32, how=how, rng=generator()).film
+    order = wide[0, 0].flatten().argsort()
+    for picture in varied:
+        assert (picture.flatten()[order].diff() >= -1e-5).all()
+    assert not torch.allclose(varied, wide, atol=0.02)

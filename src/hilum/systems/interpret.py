@@ -50,13 +50,14 @@ def interpret(study: Study, model: Embedded, *, prior: Reading | None = None, se
     seen = [(film, model.assess(film.display(), stated_view=film.view)) for film in study.films]
     notes = [note for film, result in seen for note in _view_notes(film, result)]
     seen = [(_with_view(film, result), result) for film, result in seen]
-    # A prior carries no prior of its own, so that a long timeline is not held by its last study.
-    earlier = replace(prior.study, prior=None) if prior else study.prior
+    earlier = replace(prior.study, prior=None) if prior else study.prior  # a long timeline is not held by its end
     shown = replace(study, images=tuple(film for film, _ in seen), prior=earlier)
     refused = tuple((film.id, result.reason) for film, result in seen if not result.chest)
     notes += [
         f"film {number} of {len(seen)} refused: {r.reason}" for number, (_, r) in enumerate(seen, 1) if not r.chest
     ]
+    if any(film.synthetic for film, _ in seen):
+        notes.append("a computed film: what is found on it says nothing of how the model does on real films")
     if len(refused) == len(seen):
         return Reading(shown.add(made_by=model.made_by, notes=notes), refused=refused)
     read = [(film, result) for film, result in seen if result.chest]
