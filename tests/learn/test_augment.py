@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from hilum.learn.augment import Augment, augment  # noqa: E402
 
 STILL = Augment(
-    rotate_deg=0, zoom=0, stretch=0, shift=0, mirror=0, turned=0, negative=0, coarse=0, curve=0, gamma=0, contrast=0, noise=0,
+    rotate_deg=0, zoom=0, stretch=0, shift=0, mirror=0, turned=0, negative=0, coarse=0, gamma=0, contrast=0, noise=0,
     marker=0, cutout=0, border=0, curve=0,
 )  # fmt: skip
 

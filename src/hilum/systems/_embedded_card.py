@@ -33,15 +33,15 @@ FACTS = {
     ),
     "laterality": "whole-film labels carry no side, so films were mirrored in training; a mirrored film is not noticed",
     "weak_points": [
-        "adult lung opacity means 'unlike a clear film': among films that some reader or report called abnormal it does "
-        "not tell opacities as RSNA's radiologists marked them from other disease (see the row 'read by RSNA'); in the "
-        "512 px films, films with and without findings differ in view, date and grey levels, and drawing opacities into "
-        "clear films lessened what the model made of that, but did not end it",
+        "adult lung opacity means 'unlike a clear film': among films that some reader or report called abnormal it "
+        "does not tell opacities as RSNA's radiologists marked them from other disease (see the row 'read by RSNA'); "
+        "in the 512 px films, films with and without findings differ in view, date and grey levels, and drawing "
+        "opacities into clear films lessened what the model made of that, but did not end it",
         "64 px films: findings are read no better than by chance",
-        "PA against AP holds on NIH and Hannover films; on published case reports (covid_cc) it is little better than a "
-        "guess, lateral against frontal holds",
-        "lung fields: trained on 32 drawn masks, some of which lie a few pixels beside their film; the 0.94 aimed at was "
-        "not reached",
+        "PA against AP holds on NIH and Hannover films; on published case reports (covid_cc) it is little better than "
+        "a guess, lateral against frontal holds",
+        "lung fields: trained on 32 drawn masks, some of which lie a few pixels beside their film; the 0.94 aimed at "
+        "was not reached",
         "about 440 adult films at 512 px and 470 at 64 px were all there was to learn findings from",
         "laterals were learned from projections of three CTs only",
         "children: thresholds and calibration come from adults; child films were AP portrait films of one hospital",
