@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hilum.text.lexicon import Pack, Phrase
 from hilum.text.mentions import Mention
@@ -16,8 +17,7 @@ _CUES_SEEN = 6  # nearest cues weighed for one mention
 _JOINS = frozenset(",;/")
 
 
-@dataclass(frozen=True)
-class Assertion:
+class Assertion(NamedTuple):
     """What is said of one mention.
 
     Args:

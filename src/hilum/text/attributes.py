@@ -17,7 +17,7 @@ _SIZE = re.compile(
 )
 _DIGIT = re.compile(r"\d")
 PLACES = ("side", "zone", "plural")
-GRADES = ("severity", "extent", "low")
+GRADES = ("severity", "low")
 SHADOWS = frozenset(
     {"lung opacity", "airspace opacity", "interstitial pattern", "costophrenic angle blunting", "lung nodule",
      "lung mass", "consolidation", "infiltration", "volume loss", "ground glass opacity", "reticular pattern"}
@@ -64,7 +64,7 @@ def attach(
         for slot, values in mention.sets.items():
             for value in values if slot not in ("state", "certainty", "form") else ():
                 own.give(slot, value)
-    changes = {m.first for m in layers[2] if m.phrase.name == "change"}
+    changes = {m.first for m in layers[2] if {"worsened", "improved"}.intersection(m.phrase.sets.get("change", ()))}
     for match in layers[2]:
         if match.phrase.name == "severity" and match.last + 1 in changes:
             continue  # 'mildly increased' grades the change
@@ -207,7 +207,7 @@ def _share(found: list[Mention], said: list[Attached], tokens: Tokens, made: Cla
     """A side or zone said once holds for findings listed together and for what an opacity is thought to be."""
     joins = pack.syntax["and"] | pack.syntax["or"] | pack.syntax["with"] | _JOINS
     for number, own in enumerate(said):
-        if not any(slot in own.values for slot in GRADES):
+        if not any(slot in own.values for slot in (*GRADES, "extent")):
             _share_grade(number, found, said, tokens, pack)
         if _placed(own) or found[number].concept in _MIDLINE:
             continue
@@ -221,7 +221,8 @@ def _share(found: list[Mention], said: list[Attached], tokens: Tokens, made: Cla
         if source >= 0:
             for slot in PLACES:
                 for value in said[source].values.get(slot, ()):
-                    own.give(slot, value)
+                    if value != "costophrenic angle":
+                        own.give(slot, value)
     _share_back(found, said, tokens, joins, made)
 
 
@@ -247,7 +248,7 @@ def _share_back(
 
 def _share_grade(number: int, found: list[Mention], said: list[Attached], tokens: Tokens, pack: Pack) -> None:
     """'Minimal scarring or atelectasis': a grade holds for both alternatives, but not across 'and' or 'with'."""
-    if said[number].because_of < 0 and not number:
+    if not number:
         return
     between = tokens.words[found[number - 1].last + 1 : found[number].first]
     alternatives = pack.syntax["or"] | {"versus", "vs", "/"}

@@ -166,7 +166,7 @@ def label_parsed(
     evidence: dict[str, list[int]] = {}
     ways = _ways(name)
     for number, fact in enumerate(parsed.facts):
-        if fact.history:
+        if fact.history or fact.form == "explained":
             continue
         for way in ways.get(fact.concept, ()):
             if (way.unless or way.only) and not way.takes(fact):

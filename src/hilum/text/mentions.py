@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from hilum.text.lexicon import Pack
 from hilum.text.tokens import Match, Tokens
@@ -13,8 +13,7 @@ _REACH = 12  # tokens between a part and its quality
 _NO_PUNCTUATION = frozenset(",;:()")
 
 
-@dataclass(frozen=True)
-class Mention:
+class Mention(NamedTuple):
     """One finding named in a sentence, not yet said to be there or not.
 
     Args:
@@ -75,8 +74,8 @@ def _merge_calcified(found: list[Mention], tokens: Tokens, segments: list[int], 
             joined = tokens.words[before.last] in pack.syntax.get("adjective", ()) and not stops.intersection(between)
             joined = joined and len(between) <= 5 and segments[before.last] == segments[mention.first]
         if before and joined:
-            kept[-1] = replace(
-                mention, first=before.first, concept=_CALCIFIED.get(mention.concept, mention.concept),
+            kept[-1] = mention._replace(
+                first=before.first, concept=_CALCIFIED.get(mention.concept, mention.concept),
                 sets={**mention.sets, "morphology": ("calcified",)},
             )  # fmt: skip
         else:

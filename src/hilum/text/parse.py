@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 from hilum.core.errors import InputError
 from hilum.core.finding import Finding, Measurement, Span
@@ -19,11 +21,14 @@ from hilum.text.sentences import sentences
 from hilum.text.tokens import find, tokenize
 
 LONGEST_REPORT = 200_000  # characters; a hundred printed pages
+_HARMLESS = frozenset(
+    {"nipple shadow", "rib fracture", "healed rib fracture", "fracture", "artifact", "skin fold", "end-on vessel",
+     "bone deformity", "sclerotic bone lesion"}
+)  # fmt: skip
 _CACHE = 16_384  # sentences remembered; radiology repeats itself, and the bound keeps memory flat
 
 
-@dataclass(frozen=True)
-class Cue:
+class Cue(NamedTuple):
     """Characters [start, end) that decided an assertion, and the rule they matched."""
 
     start: int
@@ -31,8 +36,7 @@ class Cue:
     rule: str
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     """One statement of a report about one finding. All offsets are characters of the parsed text.
 
     Args:
@@ -48,7 +52,7 @@ class Fact:
         sides, zones: where, as said; severity, extent, morphology, distribution, count, change, onset likewise.
         sizes: (value, unit) of measured diameters, largest dimension first as written.
         modifiers: characters of the words that gave the attributes.
-        form: 'density' for a shadow described as rounded but not named a nodule; else ''.
+        form: 'density' for a shadow called nodular, 'explained' for one said to be a nipple, rib or fold; else ''.
         because_of: number of the fact it explains, or -1.
         history: said of the past.
     """
@@ -63,7 +67,7 @@ class Fact:
     section: str
     rule: str
     cues: tuple[Cue, ...] = ()
-    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    attributes: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     sizes: tuple[tuple[float, str], ...] = ()
     modifiers: tuple[tuple[int, int], ...] = ()
     form: str = ""
@@ -116,6 +120,7 @@ def parse(text: str | Report | Mapping[str, str], *, language: str = "en") -> Pa
             spans.append((start, end, part.name))
             if part.name in REPORTING:
                 _place(sentence_facts(whole[start:end], language), start, end, part.name, facts)
+    _settle(facts)
     return Parsed(whole, language, parts, tuple(spans), tuple(facts))
 
 
@@ -154,8 +159,19 @@ def _place(templates: tuple[Fact, ...], start: int, end: int, section: str, fact
         )  # fmt: skip
         if because >= 0 and made.because_of == -2 and not (made.sides or made.zones):
             places = {k: v for k, v in facts[because].attributes.items() if k in ("side", "zone")}
-            placed = replace(placed, attributes={**placed.attributes, **places})
+            placed = placed._replace(attributes={**placed.attributes, **places})
         facts.append(placed)
+
+
+def _settle(facts: list[Fact]) -> None:
+    """'Effusions' and 'basilar' mean both sides, unless the report tells the side of that finding elsewhere."""
+    for number, fact in enumerate(facts):
+        if "weak" in fact.attributes:
+            told = {key: values for key, values in fact.attributes.items() if key != "weak"}
+            sided = any(other.concept == fact.concept and other.sides for other in facts)
+            if not fact.sides and not sided and fact.state != "absent":
+                told["side"] = ("right", "left")
+            facts[number] = fact._replace(attributes=told)
 
 
 def _antecedent(facts: list[Fact], before: int) -> int:
@@ -203,7 +219,13 @@ def sentence_facts(sentence: str, language: str = "en") -> tuple[Fact, ...]:
             {slot: tuple(values) for slot, values in attached.values.items()}, tuple(attached.sizes),
             tuple(attached.spans), mention.sets.get("form", ("",))[0], because, assertion.history,
         ))  # fmt: skip
-    return tuple(facts)
+    return tuple(_explained(facts))
+
+
+def _explained(facts: list[Fact]) -> list[Fact]:
+    """A shadow that is said to be a nipple, a rib or a fold is marked so: it is no lesion of the lung."""
+    benign = {fact.because_of for fact in facts if fact.concept in _HARMLESS and fact.state == "present"}
+    return [fact._replace(form="explained") if number in benign else fact for number, fact in enumerate(facts)]
 
 
 def to_findings(parsed: Parsed, made_by: MadeBy | None = None) -> tuple[Finding, ...]:

@@ -9,8 +9,7 @@ from hilum.text.lexicon import Pack
 
 REPORTING = frozenset({"body", "findings", "impression", "addendum"})
 """Sections that state what this film shows; the others give history, technique or notices."""
-_LONGEST = 48  # characters of a heading
-_OPENING = re.compile(r"[\n.!?:\]]")  # what may stand before a heading
+_HEADING = re.compile(r"(?:\A|(?<=[\n.!?:\]]))([^\n.!?:\]]{1,48}):")
 _BARE = re.compile(r"(?:^|(?<=\n))[ \t]{0,20}([A-ZÁÉÍÓÚÑ][A-ZÁÉÍÓÚÑ ]{3,40})[ \t\r]*(?=\n)")
 
 
@@ -38,16 +37,12 @@ def sections(text: str, pack: Pack) -> tuple[Section, ...]:
 def _with_colon(text: str, pack: Pack) -> list[tuple[int, int, str]]:
     """(start of heading, start of content, section) of every known heading that ends in a colon."""
     found = []
-    colon = text.find(":")
-    while colon >= 0:
-        before = text[max(0, colon - _LONGEST) : colon]
-        opening = max((match.end() for match in _OPENING.finditer(before)), default=0 if colon <= _LONGEST else -1)
-        words = " ".join(before[opening:].lower().split()).strip("*#_ -") if opening >= 0 else ""
+    for match in _HEADING.finditer(text):
+        words = " ".join(match.group(1).lower().split()).strip("*#_ -")
         words = words.partition("(")[0].strip()
         name = pack.sections.get(words) or _by_parts(words, pack)
         if name:
-            found.append((colon - len(before) + opening, colon + 1, name))
-        colon = text.find(":", colon + 1)
+            found.append((match.start(), match.end(), name))
     return found
 
 

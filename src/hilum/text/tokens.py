@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hilum.text.lexicon import Pack, Phrase
 
@@ -37,8 +37,7 @@ class Tokens:
         return self.starts[first], self.ends[last]
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(NamedTuple):
     """Tokens [first, last] that are a phrase of the pack; `phrases` holds its rows, the first one first."""
 
     first: int
