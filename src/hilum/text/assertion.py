@@ -57,9 +57,9 @@ def clauses(tokens: Tokens, layers: list[list[Match]], pack: Pack) -> Clauses:
     words, syntax = tokens.words, pack.syntax
     made = Clauses(_segments(words, {m.first for m in layers[1] if m.phrase.name == "break"}))
     described = {m.first for m in layers[2] if _describes(m)}
-    joins = pack.joins
-    previous = ""
-    for at, word in enumerate(words):
+    joins, articles, last = pack.joins, pack.skip, len(words) - 1
+    for at in [number for number, word in enumerate(words) if word in pack.marks]:
+        word = words[at]
         if word == ",":
             made.commas.append(at)
         elif word in syntax["with"]:
@@ -67,12 +67,11 @@ def clauses(tokens: Tokens, layers: list[list[Match]], pack: Pack) -> Clauses:
                 made.withs.append(at)
         elif word in syntax["or"]:
             made.ors.append(at)
-        if previous in joins and previous:
-            if at in described and previous not in syntax["with"]:
-                made.fresh.append(at - 1)
-            if word in pack.skip:
-                made.resumes.append(at)
-        previous = word
+        if word in joins and at < last:
+            if at + 1 in described and word not in syntax["with"]:
+                made.fresh.append(at)
+            if words[at + 1] in articles:
+                made.resumes.append(at + 1)
     made.resumes += [m.first for m in layers[5] if m.first and words[m.first - 1] in joins]
     subjects = [m.last for layer in (layers[0], layers[4]) for m in layer]
     made.resumes += [at + 1 for at in made.commas if any(s < at for s in subjects) and _new_verb(at, words, pack)]
@@ -121,7 +120,7 @@ def assert_all(found: list[Mention], tokens: Tokens, layers: list[list[Match]], 
 
 
 def _any_between(places: list[int], start: int, end: int) -> bool:
-    return any(start <= place <= end for place in places)
+    return bool(places) and any(start <= place <= end for place in places)
 
 
 def _from_before(mention: Mention, cues: list[tuple[Match, Phrase]], made: Clauses) -> Assertion:

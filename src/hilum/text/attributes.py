@@ -64,6 +64,22 @@ def attach(
         for slot, values in mention.sets.items():
             for value in values if slot not in ("state", "certainty", "form") else ():
                 own.give(slot, value)
+    _modify(found, said, tokens, layers, made, pack)
+    if _DIGIT.search(tokens.text):
+        _sizes(tokens, found, said)
+    if len(found) > 1:
+        _causes(found, said, layers, made, tokens.words)
+        _share(found, said, tokens, made, pack)
+    for own in said:
+        if own.values.pop("plural", None) and "side" not in own.values:
+            own.values["side"] = ["right", "left"]
+    return said
+
+
+def _modify(
+    found: list[Mention], said: list[Attached], tokens: Tokens, layers: list[list[Match]], made: Clauses, pack: Pack
+) -> None:
+    """Give each side, zone, grade and change word to the finding it belongs to."""
     changes = {m.first for m in layers[2] if {"worsened", "improved"}.intersection(m.phrase.sets.get("change", ()))}
     for match in layers[2]:
         if match.phrase.name == "severity" and match.last + 1 in changes:
@@ -74,14 +90,6 @@ def attach(
             for slot, values in match.phrase.sets.items():
                 for value in values:
                     said[number].give(slot, value)
-    if _DIGIT.search(tokens.text):
-        _sizes(tokens, found, said)
-    _causes(found, said, layers, made, tokens.words)
-    _share(found, said, tokens, made, pack)
-    for own in said:
-        if own.values.pop("plural", None) and "side" not in own.values:
-            own.values["side"] = ["right", "left"]
-    return said
 
 
 def _owner(match: Match, found: list[Mention], tokens: Tokens, made: Clauses, pack: Pack) -> int:
@@ -139,8 +147,7 @@ def _gap_back(last: int, first: int, tokens: Tokens, pack: Pack, place: bool) ->
     prep = any(word in pack.syntax["prep"] for word in between)
     verb = any(word in pack.syntax["verb"] for word in between)
     stops = sum(word in ",;:" for word in between)
-    joining = pack.syntax["and"] | pack.syntax["with"] | pack.syntax["or"]
-    joins = sum(word in joining for word in between)
+    joins = sum(word in pack.listing for word in between)
     if place:
         cost = len(between) // 4 + 3 * stops + (0 if prep or verb or not between else 3)
         return cost + (4 * joins if not _joined_places(between, tokens, pack) else 0)
@@ -205,7 +212,7 @@ def _placed(own: Attached) -> bool:
 
 def _share(found: list[Mention], said: list[Attached], tokens: Tokens, made: Clauses, pack: Pack) -> None:
     """A side or zone said once holds for findings listed together and for what an opacity is thought to be."""
-    joins = pack.syntax["and"] | pack.syntax["or"] | pack.syntax["with"] | _JOINS
+    joins = pack.listing | _JOINS
     for number, own in enumerate(said):
         if not any(slot in own.values for slot in (*GRADES, "extent")):
             _share_grade(number, found, said, tokens, pack)

@@ -84,6 +84,16 @@ class Pack:
         """Articles, which phrases are stored without."""
         return self.syntax.get("skip", frozenset())
 
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        """Words that may end or carry on a scope."""
+        return self.listing | {","}
+
+    @cached_property
+    def listing(self) -> frozenset[str]:
+        """Words that list findings: and, or, with."""
+        return self.syntax["and"] | self.syntax["or"] | self.syntax["with"]
+
     def word(self, spelling: str) -> tuple[str, tuple[str, ...]]:
         """Return a token's lower-case form and the trie symbols it matches (none for most words)."""
         known = self.memo.get(spelling)

@@ -194,6 +194,8 @@ def sentence_facts(sentence: str, language: str = "en") -> tuple[Fact, ...]:
     chosen = pack(language)
     tokens = tokenize(sentence, chosen)
     layers = find(tokens, chosen)
+    if not layers[0] and len(layers[4]) < 2:
+        return ()
     made = clauses(tokens, layers, chosen)
     found = mentions(tokens, layers, made.segments, chosen)
     if not found:
@@ -204,7 +206,6 @@ def sentence_facts(sentence: str, language: str = "en") -> tuple[Fact, ...]:
     moved = {number: place for place, number in enumerate(kept)}
     opening = [word for word in tokens.words[:2] if word not in chosen.syntax["skip"]][:1]
     pronoun = bool(chosen.syntax["pronoun"].intersection(opening))
-    redacted = {at for at, word in enumerate(tokens.words) if word == "xxxx"}  # 'this XXXX atelectasis': may represent
     facts = []
     for number in kept:
         mention, assertion, attached = found[number], said[number], own[number]
@@ -212,7 +213,8 @@ def sentence_facts(sentence: str, language: str = "en") -> tuple[Fact, ...]:
         because = moved.get(attached.because_of, -1)
         if because < 0 and pronoun and number == 0:
             linked = any(link.last < mention.first for link in layers[3])
-            because = -2 if linked or any(at < mention.first for at in redacted) else -1
+            because = -2 if linked or "xxxx" in tokens.words[: mention.first] else -1  # XXXX: 'may represent'
+
         facts.append(Fact(
             mention.concept, mention.kind, assertion.state, assertion.certainty, start, end, (0, len(sentence)), "",
             mention.rule, tuple([Cue(*tokens.span(a, b), rule) for a, b, rule in assertion.cues]),

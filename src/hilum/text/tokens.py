@@ -70,36 +70,36 @@ def find(tokens: Tokens, pack: Pack) -> list[list[Match]]:
     free = [0, 0, 0, 0, 0, 0]
     trie = pack.trie
     for at, symbols in enumerate(tokens.symbols):
-        if not symbols:
-            continue
-        best: dict[int, tuple[int, list[Phrase]]] = {}
-        for symbol in symbols:
-            node = trie.get(symbol)
-            if node is not None:
-                _walk(node, at, at, tokens, pack, best)
-        for layer, (last, phrases) in best.items():
-            if at >= free[layer]:
-                free[layer] = last + 1
-                layers[layer].append(Match(at, last, tuple(phrases)))
+        if symbols:
+            nodes = [trie[symbol] for symbol in symbols if symbol in trie]
+            for layer, (last, phrases) in _longest(nodes, at, tokens, pack).items() if nodes else ():
+                if at >= free[layer]:
+                    free[layer] = last + 1
+                    layers[layer].append(Match(at, last, tuple(phrases)))
     return layers
 
 
-def _walk(
-    node: dict[str, Any], at: int, first: int, tokens: Tokens, pack: Pack, best: dict[int, tuple[int, list[Phrase]]]
-) -> None:
-    """Follow the trie from token `at`; articles inside a phrase are stepped over."""
-    for phrase in node.get("", ()):
-        known = best.get(phrase.layer)
-        if known is None or known[0] < at:
-            best[phrase.layer] = (at, [phrase])
-        elif known[0] == at and phrase not in known[1]:
-            known[1].append(phrase)
-    at += 1
-    words, skip = tokens.words, pack.skip
-    while at < len(words) and words[at] in skip:
+def _longest(
+    nodes: list[dict[str, Any]], first: int, tokens: Tokens, pack: Pack
+) -> dict[int, tuple[int, list[Phrase]]]:
+    """Layer -> last token and rows of the longest phrase from token `first`; articles inside are stepped over."""
+    best: dict[int, tuple[int, list[Phrase]]] = {}
+    words, all_symbols, skip = tokens.words, tokens.symbols, pack.skip
+    count, at = len(words), first
+    while True:
+        for node in nodes:
+            for phrase in node.get("", ()):
+                known = best.get(phrase.layer)
+                if known is None or known[0] != at:
+                    best[phrase.layer] = (at, [phrase])
+                elif phrase not in known[1]:
+                    known[1].append(phrase)
         at += 1
-    if at < len(words) and at - first < _LONGEST and (len(node) > 1 or "" not in node):
-        for symbol in tokens.symbols[at]:
-            below = node.get(symbol)
-            if below is not None:
-                _walk(below, at, first, tokens, pack, best)
+        while at < count and words[at] in skip:
+            at += 1
+        if at >= count or at - first >= _LONGEST:
+            return best
+        symbols = all_symbols[at]
+        nodes = [node[symbol] for node in nodes for symbol in symbols if symbol in node] if symbols else []
+        if not nodes:
+            return best
