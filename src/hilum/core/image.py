@@ -174,7 +174,13 @@ class Image(_Lazy, ArrayRecord):
         return f"Image({self.view}, {size}, id={self.id!r})"
 
     def display(self) -> Pixels:
-        """Return what a viewer shows: float32 (H, W) in [0, 1], 0 black, polarity applied last."""
+        """Return what a viewer shows: float32 (H, W) in [0, 1], 0 black, polarity applied last; kept once made."""
+        if "_shown" not in self.__dict__:
+            object.__setattr__(self, "_shown", read_only(self._display()))
+        shown: Pixels = self.__dict__["_shown"]
+        return shown
+
+    def _display(self) -> Pixels:
         values = self.pixels
         if self.window is None:
             low, high = float(values.min()), float(values.max())
