@@ -146,7 +146,7 @@ def _from_before(mention: Mention, cues: list[tuple[Match, Phrase]], made: Claus
         elif name == "neg.pre":
             if negation is None and _negates(start, end, made):
                 negation = Assertion("absent", cues=cue)
-        elif hedge is None and _hedges(start, end, made):
+        elif hedge is None and _hedges(start, end, made, "list" in sets):
             hedge = _hedge(sets.get("certainty", ("possible",))[0], cue)
         elif hedge and _weakens(hedge, match, sets):
             hedge = _hedge("possible", (*cue, *hedge.cues))
@@ -155,7 +155,7 @@ def _from_before(mention: Mention, cues: list[tuple[Match, Phrase]], made: Claus
 
 def _weakens(hedge: Assertion, match: Match, sets: Mapping[str, tuple[str, ...]]) -> bool:
     """Whether a 'may' stands directly before a 'consistent with': the weaker word holds."""
-    near = hedge.cues[0][0] - match.last <= 2
+    near = hedge.cues[0][0] - match.last <= 3
     return near and hedge.certainty == "likely" and sets.get("certainty") == ("possible",)
 
 
@@ -174,12 +174,12 @@ def _negates(start: int, end: int, made: Clauses) -> bool:
     return any(at > breaks[0] and made.segments[at] == segment for at in made.ors)
 
 
-def _hedges(start: int, end: int, made: Clauses) -> bool:
+def _hedges(start: int, end: int, made: Clauses, listed: bool) -> bool:
     """Whether a hedge that ends before `start` reaches token `end`."""
     if end - start > _HEDGE_REACH or _any_between(made.resumes, start, end) or _any_between(made.withs, start, end):
         return False
     commas = [at for at in made.commas if start <= at < end]
-    if not commas:
+    if listed or not commas:
         return True
     return any(at > commas[0] and made.segments[at] == made.segments[end] for at in made.ors)
 
