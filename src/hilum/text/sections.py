@@ -10,6 +10,8 @@ from hilum.text.lexicon import Pack
 REPORTING = frozenset({"body", "findings", "impression", "addendum"})
 """Sections that state what this film shows; the others give history, technique or notices."""
 _HEADING = re.compile(r"(?:\A|(?<=[\n.!?:\]]))([^\n.!?:\]]{1,48}):")
+_CAPITALS = re.compile(r"[A-ZÁÉÍÓÚÑ/&]{2,}(?: [A-ZÁÉÍÓÚÑ/&]{2,}){0,7} ?$")
+_WORD = re.compile(r"[^ ]+")
 _BARE = re.compile(r"(?:^|(?<=\n))[ \t]{0,20}([A-ZÁÉÍÓÚÑ][A-ZÁÉÍÓÚÑ ]{3,40})[ \t\r]*(?=\n)")
 
 
@@ -39,11 +41,29 @@ def _with_colon(text: str, pack: Pack) -> list[tuple[int, int, str]]:
     found = []
     for match in _HEADING.finditer(text):
         words = " ".join(match.group(1).lower().split()).strip("*#_ -")
-        words = words.partition("(")[0].strip()
-        name = pack.sections.get(words) or _by_parts(words, pack)
+        name = _named(words.partition("(")[0].strip(), pack)
         if name:
             found.append((match.start(), match.end(), name))
+            continue
+        capitals = _CAPITALS.search(match.group(1))
+        name, at = _last_words(capitals.group(), pack) if capitals else ("", 0)
+        if capitals and name:
+            found.append((match.start(1) + capitals.start() + at, match.end(), name))
     return found
+
+
+def _last_words(capitals: str, pack: Pack) -> tuple[str, int]:
+    """'FINAL REPORT INDICATION' -> ('indication', 13): a heading that ends a run of capitals in one long line."""
+    starts = [match.start() for match in _WORD.finditer(capitals)]
+    for at in starts[-4:]:
+        name = _named(" ".join(capitals[at:].lower().split()), pack)
+        if name:
+            return name, at
+    return "", 0
+
+
+def _named(words: str, pack: Pack) -> str:
+    return pack.sections.get(words) or _by_parts(words, pack)
 
 
 def _bare(text: str, pack: Pack) -> list[tuple[int, int, str]]:
