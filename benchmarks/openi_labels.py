@@ -99,6 +99,8 @@ def protocol_a(rows: list[dict[str, str]], parsed: list[Parsed]) -> None:
                 f"macro {per.mean():.3f} [{spread['macro'][0]:.3f}, {spread['macro'][1]:.3f}]"
             )
             if reading == "absent":
+                often = counts[..., [0, 2]].sum(axis=(0, 2)) >= 15
+                print(f"macro over the {often.sum()} labels with 15 positives or more: {per[often].mean():.3f}")
                 table(names, counts.sum(axis=0), spread["labels"])
     no_finding(rows, parsed)
 
