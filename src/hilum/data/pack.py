@@ -24,6 +24,7 @@ from hilum.core.registry import register
 from hilum.core.study import Study
 
 FILM_SOURCES = ("nih512", "nih64", "nih_single", "kermany224", "kermany_full", "hannover", "covid_cc")
+COLUMNS = ("file", "licence", "patient", "view", "labels", "boxes", "mask", "extra")
 NOT_FINDINGS = frozenset({"", "No Finding", "NOT_A_CHEST_RADIOGRAPH"})
 
 
@@ -86,16 +87,26 @@ def rows(root: Path, sources: tuple[str, ...] = FILM_SOURCES) -> list[PackRow]:
 
     Raises:
         MissingError: if the folder has no manifest.csv.
-        InputError: if the manifest lacks a column.
+        InputError: if the manifest lacks a column or a line cannot be read.
     """
     path = Path(root) / "manifest.csv"
     if not path.is_file():
         raise MissingError(f"no manifest.csv in {root}: give the root folder of the pack")
+    found = []
     with path.open(newline="", encoding="utf-8") as stream:
-        try:
-            return [_row(raw) for raw in csv.DictReader(stream) if raw["file"].split("/")[0] in sources]
-        except KeyError as missing:
-            raise InputError(f"{path.name} has no column {missing}: it is not a pack manifest") from None
+        reader = csv.DictReader(stream)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise InputError(f"{path.name} has no column '{missing[0]}': it is not a pack manifest")
+        for raw in reader:
+            if raw["file"].split("/")[0] not in sources:
+                continue
+            try:
+                found.append(_row(raw))
+            except (ValueError, KeyError, TypeError, AttributeError) as fault:  # a cut line or broken JSON
+                where = f"{path} line {reader.line_num}"
+                raise InputError(f"{where} ('{raw['file']}') cannot be read: {fault}; copy the pack anew") from None
+    return found
 
 
 def pixels(root: Path, row: PackRow) -> NDArray[np.float32]:

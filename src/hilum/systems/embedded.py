@@ -132,6 +132,13 @@ class EmbeddedSystem:
 
 
 if __name__ == "__main__":
+    import sys
+
+    from hilum.core.errors import HilumError
     from hilum.systems._embedded_report import run
 
-    print(run())
+    try:
+        print(run())
+    except HilumError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
