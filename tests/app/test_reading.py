@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Picture
-from tests.app.conftest import EXAMPLE
 
 import hilum
 from hilum.core.errors import DecodeError, InputError
 from hilum.core.record import from_json, to_json
+from tests.app.conftest import EXAMPLE
 
 Film = Callable[..., Path]
 
