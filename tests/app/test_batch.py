@@ -134,3 +134,43 @@ def test_a_rows_line_is_plain_json() -> None:
     line = json.loads(json.dumps(row.line()))
     assert line["findings"] == [{"concept": "nodule", "state": "absent", "probability": 0.1}]
     assert line["seconds"] == 1.235
+
+
+def test_an_unforeseen_fault_in_one_study_costs_that_study_only(
+    film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hilum.app import batch
+
+    write = batch.write_study
+    seen = []
+
+    def faulty(folder: Path, *args: object, **kwargs: object) -> object:
+        seen.append(folder)
+        if len(seen) == 1:
+            raise ZeroDivisionError("a bug")
+        return write(folder, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batch, "write_study", faulty)
+    patient(film, tmp_path / "in", 2)
+    rows = read_batch([tmp_path / "in"], tmp_path / "out", options=PLAIN)
+    assert [row.status for row in rows] == ["failed", "read"]
+    assert "ZeroDivisionError: a bug" in rows[0].reason
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"findings": [{"type": "Box"}], "files": []}'])
+def test_a_damaged_record_is_read_again_on_resume(film: Film, tmp_path: Path, damage: str) -> None:
+    one = film("1.dcm")
+    read_batch([one], tmp_path / "out", options=PLAIN)
+    (record,) = (tmp_path / "out").glob("*/study.json")
+    record.write_text(damage)
+    (row,) = read_batch([one], tmp_path / "out", options=Options(formats=(), resume=True))
+    assert row.status == "read"
+    assert json.loads(record.read_text())["status"] == "read"
+
+
+def test_the_run_names_the_model_that_read(tmp_path: Path) -> None:
+    from hilum.systems.embedded import Embedded
+
+    read_batch([EXAMPLE], tmp_path / "out", options=PLAIN)
+    run = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert run["model"]["sha256"] == Embedded().made_by.sha256

@@ -20,8 +20,6 @@ from hilum.systems._embedded_labels import boxed_patients, split_of
 from hilum.systems._embedded_report import run, table
 from hilum.systems.embedded import WEIGHTS, Assessment, Embedded, embedded
 
-pytestmark = pytest.mark.skipif(not (WEIGHTS / "card.json").is_file(), reason="the weights are not in this checkout")
-
 
 @pytest.fixture(scope="module")
 def model() -> Embedded:

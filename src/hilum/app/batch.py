@@ -105,15 +105,15 @@ def read_batch(
     folder = _made(Path(out))
     started = time.time()
     with open_studies([Path(path) for path in paths], keep_identifiers=settings.keep_identifiers) as intake:
+        model = Embedded(threads=settings.threads)
         if prior is None:
-            rows = _read_all(intake, folder, Embedded(threads=settings.threads), settings, None, on_row)
+            rows = _read_all(intake, folder, model, settings, None, on_row)
         else:
             with open_studies([Path(prior)], keep_identifiers=settings.keep_identifiers) as earlier:
-                model = Embedded(threads=settings.threads)
                 chosen = _one_prior(earlier, intake)
                 replace(intake.studies[0], prior=chosen)  # refuses a later film or another patient's
                 rows = _read_all(intake, folder, model, settings, chosen, on_row)
-    _write_run(folder, rows, settings, started, [Path(path).name for path in paths])
+    _write_run(folder, rows, settings, started, [Path(path).name for path in paths], model)
     return rows
 
 
@@ -187,8 +187,9 @@ def _read_one(
     target = folder / safe_name(study.id)
     row = Row(study.id, "failed", tuple(dict.fromkeys(files)), folder=target.name)
     fingerprint = _fingerprint(study, prior, model, settings)
-    if settings.resume and _complete(target, fingerprint):
-        return _kept(row, target, settings.records), None
+    kept = _kept(row, target, settings.records) if settings.resume and _complete(target, fingerprint) else None
+    if kept is not None:
+        return kept, None
     working = _working(replace(study, prior=None), settings)
     names = dict(zip((film.id for film in working.films), files, strict=True))
     try:
@@ -212,8 +213,10 @@ def _read_one(
             formats=settings.formats,
         )
         (target / ".made-from").write_text(fingerprint, encoding="ascii")
-    except HilumError as error:
-        return replace(row, reason=str(error), folder="", seconds=time.perf_counter() - began), None
+    except Exception as error:  # one study's trouble, foreseen or not, must not cost the others
+        foreseen = isinstance(error, HilumError)
+        said = str(error) if foreseen else f"something unexpected went wrong ({type(error).__name__}: {error})"
+        return replace(row, reason=said, folder="", seconds=time.perf_counter() - began), None
     reasons = "; ".join(dict.fromkeys(reason for _, reason in reading.refused))
     status = "read" if reading.accepted else "refused"
     row = replace(
@@ -242,10 +245,14 @@ def _working(study: Study, settings: Options) -> Study:
     return replace(study, images=images)
 
 
-def _kept(row: Row, folder: Path, records: bool) -> Row:
-    record = json.loads((folder / "study.json").read_text(encoding="utf-8"))
-    findings = tuple(from_json({"schema": SCHEMA, **finding}) for finding in record["findings"])
-    views = tuple(film["view"] for film in record["files"])
+def _kept(row: Row, folder: Path, records: bool) -> Row | None:
+    """The row of a study read before, None where its record is damaged and it must be read again."""
+    try:
+        record = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+        findings = tuple(from_json({"schema": SCHEMA, **finding}) for finding in record["findings"])
+        views = tuple(film["view"] for film in record["files"])
+    except (OSError, ValueError, KeyError, TypeError, HilumError):
+        return None
     return replace(
         row, status="kept", reason="read before", findings=findings, views=views, record=record if records else {}
     )
@@ -273,7 +280,9 @@ def _complete(folder: Path, fingerprint: str) -> bool:
     return mark.is_file() and (folder / "study.json").is_file() and mark.read_text(encoding="ascii") == fingerprint
 
 
-def _write_run(folder: Path, rows: Iterable[Row], settings: Options, started: float, given: list[str]) -> None:
+def _write_run(
+    folder: Path, rows: Iterable[Row], settings: Options, started: float, given: list[str], model: Embedded
+) -> None:
     from hilum.app.page_index import index_page
 
     rows = list(rows)
@@ -282,6 +291,7 @@ def _write_run(folder: Path, rows: Iterable[Row], settings: Options, started: fl
         "hilum": __version__,
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in ("numpy", "onnxruntime", "pydicom", "pillow")},
+        "model": {"name": model.made_by.name, "version": model.made_by.version, "sha256": model.made_by.sha256},
         "given": given,
         "options": {"seed": settings.seed, "formats": settings.formats, "keep_identifiers": settings.keep_identifiers},
         "counts": {

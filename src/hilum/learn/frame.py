@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Picture
@@ -10,6 +12,7 @@ from hilum.core.errors import InputError
 from hilum.core.geometry import Letterbox
 
 Frame = NDArray[np.float32]
+Field = TypeVar("Field", NDArray[np.float32], NDArray[np.uint8])
 
 
 def stretch(display: Frame, *, low: float = 0.5, high: float = 99.5) -> Frame:
@@ -47,10 +50,10 @@ def frame(display: Frame, size: int) -> tuple[Frame, Letterbox]:
     return square, box
 
 
-def unframe(square: Frame, box: Letterbox) -> Frame:
-    """Map a frame-sized field (size, size) back to source pixels, bilinear: float32 (H, W)."""
+def unframe(square: Field, box: Letterbox) -> Field:
+    """Map a frame-sized field (size, size), float32 or uint8, back to source pixels, bilinear: (H, W) alike."""
     rows, columns = box.inner
     top, left = box.pad
-    inner = np.ascontiguousarray(square[top : top + rows, left : left + columns], dtype=np.float32)
+    inner = np.ascontiguousarray(square[top : top + rows, left : left + columns])
     picture = Picture.fromarray(inner)
     return np.asarray(picture.resize((box.width, box.height), Picture.Resampling.BILINEAR))

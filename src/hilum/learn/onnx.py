@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -66,3 +67,19 @@ class Session:
         names = [output.name for output in runtime.get_outputs()]
         values = runtime.run(names, {runtime.get_inputs()[0].name: np.ascontiguousarray(batch, np.float32)})
         return dict(zip((name.removesuffix(SUFFIX) for name in names), values, strict=True))
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Return what a JSON file beside the weights says.
+
+    Raises:
+        MissingError: if the file is not there.
+        InputError: if it is damaged.
+    """
+    if not path.is_file():
+        raise MissingError(f"the model's {path.name} is missing: reinstall hilum")
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"the model's {path.name} is damaged ({error}): reinstall hilum") from None
+    return facts

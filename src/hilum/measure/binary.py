@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.core.errors import InputError
+
 Floats = NDArray[np.float64]
 
 
@@ -37,7 +39,12 @@ def weighted_auroc(target: NDArray[np.bool_], score: Floats, weights: Floats) ->
 
     Returns:
         (R,), NaN where a replicate lacks positives or negatives.
+
+    Raises:
+        InputError: if a score is NaN: it has no place in an order.
     """
+    if np.isnan(score).any():
+        raise InputError(f"{int(np.isnan(score).sum())} of {len(score)} scores are NaN: leave those samples out")
     order = np.argsort(score, kind="stable")
     sorted_score, truth = score[order], target[order]
     positive, negative = weights[:, order] * truth, weights[:, order] * ~truth

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from hilum.core.geometry import Letterbox
 from hilum.data import pack as packs
 from hilum.data.pack import PackRow
-from hilum.learn.onnx import Session
+from hilum.io.save import save_text
+from hilum.learn.onnx import Session, read_facts
 from hilum.learn.predict import each
 from hilum.measure.binary import dice
 from hilum.systems import _embedded_judge as judge
@@ -103,7 +104,7 @@ def write_card(folder: Path, root: Path, *, limit: int = 0, held_out: Path | Non
     """
     from hilum.systems._embedded_card import card_of
 
-    made = json.loads((folder / "export.json").read_text())
+    made = read_facts(folder / "export.json")
     session, size = Session(folder / "model.onnx"), int(made["input_size"])
     seen = films(session, root, size=size, limit=limit)
     changed = {
@@ -122,5 +123,5 @@ def write_card(folder: Path, root: Path, *, limit: int = 0, held_out: Path | Non
         "name": "hilum-embedded", "version": VERSION, "sha256": session.sha256, "input_size": size,
         "bytes": (folder / "model.onnx").stat().st_size, "onnx_vs_torch": made["onnx_vs_torch"],
     }  # fmt: skip
-    (folder / "card.json").write_text(json.dumps({**head, **card}, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    save_text(json.dumps({**head, **card}, indent=1, allow_nan=False) + "\n", folder / "card.json")
     return {**head, **card}

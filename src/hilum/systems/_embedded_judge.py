@@ -96,7 +96,8 @@ def refusal(outputs: Outputs, limits: Mapping[str, float]) -> str:
     quarter = int(np.argmax(turns))
     if quarter and turns[quarter] >= TURNED:
         way = {1: "90 degrees counter-clockwise", 2: "upside down", 3: "90 degrees clockwise"}[quarter]
-        return f"the film looks turned ({way}, probability {turns[quarter]:.2f}): turn it upright and read it again"
+        said = f"the film looks turned ({way}, probability {turns[quarter]:.2f}), or is no chest film"
+        return f"{said}: if it is one, turn it upright and read it again"
     inverted = float(sigmoid(outputs["inverted"]))
     if inverted >= limits["inverted"]:
         return f"the film looks inverted (bone dark, probability {inverted:.2f}): check MONOCHROME1 and read it again"
@@ -116,8 +117,10 @@ def lung_frame(outputs: Outputs) -> NDArray[np.bool_]:
 def lung_source(outputs: Outputs, box: Letterbox) -> NDArray[np.bool_]:
     """Return the lung field on the source film: bool (H, W)."""
     kept = lung_frame(outputs)
-    soft = np.where(kept, np.maximum(outputs["lung"][0], 0.01), np.minimum(outputs["lung"][0], -0.01))
-    return unframe(np.clip(soft, -4, 4).astype(np.float32), box) > 0.0
+    level = 128 + np.rint(np.clip(outputs["lung"][0], -4, 4) * 31)  # 8 bits carry the edge, and resize faster
+    soft = np.where(kept, np.maximum(level, 129), np.minimum(level, 127)).astype(np.uint8)
+    inside: NDArray[np.bool_] = unframe(soft, box) > 128
+    return inside
 
 
 def finding_boxes(outputs: Outputs, name: str, box: Letterbox, *, keep: int = 3) -> list[FrameBox]:

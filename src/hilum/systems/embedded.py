@@ -7,7 +7,6 @@ COVID-19 repository; see weights/embedded/card.json. Research use only.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -16,11 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.core.errors import MissingError
 from hilum.core.image import MadeBy
 from hilum.core.registry import register
 from hilum.core.study import Study
-from hilum.learn.onnx import Session
+from hilum.learn.onnx import Session, read_facts
 from hilum.learn.predict import one
 from hilum.systems import _embedded_judge as judge
 from hilum.systems._embedded_judge import Assessment, FilmFinding
@@ -53,11 +51,7 @@ class Embedded:
         Raises:
             MissingError: if the card is not installed.
         """
-        path = self.folder / "card.json"
-        if not path.is_file():
-            raise MissingError(f"the embedded model's {path.name} is missing: reinstall hilum")
-        card: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return card
+        return read_facts(self.folder / "card.json")
 
     @cached_property
     def made_by(self) -> MadeBy:
