@@ -225,11 +225,17 @@ def _read_one(
         reason=reasons,
         views=tuple(film.view for film in reading.study.films),
         findings=reading.study.findings,
-        record=study_record(reading, names, keep_identifiers=settings.keep_identifiers) if settings.records else {},
+        record=_record(reading, names, model, settings),
         thumbnail=thumbnail(reading.study.films[0]),
         seconds=time.perf_counter() - began,
     )
     return (row if written else replace(row, folder="")), reading
+
+
+def _record(reading: Reading, names: Mapping[str, str], model: Embedded, settings: Options) -> dict[str, Any]:
+    if not settings.records:
+        return {}
+    return study_record(reading, names, card=model.card, keep_identifiers=settings.keep_identifiers)
 
 
 def _working(study: Study, settings: Options) -> Study:

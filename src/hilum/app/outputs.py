@@ -20,12 +20,15 @@ from hilum.systems.interpret import Reading
 FORMATS = ("sr", "seg", "gsps", "sc", "fhir", "html")
 
 
-def study_record(reading: Reading, names: Mapping[str, str], *, keep_identifiers: bool = False) -> dict[str, Any]:
+def study_record(
+    reading: Reading, names: Mapping[str, str], *, card: Mapping[str, Any] | None = None, keep_identifiers: bool = False
+) -> dict[str, Any]:
     """Return the content of `study.json`.
 
     Args:
         reading: the study as read.
         names: film id -> source file name to show.
+        card: the model's card; what was measured of each stated finding, its control included, goes with it.
         keep_identifiers: write patient id, dates and original UIDs; else pseudonyms only.
     """
     study = reading.study
@@ -40,12 +43,20 @@ def study_record(reading: Reading, names: Mapping[str, str], *, keep_identifiers
         "model": to_json(signature.made_by) if signature else None,
         "files": [_film_record(film, names, refused.get(film.id)) for film in study.films],
         "findings": [to_json(finding) for finding in study.findings],
+        "evidence": _evidence(study, card or {}),
         "not_assessed": [{"concept": c, "reason": r} for c, r in (signature.not_assessed if signature else ())],
         "notes": list(signature.notes) if signature else [],
         "report": to_json(study.report) if study.report else None,
         "lungs": [to_json(mask) for mask in reading.masks],
         "prior": study.prior.id if study.prior else None,
     }
+
+
+def _evidence(study: Study, card: Mapping[str, Any]) -> dict[str, Any]:
+    known = card.get("findings", {})
+    wanted = ("auroc", "interval", "n", "positives", "source", "control")
+    told = {finding.concept: known[finding.concept] for finding in study.findings if finding.concept in known}
+    return {name: {key: facts[key] for key in wanted if key in facts} for name, facts in told.items()}
 
 
 def _film_record(film: Image, names: Mapping[str, str], reason: str | None) -> dict[str, Any]:
@@ -99,7 +110,7 @@ def write_study(
             _write_dicom(partial, reading, keep_identifiers, formats)
         if "html" in formats:
             _write_page(partial / "page.html", reading, names, card, keep_identifiers)
-        record = study_record(reading, names, keep_identifiers=keep_identifiers)
+        record = study_record(reading, names, card=card, keep_identifiers=keep_identifiers)
         (partial / "study.json").write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
         written = tuple(sorted(path.name for path in partial.iterdir()))
         _swap(partial, folder)

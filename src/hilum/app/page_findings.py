@@ -55,7 +55,14 @@ def _numbers(value: Any) -> list[float]:
 
 
 def _skill(facts: Mapping[str, Any]) -> str:
-    """Return how well the model did on this finding: AUROC, its interval, how many films and which; '' if unknown."""
+    """Return how well the model did on this finding, and on its weakest control where one is told; '' if unknown."""
+    control = facts.get("control")
+    against = _figure(control) if isinstance(control, Mapping) else ""
+    return "; control: ".join(part for part in (_figure(facts), against) if part)
+
+
+def _figure(facts: Mapping[str, Any]) -> str:
+    """Return AUROC, its interval, how many films and which; '' if unknown."""
     auroc, interval = _number(facts.get("auroc")), _numbers(facts.get("interval"))
     if auroc is None:
         return ""

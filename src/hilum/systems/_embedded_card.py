@@ -63,6 +63,13 @@ def _contradiction(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     return None
 
 
+def _control(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the weakest control line, shown wherever the finding's own figure is; None where no control was run."""
+    told = [r for r in rows if r["source"] in scores.CONTROLS and r["positives"] >= 15 and r["auroc"] is not None]
+    worst = min(told, key=lambda row: row["auroc"], default=None)
+    return worst and {name: worst[name] for name in ("source", "n", "positives", "auroc", "interval")}
+
+
 def _facts(rows: list[dict[str, Any]], fitted: Any) -> dict[str, Any] | None:
     """Return the entry of a finding that meets the evidence rule, contradicted or not; None where it does not."""
     strong = [
@@ -76,7 +83,7 @@ def _facts(rows: list[dict[str, Any]], fitted: Any) -> dict[str, Any] | None:
     main = strong[0]
     return {
         "auroc": main["auroc"], "interval": main["interval"], "n": main["n"], "positives": main["positives"],
-        "source": main["source"], "threshold": [round(low, 6), round(high, 6)],
+        "source": main["source"], "threshold": [round(low, 6), round(high, 6)], "control": _control(rows),
         "calibration": {
             "id": platt.id, "slope": platt.slope, "offset": platt.offset, "fitted_on": platt.fitted_on,
             "films": platt.films, "positives": platt.positives,
