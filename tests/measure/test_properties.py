@@ -137,7 +137,7 @@ def test_a_single_positive_patient_gives_a_value_without_pretending_to_certainty
     assert found.value == found.low == found.high == 1.0
     one_patient = stats.auroc_interval(target, score, ["a"] * 30, replicates=40)
     assert one_patient.low == one_patient.high == one_patient.value
-    never = stats._bounds(0.8, np.array([0.8] * 4 + [np.nan] * 6), 0.95)
+    never = stats.bounds(0.8, np.array([0.8] * 4 + [np.nan] * 6), 0.95)
     assert np.isnan([never.low, never.high]).all()
 
 

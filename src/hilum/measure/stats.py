@@ -40,7 +40,8 @@ def patient_weights(patients: Sequence[str] | NDArray[np.str_], *, replicates: i
     return counts[:, which].astype(np.float64)
 
 
-def _bounds(value: float, replicates: Floats, level: float) -> Interval:
+def bounds(value: float, replicates: Floats, level: float = 0.95) -> Interval:
+    """Return a value with the percentile interval of its replicates; NaN bounds where most of them are not finite."""
     usable = replicates[np.isfinite(replicates)]
     if usable.size < 0.5 * max(1, replicates.size):
         return Interval(value, float("nan"), float("nan"))
@@ -56,7 +57,7 @@ def auroc_interval(
     """Return the AUROC with its percentile interval over bootstrapped patients."""
     truth, values = np.asarray(target).astype(bool), np.asarray(score, dtype=np.float64)
     value = float(weighted_auroc(truth, values, np.ones((1, len(truth))))[0])
-    return _bounds(
+    return bounds(
         value, weighted_auroc(truth, values, patient_weights(patients, replicates=replicates, seed=seed)), level
     )
 
@@ -70,7 +71,7 @@ def mean_interval(
     if values.size == 0:
         return Interval(float("nan"), float("nan"), float("nan"))
     weights = patient_weights(patients, replicates=replicates, seed=seed)
-    return _bounds(float(values.mean()), weights @ values / weights.sum(axis=1), level)
+    return bounds(float(values.mean()), weights @ values / weights.sum(axis=1), level)
 
 
 def interval(
@@ -81,4 +82,4 @@ def interval(
     weights = patient_weights(patients, replicates=replicates, seed=seed).astype(int)
     rows = np.arange(weights.shape[1])
     found = np.array([measure(np.repeat(rows, weight)) for weight in weights])
-    return _bounds(measure(rows), found, level)
+    return bounds(measure(rows), found, level)
