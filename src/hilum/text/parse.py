@@ -13,11 +13,12 @@ from hilum.core.finding import Finding, Measurement, Span
 from hilum.core.image import MadeBy
 from hilum.core.report import SECTIONS, Report, Sentence
 from hilum.text.assertion import assert_all, clauses
-from hilum.text.attributes import SHADOWS, attach
+from hilum.text.attributes import attach
 from hilum.text.lexicon import Pack, pack
 from hilum.text.mentions import mentions
 from hilum.text.sections import REPORTING, Section, sections
 from hilum.text.sentences import sentences
+from hilum.text.sharing import SHADOWS
 from hilum.text.tokens import find, tokenize
 
 LONGEST_REPORT = 200_000  # characters; a hundred printed pages
@@ -203,24 +204,24 @@ def sentence_facts(sentence: str, language: str = "en") -> tuple[Fact, ...]:
     said = assert_all(found, tokens, layers, made)
     own = attach(found, tokens, layers, made, chosen)
     kept = [number for number in range(len(found)) if said[number].state != "unasserted"]
-    moved = {number: place for place, number in enumerate(kept)}
+    moved: dict[int, int] = {}
     opening = [word for word in tokens.words[:2] if word not in chosen.syntax["skip"]][:1]
     pronoun = bool(chosen.syntax["pronoun"].intersection(opening))
-    facts = []
+    facts: list[Fact] = []
     for number in kept:
+        moved[number] = len(facts)
         mention, assertion, attached = found[number], said[number], own[number]
         start, end = tokens.span(mention.first, mention.last)
         because = moved.get(attached.because_of, -1)
         if because < 0 and pronoun and number == 0:
             linked = any(link.last < mention.first for link in layers[3])
             because = -2 if linked or "xxxx" in tokens.words[: mention.first] else -1  # XXXX: 'may represent'
-
-        facts.append(Fact(
+        facts += [Fact(
             mention.concept, mention.kind, assertion.state, assertion.certainty, start, end, (0, len(sentence)), "",
             mention.rule, tuple([Cue(*tokens.span(a, b), rule) for a, b, rule in assertion.cues]),
-            {slot: tuple(values) for slot, values in attached.values.items()}, tuple(attached.sizes),
-            tuple(attached.spans), mention.sets.get("form", ("",))[0], because, assertion.history,
-        ))  # fmt: skip
+            {slot: tuple(values) for slot, values in part.values.items()}, tuple(part.sizes),
+            tuple(part.spans), mention.sets.get("form", ("",))[0], because, assertion.history,
+        ) for part in attached.parts or [attached]]  # fmt: skip
     return tuple(_explained(facts))
 
 
