@@ -158,8 +158,9 @@ def _place(templates: tuple[Fact, ...], start: int, end: int, section: str, fact
             made.attributes, made.sizes, tuple([(a + start, b + start) for a, b in made.modifiers]), made.form,
             because, made.history,
         )  # fmt: skip
-        if because >= 0 and made.because_of == -2 and not (made.sides or made.zones):
-            places = {k: v for k, v in facts[because].attributes.items() if k in ("side", "zone")}
+        nearby = because if made.because_of == -2 else _neighbour(facts, first) if "beside" in made.attributes else -1
+        if nearby >= 0 and not (made.sides or made.zones):
+            places = {k: v for k, v in facts[nearby].attributes.items() if k in ("side", "zone")}
             placed = placed._replace(attributes={**placed.attributes, **places})
         facts.append(placed)
 
@@ -167,10 +168,10 @@ def _place(templates: tuple[Fact, ...], start: int, end: int, section: str, fact
 def _settle(facts: list[Fact]) -> None:
     """'Effusions' and 'basilar' mean both sides, unless the report tells the side of that finding elsewhere."""
     for number, fact in enumerate(facts):
-        if "weak" in fact.attributes:
-            told = {key: values for key, values in fact.attributes.items() if key != "weak"}
+        if "weak" in fact.attributes or "beside" in fact.attributes:
+            told = {key: values for key, values in fact.attributes.items() if key not in ("weak", "beside")}
             sided = any(other.concept == fact.concept and other.sides for other in facts)
-            if not fact.sides and not sided and fact.state != "absent":
+            if "weak" in fact.attributes and not fact.sides and not sided and fact.state != "absent":
                 told["side"] = ("right", "left")
             facts[number] = fact._replace(attributes=told)
 
@@ -185,6 +186,17 @@ def _antecedent(facts: list[Fact], before: int) -> int:
         if fact.sentence != sentence:
             return -1
         if fact.concept in SHADOWS and fact.state != "absent":
+            return number
+    return -1
+
+
+def _neighbour(facts: list[Fact], before: int) -> int:
+    """The last finding with a place in the sentence before, which 'adjacent' and 'surrounding' point to; or -1."""
+    for number in range(before - 1, -1, -1):
+        fact = facts[number]
+        if fact.sentence != facts[before - 1].sentence:
+            return -1
+        if fact.state != "absent" and (fact.sides or fact.zones):
             return number
     return -1
 
@@ -216,6 +228,8 @@ def sentence_facts(sentence: str, language: str = "en") -> tuple[Fact, ...]:
         if because < 0 and pronoun and number == 0:
             linked = any(link.last < mention.first for link in layers[3])
             because = -2 if linked or "xxxx" in tokens.words[: mention.first] else -1  # XXXX: 'may represent'
+        elif because < 0 and facts and facts[0].because_of == -2 and mention.first - found[number - 1].last <= 4:
+            because = -2  # 'this may represent atelectasis or pneumonia'
         facts += [Fact(
             mention.concept, mention.kind, assertion.state, assertion.certainty, start, end, (0, len(sentence)), "",
             mention.rule, tuple([Cue(*tokens.span(a, b), rule) for a, b, rule in assertion.cues]),

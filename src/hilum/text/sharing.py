@@ -9,7 +9,7 @@ from hilum.text.mentions import Mention
 from hilum.text.modifiers import Attached
 from hilum.text.tokens import Match, Tokens
 
-PLACES = ("side", "zone", "plural")
+PLACES = ("side", "zone", "plural", "beside")
 GRADES = ("severity", "low")
 _DIVIDED = ("side", "zone", "severity", "extent", "low")
 SHADOWS = frozenset(
@@ -25,6 +25,7 @@ _PLEURAL = frozenset(
     for name in (kind, *(below.name for below in descendants(kind)))
 )
 _PLEURAL_ZONES = frozenset({"apex", "fissure", "minor fissure", "major fissure"})
+_SIDED_ZONES = frozenset({"base", "lower lobe", "upper lobe", "apex", "upper zone", "mid zone", "lower zone"})
 _JOINS = frozenset({",", "/", "versus", "vs", "associated", "adjacent", "xxxx"})
 _REDACTED = "xxxx"  # after a shadow it mostly hides 'likely' or 'represents'
 _FAR = 14  # tokens from a shadow to what it may represent
@@ -110,7 +111,7 @@ def share(found: list[Mention], said: list[Attached], tokens: Tokens, made: Clau
     for number, own in enumerate(said):
         if not any(slot in own.values for slot in (*GRADES, "extent")):
             _share_grade(number, found, said, tokens, pack)
-        if _placed(own) or found[number].concept in _MIDLINE:
+        if found[number].concept in _MIDLINE or (_placed(own) and not _sideless(own)):
             continue
         source = own.because_of
         if source < 0 and number:
@@ -120,8 +121,17 @@ def share(found: list[Mention], said: list[Attached], tokens: Tokens, made: Clau
             same = made.segments[found[number - 1].last] == made.segments[found[number].first]
             verb = any(word in pack.syntax["verb"] for word in between)
             source = number - 1 if listed and same and not verb else -1
-        if source >= 0:
+        if source >= 0 and _placed(own):
+            for value in said[source].values.get("side", ()):
+                own.give("side", value)
+        elif source >= 0:
             _give_places(said[source], own, found[number].concept)
+
+
+def _sideless(own: Attached) -> bool:
+    """Whether a zone is said without a side: 'right effusion and basilar atelectasis' means the right base."""
+    sided = "side" in own.values or "plural" in own.values
+    return not sided and set(own.values["zone"]) <= _SIDED_ZONES
 
 
 def _give_places(source: Attached, own: Attached, concept: str) -> None:
