@@ -13,7 +13,7 @@ from hilum.text.tokens import Match, Tokens
 
 PLACES = ("side", "zone", "plural", "beside")
 GRADES = ("severity", "low")
-_DIVIDED = ("side", "zone", "severity", "extent", "low")
+_DIVIDED = {"side": "side", "zone": "zone", "severity": "grade", "extent": "grade", "low": "grade"}
 SHADOWS = frozenset(
     {"lung opacity", "airspace opacity", "interstitial pattern", "costophrenic angle blunting", "lung nodule",
      "lung mass", "consolidation", "infiltration", "volume loss", "ground glass opacity", "reticular pattern"}
@@ -38,34 +38,38 @@ def divide(own: Attached, tokens: Tokens) -> None:
     if len(own.values.get("side", ())) < 2:
         return
     groups: list[list[Match]] = []
+    held: set[str] = set()
     for match in own.matches:
-        slots = set(match.phrase.sets)
-        if not slots.intersection(_DIVIDED):
+        kinds = {_DIVIDED[slot] for slot in match.phrase.sets if slot in _DIVIDED}
+        if not kinds:
             continue
-        held = {slot for other in (groups[-1] if groups else ()) for slot in other.phrase.sets}
-        if not groups or slots & held:
+        if not groups or kinds & held:
             groups.append([])
+            held = set()
         groups[-1].append(match)
+        held |= kinds
     told = [_values(group) for group in groups]
-    sided = [n for n, values in enumerate(told) if len(values.get("side", ())) == 1 and len(values) > 1]
-    sides = {told[n]["side"][0] for n in sided}
-    graded = [set(told[n]) for n in sided]
-    loose = [n for n, values in enumerate(told) if n not in sided and len(values.get("side", ())) == 1]
-    if len(sides) < 2 or loose or any(slots != graded[0] and not slots & graded[0] - {"side"} for slots in graded[1:]):
+    single = [n for n, values in enumerate(told) if len(values.get("side", ())) == 1]
+    kinds_of = [{_DIVIDED[slot] for slot in told[n]} for n in single]
+    sides = {told[n]["side"][0] for n in single}
+    common = set.intersection(*kinds_of) if kinds_of else set()
+    if len(sides) < 2 or len(common) < 2:
         return
-    shared = {slot: values for slot, values in own.values.items() if slot not in _DIVIDED}
-    grouped = [tokens.span(m.first, m.last) for n in sided for m in groups[n]]
-    for number in sided:
+    grouped = [tokens.span(m.first, m.last) for n in single for m in groups[n]]
+    for number in single:
+        shared = {slot: [*own.values[slot]] for slot in own.values if _DIVIDED.get(slot) not in common}
+        shared.pop("plural", None)
         spans = [tokens.span(m.first, m.last) for m in groups[number]]
-        values = {**{slot: list(each) for slot, each in shared.items()}, **told[number]}
-        own.parts += (Attached(values, own.sizes, [*(s for s in own.spans if s not in grouped), *spans]),)
+        spans += [span for span in own.spans if span not in grouped]
+        parted = {slot: values for slot, values in told[number].items() if _DIVIDED[slot] in common}
+        own.parts += (Attached({**shared, **parted}, own.sizes, spans),)
 
 
 def _values(group: list[Match]) -> dict[str, list[str]]:
     told: dict[str, list[str]] = {}
     for match in group:
-        for slot, values in match.phrase.sets.items():
-            told.setdefault(slot, []).extend(values)
+        for slot in match.phrase.sets.keys() & _DIVIDED.keys():
+            told.setdefault(slot, []).extend(match.phrase.sets[slot])
     return told
 
 
@@ -92,7 +96,11 @@ def causes(
     measure = pack.syntax.get("measure", frozenset()) | pack.skip
     for number in range(1, len(found)):
         shadow, mention = found[number - 1], found[number]
-        if said[number].because_of >= 0 or shadow.concept not in SHADOWS or mention.concept in SHADOWS - {"consolidation"}:
+        if (
+            said[number].because_of >= 0
+            or shadow.concept not in SHADOWS
+            or mention.concept in SHADOWS - {"consolidation"}
+        ):
             continue
         between = words[shadow.last + 1 : mention.first]
         while between and between[-1] in measure:
