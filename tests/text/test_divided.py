@@ -151,3 +151,44 @@ def test_counts_shapes_and_changes(text: str, concept: str, slot: str, expected:
 )
 def test_distances_are_no_sizes(text: str, concept: str, sizes: tuple[tuple[float, str], ...]) -> None:
     assert about(text, concept)[0].sizes == sizes
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Cardiomegaly and right effusion are unchanged.", ("unchanged",)),
+        ("Cardiomegaly, edema and effusion have increased.", ("worsened",)),
+        ("Cardiomegaly and unchanged effusion.", ()),
+        ("Cardiomegaly is present and the effusion is unchanged.", ()),
+    ],
+)
+def test_a_change_of_all_subjects_is_told_of_each(text: str, expected: tuple[str, ...]) -> None:
+    (heart,) = about(text, "cardiomegaly")
+    assert heart.attributes.get("change", ()) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "concept", "severity"),
+    [
+        ("In the left base, there is mild atelectasis.", "atelectasis", ("mild",)),
+        ("Mild increased interstitial markings.", "interstitial pattern", ("mild",)),
+        ("Mildly increased interstitial markings.", "interstitial pattern", ()),
+        ("Mild increase in interstitial markings.", "interstitial pattern", ()),
+    ],
+)
+def test_a_grade_of_a_change_is_no_grade_of_the_finding(text: str, concept: str, severity: tuple[str, ...]) -> None:
+    (fact,) = about(text, concept)
+    assert fact.severity == severity
+
+
+def test_a_place_that_opens_the_sentence_reaches_over_there_is() -> None:
+    (fact,) = about("In the left lung base, there is a 9 mm nodule.", "lung nodule")
+    assert (fact.sides, fact.zones) == (("left",), ("base",))
+
+
+def test_levels_without_a_side_stay_with_the_side_before_them() -> None:
+    first, second = about(
+        "Fibrosis in the left mid and lower lung zone and the right middle lobe.", "pulmonary fibrosis"
+    )
+    assert told(first) == (("left",), ("mid zone", "lower zone"), ())
+    assert told(second) == (("right",), ("middle lobe",), ())

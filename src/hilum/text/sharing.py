@@ -19,7 +19,11 @@ SHADOWS = frozenset(
      "lung mass", "consolidation", "infiltration", "volume loss", "ground glass opacity", "reticular pattern"}
 )  # fmt: skip
 """What a film shows; other findings are what it is taken to be."""
-_MIDLINE = frozenset({"cardiomegaly", "enlarged cardiomediastinum", "heart failure", "hiatal hernia", "emphysema"})
+_MIDLINE = frozenset(
+    {"cardiomegaly", "enlarged cardiomediastinum", "heart failure", "hiatal hernia", "emphysema", "low lung volumes",
+     "hyperinflation", "chronic obstructive pulmonary disease", "kyphosis", "scoliosis", "aortic elongation"}
+)  # fmt: skip
+"""Findings that have no side of their own to share."""
 _DIFFUSE = frozenset({"pulmonary edema", "pulmonary vascular congestion", "vascular redistribution"})
 _PLEURAL = frozenset(
     name
@@ -39,15 +43,18 @@ def divide(own: Attached, tokens: Tokens) -> None:
         return
     groups: list[list[Match]] = []
     held: set[str] = set()
+    last: set[str] = set()
+    both = False
     for match in own.matches:
         kinds = {_DIVIDED[slot] for slot in match.phrase.sets if slot in _DIVIDED}
         if not kinds:
             continue
-        if not groups or kinds & held:
+        if not groups or (kinds & held and (kinds != last or both)):
             groups.append([])
             held = set()
         groups[-1].append(match)
         held |= kinds
+        last, both = kinds, len(match.phrase.sets.get("side", ())) > 1
     told = [_values(group) for group in groups]
     single = [n for n, values in enumerate(told) if len(values.get("side", ())) == 1]
     kinds_of = [{_DIVIDED[slot] for slot in told[n]} for n in single]
@@ -147,6 +154,21 @@ def share(
                 own.give("side", value)
         elif source >= 0:
             _give_places(said[source], own, found[number].concept)
+    _share_change(found, said, tokens, pack)
+
+
+def _share_change(found: list[Mention], said: list[Attached], tokens: Tokens, pack: Pack) -> None:
+    """'Cardiomegaly and effusion are unchanged': a change said of the last of a list is said of all of it."""
+    for number in range(len(found) - 1, 0, -1):
+        later, own = found[number], said[number - 1]
+        between = tokens.words[found[number - 1].last + 1 : later.first]
+        listed = 0 < len(between) <= 5 and between[0] in pack.listing | {","}
+        if not listed or "change" in own.values or "change" not in said[number].values:
+            continue
+        after = [m.first for m in said[number].matches if m.phrase.name == "change" and m.first > later.last]
+        if after and pack.syntax["verb"].intersection(tokens.words[later.last + 1 : after[-1] + 1]):
+            own.values["change"] = list(said[number].values["change"])
+            own.matches += [m for m in said[number].matches if m.first in after]
 
 
 def _sideless(own: Attached) -> bool:
