@@ -135,6 +135,7 @@ def share(
         described: tokens that are modifiers, which do not count as words between two findings.
     """
     joins = pack.listing | _JOINS
+    origins: dict[int, int] = {}  # which mention lent its place: an effusion takes no lobe, what follows it may
     _share_back(found, said, tokens, joins - pack.syntax["with"], made)
     for number, own in enumerate(said):
         if not any(slot in own.values for slot in (*GRADES, "extent")):
@@ -148,12 +149,14 @@ def share(
             listed = len(between) <= 5 and (not between or bool(joins.intersection(between)))
             same = made.segments[found[number - 1].last] == made.segments[found[number].first]
             verb = any(word in pack.syntax["verb"] for word in between)
-            source = number - 1 if listed and same and not verb else -1
+            source = origins.get(number - 1, number - 1) if listed and same and not verb else -1
+        if source >= 0 and not _placed(own):
+            origins[number] = source
         if source >= 0 and _placed(own):
             for value in said[source].values.get("side", ()):
                 own.give("side", value)
         elif source >= 0:
-            _give_places(said[source], own, found[number].concept)
+            _give_places(said[source], own, found[number].concept, own.because_of == source)
     _share_change(found, said, tokens, pack)
 
 
@@ -177,12 +180,13 @@ def _sideless(own: Attached) -> bool:
     return not sided and set(own.values["zone"]) <= _SIDED_ZONES
 
 
-def _give_places(source: Attached, own: Attached, concept: str) -> None:
+def _give_places(source: Attached, own: Attached, concept: str, explains: bool = False) -> None:
     if concept in _DIFFUSE and len(source.values.get("side", ())) != 1:
         return  # edema on both sides is edema
     for slot in PLACES:
         for value in source.values.get(slot, ()):
-            if value != "costophrenic angle" and (slot != "zone" or concept not in _PLEURAL or value in _PLEURAL_ZONES):
+            foreign = slot == "zone" and concept in _PLEURAL and value not in _PLEURAL_ZONES and not explains
+            if value != "costophrenic angle" and not foreign:
                 own.give(slot, value)
     for part in source.parts:
         places = {slot: list(part.values[slot]) for slot in PLACES if slot in part.values}
