@@ -93,27 +93,30 @@ class Modifiers:
 
     def owner(self, match: Match) -> int:
         """Number of the mention a modifier belongs to, -1 for none."""
-        if match.first in self.apposed:
-            return self.apposed[match.first]
-        within = [n for n, m in enumerate(self.found) if m.first <= match.last and match.first <= m.last]
-        if within:
-            return min(within, key=lambda n: self.found[n].last - self.found[n].first)
-        before, after = self._neighbours(match)
+        first, last = match.first, match.last
+        if first in self.apposed:
+            return self.apposed[first]
+        before, after, within = -1, -1, -1
+        for number, mention in enumerate(self.found):
+            if mention.last < first:
+                before = number
+            elif mention.first > last:
+                after = number
+                break
+            elif within < 0 or mention.last - mention.first < self.found[within].last - self.found[within].first:
+                within = number
+        if within >= 0:
+            return within
+        before, after = self._in_clause(match, before, after)
         place = match.phrase.name in ("side", "zone")
         gap_after = self._gap(match, self.found[after].first, place) if after >= 0 else _NEVER
-        gap_before = self._gap_back(self.found[before].last, match.first, place) if before >= 0 else _NEVER
+        gap_before = self._gap_back(self.found[before].last, first, place) if before >= 0 else _NEVER
         if gap_before >= _NEVER and gap_after >= _NEVER:
             return -1
         return before if gap_before < gap_after or gap_before == gap_after > 0 else after
 
-    def _neighbours(self, match: Match) -> tuple[int, int]:
-        """The mention before and the one after a modifier in its own clause; -1 for none."""
-        before, after = -1, -1
-        for number, mention in enumerate(self.found):
-            if mention.last < match.first:
-                before = number
-            elif after < 0 and mention.first > match.last:
-                after = number
+    def _in_clause(self, match: Match, before: int, after: int) -> tuple[int, int]:
+        """The mentions before and after a modifier, each -1 where a clause ends between."""
         segments, at = self.made.segments, match.first
         starts = self.made.statements
         if after >= 0:
