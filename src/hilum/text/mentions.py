@@ -70,7 +70,7 @@ def _merge_calcified(found: list[Mention], tokens: Tokens, segments: list[int], 
         joined = before and before.concept == "calcification" and before.first == before.last
         if before and joined:
             between = tokens.words[before.last + 1 : mention.first]
-            stops = pack.syntax["verb"] | pack.syntax["prep"] | _NO_PUNCTUATION
+            stops = pack.syntax["verb"] | pack.syntax["prep"] | pack.syntax["and"] | _NO_PUNCTUATION
             joined = tokens.words[before.last] in pack.syntax.get("adjective", ()) and not stops.intersection(between)
             joined = joined and len(between) <= 5 and segments[before.last] == segments[mention.first]
         if before and joined:
@@ -101,10 +101,12 @@ def _pairs(tokens: Tokens, layers: list[list[Match]], segments: list[int], pack:
         at = bisect_left(starts, quality.first)
         ahead = _ahead(tokens, parts, at, quality, pack)
         before = qualities[number - 1].last if number else -1
-        chosen = ahead or _behind(parts, at, quality, max(before, _blocked_until(taken, quality.first)), segments)
+        until = max(before, _blocked_until(taken, quality.first))
+        chosen = ahead or _behind(tokens.words, parts, at, quality, until, segments)
         for part in chosen:
             pair = pack.pairs.get((part.phrase.name, quality.phrase.name))
-            if pair and segments[part.first] == segments[quality.first] and (part.first, pair.concept) not in used:
+            clause = _clause(part, tokens.words, segments)
+            if pair and clause == segments[quality.first] and (part.first, pair.concept) not in used:
                 used.add((part.first, pair.concept))
                 first, last = min(part.first, quality.first), max(part.last, quality.last)
                 found.append(Mention(first, last, quality.first, pair.concept, "finding", pair.sets, pair.rule))
@@ -142,12 +144,20 @@ def _ahead(tokens: Tokens, parts: list[Match], at: int, quality: Match, pack: Pa
     return chosen
 
 
-def _behind(parts: list[Match], at: int, quality: Match, until: int, segments: list[int]) -> list[Match]:
+def _clause(part: Match, words: list[str], segments: list[int]) -> int:
+    """Clause of a part; a heading, 'Heart: normal', belongs to what follows it."""
+    heads = words[part.last + 1 : part.last + 2] == [":"] and part.last + 2 < len(segments)
+    return segments[part.last + 2] if heads else segments[part.first]
+
+
+def _behind(
+    words: list[str], parts: list[Match], at: int, quality: Match, until: int, segments: list[int]
+) -> list[Match]:
     """Parts that a quality is said of: 'heart size and mediastinal contours are within normal limits'."""
     chosen: list[Match] = []
     last = quality.first
     for part in reversed(parts[max(0, at - 4) : at]):
-        if part.last <= until or last - part.last > _REACH or segments[part.first] != segments[quality.first]:
+        if part.last <= until or last - part.last > _REACH or _clause(part, words, segments) != segments[quality.first]:
             break
         chosen.append(part)
         last = part.first
