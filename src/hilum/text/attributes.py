@@ -62,8 +62,8 @@ def attach(
         return said
     for mention, own in zip(found, said, strict=True):
         for slot, values in mention.sets.items():
-            for value in values if slot not in ("state", "certainty", "form") else ():
-                own.give(slot, value)
+            if slot not in ("state", "certainty", "form"):
+                own.values[slot] = list(dict.fromkeys(values))
     _modify(found, said, tokens, layers, made, pack)
     if _DIGIT.search(tokens.text):
         _sizes(tokens, found, said)
@@ -169,11 +169,10 @@ def _joined_places(between: list[str], tokens: Tokens, pack: Pack) -> bool:
 
 def _sizes(tokens: Tokens, found: list[Mention], said: list[Attached]) -> None:
     """Measured sizes go to the finding that is nearest in characters."""
+    starts, ends = tokens.starts, tokens.ends
     for match in _SIZE.finditer(tokens.text):
         unit = "cm" if match.group(4).lower().startswith("c") else "mm"
-        distances = [
-            min(abs(tokens.starts[m.first] - match.end()), abs(match.start() - tokens.ends[m.last])) for m in found
-        ]
+        distances = [min(abs(starts[m.first] - match.end()), abs(match.start() - ends[m.last])) for m in found]
         number = distances.index(min(distances))
         said[number].spans.append(match.span())
         said[number].sizes += [(float(v.replace(",", ".")), unit) for v in match.groups()[:3] if v]

@@ -175,8 +175,8 @@ def label_parsed(
             _note(states, evidence, way.label, state, number)
     if aggregate == "chexpert" and name == "chexpert-14":
         _heart_failure(parsed, states, evidence)
-    if any(known.casefold() == _NO_FINDING.casefold() for known in label_set(name).labels):
-        _no_finding(name, parsed, states)
+    if normal := _normal_label(name):
+        _no_finding(normal, parsed, states)
     return Labels(name, _read(states, uncertain), {key: tuple(found) for key, found in evidence.items()}, parsed)
 
 
@@ -194,9 +194,14 @@ def _heart_failure(parsed: Parsed, states: dict[str, str], evidence: dict[str, l
             _note(states, evidence, "Cardiomegaly", "uncertain", number)
 
 
-def _no_finding(name: str, parsed: Parsed, states: dict[str, str]) -> None:
+@cache
+def _normal_label(name: str) -> str:
+    """How a set spells No Finding, '' where it has no such label."""
+    return next((known for known in label_set(name).labels if known.casefold() == _NO_FINDING.casefold()), "")
+
+
+def _no_finding(spelled: str, parsed: Parsed, states: dict[str, str]) -> None:
     """No Finding is present when something was reported and nothing but devices is present or uncertain."""
-    spelled = next(known for known in label_set(name).labels if known.casefold() == _NO_FINDING.casefold())
     told = [state for known, state in states.items() if known != "Support Devices"]
     if parsed.sentences and not any(state in ("present", "uncertain") for state in told):
         states[spelled] = "present"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from hilum.core.errors import InputError
 
@@ -19,7 +18,6 @@ LAYERS = {
 """Phrases of one layer never overlap (the longest wins); phrases of two layers may."""
 _NUMBER = "#"
 _MEMO = 50_000  # distinct spellings remembered per pack
-_END = ""
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,62 @@ class Phrase:
     layer: int
 
 
+Key = str | tuple[str, ...]
+"""What a word is to the trie: its one symbol (an exact word or 'stem*'), several, or '' for most words."""
+
+
+class Node:
+    """One step of the trie.
+
+    Args:
+        after: next key -> node; keys of several symbols are added when they are first met.
+        ends: (layer, rows) of the phrases that end here; empty for most nodes.
+    """
+
+    __slots__ = ("after", "ends")
+
+    def __init__(self) -> None:
+        self.after: dict[Key, Node] = {}
+        self.ends: tuple[tuple[int, tuple[Phrase, ...]], ...] = ()
+
+    def end(self, layer: int, phrases: Iterable[Phrase]) -> None:
+        """Let phrases end here, apart from those that say what another says."""
+        layers = dict(self.ends)
+        rows = layers.get(layer, ())
+        for phrase in phrases:
+            if all((row.kind, row.name, row.sets) != (phrase.kind, phrase.name, phrase.sets) for row in rows):
+                rows = (*rows, phrase)
+        layers[layer] = rows
+        self.ends = tuple(layers.items())
+
+    def step(self, key: Key) -> Node | None:
+        """Return the node after a word, None where no phrase goes on."""
+        known = self.after.get(key)
+        if known is None and type(key) is tuple:
+            found = [self.after[symbol] for symbol in key if symbol in self.after]
+            if len(found) < 2:
+                return found[0] if found else None
+            known = self.after[key] = _union(found)
+        return known
+
+
+def _union(nodes: list[Node]) -> Node:
+    """One node for several, so that a walk follows one path whatever a word matches."""
+    if len(nodes) == 1:
+        return nodes[0]
+    made = Node()
+    for node in nodes:
+        for layer, phrases in node.ends:
+            made.end(layer, phrases)
+    keys = dict.fromkeys(key for node in nodes for key in node.after if type(key) is str)
+    made.after = {key: _union([node.after[key] for node in nodes if key in node.after]) for key in keys}
+    return made
+
+
+Word = tuple[str, Key, Node | None]
+"""A word as a pack knows it: lower case, its key, the node where phrases begin with it."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """A body part and a quality that together state a finding, e.g. heart + enlarged."""
@@ -50,29 +104,32 @@ class Pair:
     rule: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Pack:
     """One language, compiled.
 
     Args:
         language: BCP 47 tag.
-        trie: nested {symbol: node}; node[''] lists the phrases that end there.
+        trie: the node before the first word of every phrase.
         prefixes: first letters -> stems written 'stem*' in the table.
         symbols: exact words of the trie.
         pairs: (part, quality) -> Pair.
         sections: heading words -> section name.
         syntax: small words by role: skip, or, and, with, verb, prep, pronoun.
-        memo: spelling -> (lower case, trie symbols).
     """
 
     language: str
-    trie: dict[str, Any] = field(default_factory=dict)
+    trie: Node = field(default_factory=Node)
     prefixes: dict[str, list[str]] = field(default_factory=dict)
     symbols: set[str] = field(default_factory=set)
     pairs: dict[tuple[str, str], Pair] = field(default_factory=dict)
     sections: dict[str, str] = field(default_factory=dict)
     syntax: dict[str, frozenset[str]] = field(default_factory=dict)
-    memo: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+
+    @cached_property
+    def memo(self) -> dict[str, Word]:
+        """Spelling -> word, worked out when it is first asked for."""
+        return _Memo(self)
 
     @cached_property
     def joins(self) -> frozenset[str]:
@@ -94,22 +151,33 @@ class Pack:
         """Words that list findings: and, or, with."""
         return self.syntax["and"] | self.syntax["or"] | self.syntax["with"]
 
-    def word(self, spelling: str) -> tuple[str, tuple[str, ...]]:
-        """Return a token's lower-case form and the trie symbols it matches (none for most words)."""
-        known = self.memo.get(spelling)
-        if known is None:
-            if len(self.memo) >= _MEMO:
-                self.memo.clear()
-            known = self.memo[spelling] = self._look_up(spelling)
-        return known
+    def word(self, spelling: str) -> Word:
+        """Return a token's lower-case form, its key in the trie and the node of the phrases that begin with it."""
+        return self.memo[spelling]
 
-    def _look_up(self, spelling: str) -> tuple[str, tuple[str, ...]]:
+    def look_up(self, spelling: str) -> Word:
+        """Work out what `word` remembers."""
         lower = "xxxx" if spelling[0] == "_" else spelling.lower().replace("’", "'")
-        if lower[0].isdigit():
-            return lower, (_NUMBER,) if _NUMBER in self.symbols else ()
         found = [lower] if lower in self.symbols else []
         found += [stem + "*" for stem in self.prefixes.get(lower[:2], ()) if lower.startswith(stem)]
-        return lower, tuple(found)
+        if lower[0].isdigit():
+            found = [_NUMBER]
+        key = tuple(found) if len(found) > 1 else "".join(found)
+        return lower, key, self.trie.step(key)
+
+
+class _Memo(dict[str, Word]):
+    """Spelling -> word of a pack, filled as spellings are met, up to a bound."""
+
+    def __init__(self, made: Pack) -> None:
+        super().__init__()
+        self.pack = made
+
+    def __missing__(self, spelling: str) -> Word:
+        if len(self) >= _MEMO:
+            self.clear()
+        known = self[spelling] = self.pack.look_up(spelling)
+        return known
 
 
 def languages() -> tuple[str, ...]:
@@ -181,10 +249,9 @@ def _add_phrases(
             node = made.trie
             for word in kept:
                 _declare(made, word)
-                node = node.setdefault(word, {})
-            ends = node.setdefault(_END, [])
-            if all(other.kind != kind or other.name != name or other.sets != sets for other in ends):
-                ends.append(Phrase(kind, name, sets, f"{kind}:{name}:{' '.join(words)}", LAYERS[kind]))
+                node = node.after.setdefault(word, Node())
+            layer = LAYERS[kind]
+            node.end(layer, [Phrase(kind, name, sets, f"{kind}:{name}:{' '.join(words)}", layer)])
 
 
 def _declare(made: Pack, word: str) -> None:
