@@ -219,11 +219,10 @@ def coded(row: dict[str, str]) -> dict[str, dict[str, set[str]]]:
     for entry in json.loads(row["qualifiers_json"]):
         head = entry["term"].split("/")[0].strip()
         own = found[SAME_HEAD.get(head, head)]
-        own["side"] |= {s for side in entry["side"] for s in (("right", "left") if side == "bilateral" else (side,))}
+        sides = {s for side in entry["side"] for s in (("right", "left") if side == "bilateral" else (side,))}
+        own["side"] |= sides or {IMPLIED[region] for region in entry["region"] if region in IMPLIED}
         own["region"] |= {"rib" if region == "ribs" else region for region in entry["region"] if region in REGIONS}
         own["severity"] |= {grade for grade in entry["severity"] if grade in GRADES}
-    for own in found.values():
-        own["side"] |= {IMPLIED[region] for region in own["region"] if region in IMPLIED}
     return found
 
 
@@ -231,7 +230,7 @@ def stated(facts: list[Fact], gold: dict[str, set[str]]) -> dict[str, set[str]]:
     """Side, region and severity of our facts; a zone with two MeSH names takes the one that was coded."""
     own: dict[str, set[str]] = {"side": set(), "region": set(), "severity": set()}
     for fact in facts:
-        for zone in fact.zones:
+        for zone in () if "frame" in fact.attributes else fact.zones:  # 'mid chest': coded thorax, without a region
             middle = ("lingula",) if fact.sides == ("left",) else ("middle lobe",)
             options = {**SAME_REGION, "mid zone": middle}.get(zone, (zone,))
             named = next((option for option in options if option in gold["region"]), options[-1])

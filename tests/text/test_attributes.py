@@ -15,7 +15,7 @@ def about(text: str, concept: str, language: str = "en") -> Fact:
     ("text", "concept", "sides", "zones"),
     [
         ("Right effusion and basilar atelectasis.", "pleural effusion", ("right",), ()),
-        ("Right effusion and basilar atelectasis.", "atelectasis", (), ("base",)),
+        ("Right effusion and basilar atelectasis.", "atelectasis", ("right",), ("base",)),
         ("Right effusion and atelectasis.", "atelectasis", ("right",), ()),
         ("Left effusion and right basilar atelectasis.", "atelectasis", ("right",), ("base",)),
         ("Left effusion and right basilar atelectasis.", "pleural effusion", ("left",), ()),

@@ -39,13 +39,15 @@ class Clauses:
 
     Args:
         segments: clause number of every token; a scope never leaves its clause.
-        resumes: tokens where a new statement begins ('and the heart', ', there is').
+        resumes: tokens where a new statement may begin ('and the heart', ', there is').
+        statements: those of them that surely begin one; no side or grade crosses them.
         commas, withs, ors: tokens of those words.
         fresh: commas and ands after which a described finding begins (', small right effusion').
     """
 
     segments: list[int]
     resumes: list[int] = field(default_factory=list)
+    statements: list[int] = field(default_factory=list)
     commas: list[int] = field(default_factory=list)
     withs: list[int] = field(default_factory=list)
     ors: list[int] = field(default_factory=list)
@@ -55,7 +57,8 @@ class Clauses:
 def clauses(tokens: Tokens, layers: list[list[Match]], pack: Pack) -> Clauses:
     """Return the clause structure of a sentence."""
     words, syntax = tokens.words, pack.syntax
-    made = Clauses(_segments(words, {m.first for m in layers[1] if m.phrase.name == "break"}))
+    ends = {m.first for m in layers[1] if m.phrase.name == "break"}
+    made = Clauses(_segments(words, ends - _between_grades(ends, layers[2])))
     described = {m.first for m in layers[2] if _describes(m)}
     joins, articles, last = pack.joins, pack.skip, len(words) - 1
     for at in [number for number, word in enumerate(words) if word in pack.marks]:
@@ -72,10 +75,21 @@ def clauses(tokens: Tokens, layers: list[list[Match]], pack: Pack) -> Clauses:
                 made.fresh.append(at)
             if words[at + 1] in articles:
                 made.resumes.append(at + 1)
-    made.resumes += [m.first for m in layers[5] if m.first and words[m.first - 1] in joins]
+    made.statements = [m.first for m in layers[5] if m.first and words[m.first - 1] in joins]
     subjects = [m.last for layer in (layers[0], layers[4]) for m in layer]
-    made.resumes += [at + 1 for at in made.commas if any(s < at for s in subjects) and _new_verb(at, words, pack)]
+    made.statements += [at + 1 for at in made.commas if any(s < at for s in subjects) and _new_verb(at, words, pack)]
+    made.resumes += made.statements
     return made
+
+
+def _between_grades(breaks: set[int], modifiers: list[Match]) -> set[int]:
+    """'Small but increasing effusion': a break between two grades or changes ends nothing."""
+    if not breaks:
+        return breaks
+    names = ("severity", "size", "change", "morphology", "onset")
+    graded = [m for m in modifiers if m.phrase.name in names]
+    firsts, lasts = {m.first for m in graded}, {m.last for m in graded}
+    return {at for at in breaks if at - 1 in lasts and at + 1 in firsts}
 
 
 def _segments(words: list[str], breaks: set[int]) -> list[int]:

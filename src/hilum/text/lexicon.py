@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import product
@@ -49,45 +49,47 @@ class Node:
     Args:
         after: next key -> node; keys of several symbols are added when they are first met.
         ends: (layer, rows) of the phrases that end here; empty for most nodes.
+        parts: the nodes that this one stands for, where a word matched several.
     """
 
-    __slots__ = ("after", "ends")
+    __slots__ = ("after", "ends", "parts")
 
     def __init__(self) -> None:
         self.after: dict[Key, Node] = {}
         self.ends: tuple[tuple[int, tuple[Phrase, ...]], ...] = ()
+        self.parts: tuple[Node, ...] = ()
 
-    def end(self, layer: int, phrases: Iterable[Phrase]) -> None:
-        """Let phrases end here, apart from those that say what another says."""
-        layers = dict(self.ends)
-        rows = layers.get(layer, ())
-        for phrase in phrases:
-            if all((row.kind, row.name, row.sets) != (phrase.kind, phrase.name, phrase.sets) for row in rows):
-                rows = (*rows, phrase)
-        layers[layer] = rows
-        self.ends = tuple(layers.items())
+    def end(self, phrase: Phrase) -> None:
+        """Let a phrase end here, unless one that says the same does."""
+        rows = dict(self.ends).get(phrase.layer, ())
+        if all((row.kind, row.name, row.sets) != (phrase.kind, phrase.name, phrase.sets) for row in rows):
+            self.ends = tuple({**dict(self.ends), phrase.layer: (*rows, phrase)}.items())
 
     def step(self, key: Key) -> Node | None:
         """Return the node after a word, None where no phrase goes on."""
         known = self.after.get(key)
         if known is None and type(key) is tuple:
-            found = [self.after[symbol] for symbol in key if symbol in self.after]
+            parts = self.parts or (self,)
+            found = tuple(part.after[symbol] for part in parts for symbol in key if symbol in part.after)
             if len(found) < 2:
                 return found[0] if found else None
             known = self.after[key] = _union(found)
         return known
 
 
-def _union(nodes: list[Node]) -> Node:
+def _union(nodes: tuple[Node, ...]) -> Node:
     """One node for several, so that a walk follows one path whatever a word matches."""
     if len(nodes) == 1:
         return nodes[0]
     made = Node()
-    for node in nodes:
-        for layer, phrases in node.ends:
-            made.end(layer, phrases)
+    made.parts = nodes
+    ends: dict[int, tuple[Phrase, ...]] = {}
+    for layer, phrases in [end for node in nodes for end in node.ends]:
+        rows = ends.get(layer, ())
+        ends[layer] = rows + tuple(phrase for phrase in phrases if phrase not in rows)
+    made.ends = tuple(ends.items())
     keys = dict.fromkeys(key for node in nodes for key in node.after if type(key) is str)
-    made.after = {key: _union([node.after[key] for node in nodes if key in node.after]) for key in keys}
+    made.after = {key: _union(tuple(node.after[key] for node in nodes if key in node.after)) for key in keys}
     return made
 
 
@@ -250,8 +252,7 @@ def _add_phrases(
             for word in kept:
                 _declare(made, word)
                 node = node.after.setdefault(word, Node())
-            layer = LAYERS[kind]
-            node.end(layer, [Phrase(kind, name, sets, f"{kind}:{name}:{' '.join(words)}", layer)])
+            node.end(Phrase(kind, name, sets, f"{kind}:{name}:{' '.join(words)}", LAYERS[kind]))
 
 
 def _declare(made: Pack, word: str) -> None:

@@ -70,7 +70,7 @@ def _merge_calcified(found: list[Mention], tokens: Tokens, segments: list[int], 
         joined = before and before.concept == "calcification" and before.first == before.last
         if before and joined:
             between = tokens.words[before.last + 1 : mention.first]
-            stops = pack.syntax["verb"] | pack.syntax["prep"] | _NO_PUNCTUATION
+            stops = pack.syntax["verb"] | pack.syntax["prep"] | pack.syntax["and"] | _NO_PUNCTUATION
             joined = tokens.words[before.last] in pack.syntax.get("adjective", ()) and not stops.intersection(between)
             joined = joined and len(between) <= 5 and segments[before.last] == segments[mention.first]
         if before and joined:

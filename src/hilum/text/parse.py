@@ -13,11 +13,12 @@ from hilum.core.finding import Finding, Measurement, Span
 from hilum.core.image import MadeBy
 from hilum.core.report import SECTIONS, Report, Sentence
 from hilum.text.assertion import assert_all, clauses
-from hilum.text.attributes import SHADOWS, attach
+from hilum.text.attributes import attach
 from hilum.text.lexicon import Pack, pack
 from hilum.text.mentions import mentions
 from hilum.text.sections import REPORTING, Section, sections
 from hilum.text.sentences import sentences
+from hilum.text.sharing import SHADOWS
 from hilum.text.tokens import find, tokenize
 
 LONGEST_REPORT = 200_000  # characters; a hundred printed pages
@@ -158,8 +159,9 @@ def _place(templates: tuple[Fact, ...], start: int, end: int, section: str, fact
             made.attributes, made.sizes, tuple([(a + start, b + start) for a, b in modifiers]) if modifiers else (),
             made.form, because, made.history,
         )  # fmt: skip
-        if because >= 0 and made.because_of == -2 and not (made.sides or made.zones):
-            places = {k: v for k, v in facts[because].attributes.items() if k in ("side", "zone")}
+        nearby = because if made.because_of == -2 else _neighbour(facts, first) if "beside" in made.attributes else -1
+        if nearby >= 0 and not (made.sides or made.zones):
+            places = {k: v for k, v in facts[nearby].attributes.items() if k in ("side", "zone")}
             placed = placed._replace(attributes={**placed.attributes, **places})
         facts.append(placed)
 
@@ -167,10 +169,10 @@ def _place(templates: tuple[Fact, ...], start: int, end: int, section: str, fact
 def _settle(facts: list[Fact]) -> None:
     """'Effusions' and 'basilar' mean both sides, unless the report tells the side of that finding elsewhere."""
     for number, fact in enumerate(facts):
-        if "weak" in fact.attributes:
-            told = {key: values for key, values in fact.attributes.items() if key != "weak"}
+        if "weak" in fact.attributes or "beside" in fact.attributes:
+            told = {key: values for key, values in fact.attributes.items() if key not in ("weak", "beside")}
             sided = any(other.concept == fact.concept and other.sides for other in facts)
-            if not fact.sides and not sided and fact.state != "absent":
+            if "weak" in fact.attributes and not fact.sides and not sided and fact.state != "absent":
                 told["side"] = ("right", "left")
             facts[number] = fact._replace(attributes=told)
 
@@ -185,6 +187,17 @@ def _antecedent(facts: list[Fact], before: int) -> int:
         if fact.sentence != sentence:
             return -1
         if fact.concept in SHADOWS and fact.state != "absent":
+            return number
+    return -1
+
+
+def _neighbour(facts: list[Fact], before: int) -> int:
+    """The last finding with a place in the sentence before, which 'adjacent' and 'surrounding' point to; or -1."""
+    for number in range(before - 1, -1, -1):
+        fact = facts[number]
+        if fact.sentence != facts[before - 1].sentence:
+            return -1
+        if fact.state != "absent" and (fact.sides or fact.zones):
             return number
     return -1
 
@@ -204,21 +217,24 @@ def sentence_facts(sentence: str, language: str = "en") -> tuple[Fact, ...]:
     said = assert_all(found, tokens, layers, made)
     own = attach(found, tokens, layers, made, chosen)
     kept = [number for number in range(len(found)) if said[number].state != "unasserted"]
-    moved = {number: place for place, number in enumerate(kept)}
-    facts = []
+    moved: dict[int, int] = {}
+    facts: list[Fact] = []
     for number in kept:
+        moved[number] = len(facts)
         mention, assertion, attached = found[number], said[number], own[number]
         start, end = tokens.span(mention.first, mention.last)
         because = moved.get(attached.because_of, -1)
         if because < 0 and number == 0 and _refers(tokens.words, chosen):
             linked = any(link.last < mention.first for link in layers[3])
             because = -2 if linked or "xxxx" in tokens.words[: mention.first] else -1  # XXXX: 'may represent'
-        facts.append(Fact(
+        elif because < 0 and facts and facts[0].because_of == -2 and mention.first - found[number - 1].last <= 4:
+            because = -2  # 'this may represent atelectasis or pneumonia'
+        facts += [Fact(
             mention.concept, mention.kind, assertion.state, assertion.certainty, start, end, (0, len(sentence)), "",
             mention.rule, tuple([Cue(*tokens.span(a, b), rule) for a, b, rule in assertion.cues]),
-            {slot: tuple(values) for slot, values in attached.values.items()}, tuple(attached.sizes),
-            tuple(attached.spans), mention.sets.get("form", ("",))[0], because, assertion.history,
-        ))  # fmt: skip
+            {slot: tuple(values) for slot, values in part.values.items()}, tuple(part.sizes),
+            tuple(part.spans), mention.sets.get("form", ("",))[0], because, assertion.history,
+        ) for part in attached.parts or [attached]]  # fmt: skip
     return tuple(_explained(facts))
 
 

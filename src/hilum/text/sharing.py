@@ -1,0 +1,183 @@
+"""Sharing: places and grades said once that hold for findings listed together, explained or seen in two places."""
+
+from __future__ import annotations
+
+from hilum.core.vocabulary import descendants
+from hilum.text.assertion import Clauses
+from hilum.text.lexicon import Pack
+from hilum.text.mentions import Mention
+from hilum.text.modifiers import Attached
+from hilum.text.tokens import Match, Tokens
+
+PLACES = ("side", "zone", "plural", "beside")
+GRADES = ("severity", "low")
+_DIVIDED = ("side", "zone", "severity", "extent", "low")
+SHADOWS = frozenset(
+    {"lung opacity", "airspace opacity", "interstitial pattern", "costophrenic angle blunting", "lung nodule",
+     "lung mass", "consolidation", "infiltration", "volume loss", "ground glass opacity", "reticular pattern"}
+)  # fmt: skip
+"""What a film shows; other findings are what it is taken to be."""
+_MIDLINE = frozenset({"cardiomegaly", "enlarged cardiomediastinum", "heart failure", "hiatal hernia", "emphysema"})
+_DIFFUSE = frozenset({"pulmonary edema", "pulmonary vascular congestion", "vascular redistribution"})
+_PLEURAL = frozenset(
+    name
+    for kind in ("pleural effusion", "pneumothorax", "pleural thickening")
+    for name in (kind, *(below.name for below in descendants(kind)))
+)
+_PLEURAL_ZONES = frozenset({"apex", "fissure", "minor fissure", "major fissure"})
+_SIDED_ZONES = frozenset({"base", "lower lobe", "upper lobe", "apex", "upper zone", "mid zone", "lower zone"})
+_JOINS = frozenset({",", "/", "versus", "vs", "associated", "adjacent", "xxxx"})
+_REDACTED = "xxxx"  # after a shadow it mostly hides 'likely' or 'represents'
+_FAR = 14  # tokens from a shadow to what it may represent
+
+
+def divide(own: Attached, tokens: Tokens) -> None:
+    """'Small left and moderate right effusions' are two findings: one part for each side with its own grade or zone."""
+    if len(own.values.get("side", ())) < 2 or len(own.matches) < 4:
+        return
+    groups: list[list[Match]] = []
+    for match in own.matches:
+        slots = set(match.phrase.sets)
+        if not slots.intersection(_DIVIDED):
+            continue
+        held = {slot for other in (groups[-1] if groups else ()) for slot in other.phrase.sets}
+        if not groups or slots & held:
+            groups.append([])
+        groups[-1].append(match)
+    told = [_values(group) for group in groups]
+    sided = [n for n, values in enumerate(told) if len(values.get("side", ())) == 1 and len(values) > 1]
+    sides = {told[n]["side"][0] for n in sided}
+    graded = [set(told[n]) for n in sided]
+    loose = [n for n, values in enumerate(told) if n not in sided and len(values.get("side", ())) == 1]
+    if len(sides) < 2 or loose or any(slots != graded[0] and not slots & graded[0] - {"side"} for slots in graded[1:]):
+        return
+    shared = {slot: values for slot, values in own.values.items() if slot not in _DIVIDED}
+    grouped = [tokens.span(m.first, m.last) for n in sided for m in groups[n]]
+    for number in sided:
+        spans = [tokens.span(m.first, m.last) for m in groups[number]]
+        values = {**{slot: list(each) for slot, each in shared.items()}, **told[number]}
+        own.parts.append(Attached(values, own.sizes, [*(s for s in own.spans if s not in grouped), *spans]))
+
+
+def _values(group: list[Match]) -> dict[str, list[str]]:
+    told: dict[str, list[str]] = {}
+    for match in group:
+        for slot, values in match.phrase.sets.items():
+            told.setdefault(slot, []).extend(values)
+    return told
+
+
+def causes(
+    found: list[Mention], said: list[Attached], layers: list[list[Match]], made: Clauses, words: list[str], pack: Pack
+) -> None:
+    """'Opacity may represent pneumonia': the pneumonia is named because of the opacity."""
+    for link in layers[3]:
+        before = [n for n, m in enumerate(found) if m.last < link.first]
+        after = [n for n, m in enumerate(found) if m.first > link.last]
+        if not before or not after or found[after[0]].first - link.last > 8:
+            continue
+        shadows = [n for n in before[-2:] if found[n].concept in SHADOWS]
+        source, target = (shadows or before)[-1], after[0]
+        if link.first - found[source].last > _FAR:
+            continue
+        if any(at in made.commas for at in range(link.last + 1, found[target].first)):
+            continue
+        said[target].because_of = source
+        for following in after[1:]:
+            if found[following].first - found[following - 1].last > 4:
+                break
+            said[following].because_of = source
+    measure = pack.syntax.get("measure", frozenset()) | pack.skip
+    for number in range(1, len(found)):
+        shadow, mention = found[number - 1], found[number]
+        if (
+            said[number].because_of >= 0
+            or shadow.concept not in SHADOWS
+            or mention.concept in SHADOWS - {"consolidation"}
+        ):
+            continue
+        between = words[shadow.last + 1 : mention.first]
+        while between and between[-1] in measure:
+            between.pop()
+        if _REDACTED in between[-3:] and len(between) <= _FAR:
+            said[number].because_of = number - 1
+
+
+def _placed(own: Attached) -> bool:
+    return "side" in own.values or "zone" in own.values or "plural" in own.values
+
+
+def share(found: list[Mention], said: list[Attached], tokens: Tokens, made: Clauses, pack: Pack) -> None:
+    """A side or zone said once holds for findings listed together and for what an opacity is thought to be."""
+    joins = pack.listing | _JOINS
+    described = {at for own in said for m in own.matches for at in range(m.first, m.last + 1)}
+    _share_back(found, said, tokens, joins - pack.syntax["with"], made)
+    for number, own in enumerate(said):
+        if not any(slot in own.values for slot in (*GRADES, "extent")):
+            _share_grade(number, found, said, tokens, pack)
+        if found[number].concept in _MIDLINE or (_placed(own) and not _sideless(own)):
+            continue
+        source = own.because_of
+        if source < 0 and number:
+            places = range(found[number - 1].last + 1, found[number].first)
+            between = [tokens.words[at] for at in places if at not in described]
+            listed = len(between) <= 5 and (not between or bool(joins.intersection(between)))
+            same = made.segments[found[number - 1].last] == made.segments[found[number].first]
+            verb = any(word in pack.syntax["verb"] for word in between)
+            source = number - 1 if listed and same and not verb else -1
+        if source >= 0 and _placed(own):
+            for value in said[source].values.get("side", ()):
+                own.give("side", value)
+        elif source >= 0:
+            _give_places(said[source], own, found[number].concept)
+
+
+def _sideless(own: Attached) -> bool:
+    """Whether a zone is said without a side: 'right effusion and basilar atelectasis' means the right base."""
+    sided = "side" in own.values or "plural" in own.values
+    return not sided and set(own.values["zone"]) <= _SIDED_ZONES
+
+
+def _give_places(source: Attached, own: Attached, concept: str) -> None:
+    if concept in _DIFFUSE and len(source.values.get("side", ())) != 1:
+        return  # edema on both sides is edema
+    for slot in PLACES:
+        for value in source.values.get(slot, ()):
+            if value != "costophrenic angle" and (slot != "zone" or concept not in _PLEURAL or value in _PLEURAL_ZONES):
+                own.give(slot, value)
+    for part in source.parts:
+        places = {slot: list(part.values[slot]) for slot in PLACES if slot in part.values}
+        own.parts.append(Attached({**own.values, **places}, own.sizes, own.spans))
+
+
+def _share_back(
+    found: list[Mention], said: list[Attached], tokens: Tokens, joins: frozenset[str], made: Clauses
+) -> None:
+    """A place said after the last of a list holds for those before it: 'scarring or atelectasis in the left base'."""
+    for number in range(len(said) - 2, -1, -1):
+        later, concept = said[number + 1], found[number].concept
+        if _placed(said[number]) or later.because_of == number or concept in _MIDLINE:
+            continue
+        if made.segments[found[number].last] != made.segments[found[number + 1].first]:
+            continue
+        between = tokens.words[found[number].last + 1 : found[number + 1].first]
+        listed = len(between) <= 3 and (not between or bool(joins.intersection(between)))
+        if listed and (not between or not _before_noun(later, found[number + 1])):
+            _give_places(later, said[number], concept)
+
+
+def _share_grade(number: int, found: list[Mention], said: list[Attached], tokens: Tokens, pack: Pack) -> None:
+    """'Minimal scarring or atelectasis': a grade holds for both alternatives, but not across 'and' or 'with'."""
+    if not number:
+        return
+    between = tokens.words[found[number - 1].last + 1 : found[number].first]
+    alternatives = pack.syntax["or"] | {"versus", "vs", "/"}
+    if 0 < len(between) <= 3 and alternatives.intersection(between):
+        for slot in GRADES:
+            for value in said[number - 1].values.get(slot, ()):
+                said[number].give(slot, value)
+
+
+def _before_noun(own: Attached, mention: Mention) -> bool:
+    """Whether a place word stands before its noun, so that it is not shared backwards."""
+    return any(m.first <= mention.first for m in own.matches if m.phrase.name in ("side", "zone"))
