@@ -142,15 +142,18 @@ def label(
     Raises:
         InputError: if a choice or the label set is unknown, or the report is too long.
     """
-    for value, kinds, what in _choices(uncertain, likely, aggregate):
-        if value not in get_args(kinds):
-            raise InputError(f"{what} must be one of {', '.join(get_args(kinds))}, got '{value}'")
+    _check(uncertain, likely, aggregate)
     parsed = parse(text, language=language)
     return label_parsed(parsed, label_set, uncertain=uncertain, likely=likely, aggregate=aggregate)
 
 
-def _choices(uncertain: str, likely: str, aggregate: str) -> tuple[tuple[str, Any, str], ...]:
-    return (uncertain, Uncertain, "uncertain"), (likely, Likely, "likely"), (aggregate, Aggregate, "aggregate")
+@cache
+def _check(uncertain: str, likely: str, aggregate: str) -> None:
+    """Refuse a choice that there is not; what passed once is not looked at again."""
+    choices = (uncertain, Uncertain, "uncertain"), (likely, Likely, "likely"), (aggregate, Aggregate, "aggregate")
+    for value, kinds, what in choices:
+        if value not in get_args(kinds):
+            raise InputError(f"{what} must be one of {', '.join(get_args(kinds))}, got '{value}'")
 
 
 def label_parsed(

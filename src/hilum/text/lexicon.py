@@ -149,6 +149,11 @@ class Pack:
         return self.listing | {","}
 
     @cached_property
+    def lists(self) -> frozenset[str]:
+        """Words between parts that share a quality."""
+        return self.syntax["and"] | self.syntax["or"] | {"/", ","}
+
+    @cached_property
     def listing(self) -> frozenset[str]:
         """Words that list findings: and, or, with."""
         return self.syntax["and"] | self.syntax["or"] | self.syntax["with"]

@@ -23,7 +23,7 @@ _FAR = 14
 _NEVER = 99  # the cost of what cannot be
 
 
-@dataclass
+@dataclass(slots=True)
 class Attached:
     """What is known of one mention besides its state.
 
@@ -173,10 +173,10 @@ class Modifiers:
         between = self.tokens.words[last + 1 : first]
         if len(between) > _FAR:
             return _NEVER
-        prep = any(word in pack.syntax["prep"] for word in between)
-        verb = any(word in pack.syntax["verb"] for word in between)
-        stops = sum(word in ",;:" for word in between)
-        joins = sum(word in pack.listing for word in between)
+        prep = not pack.syntax["prep"].isdisjoint(between)
+        verb = not pack.syntax["verb"].isdisjoint(between)
+        stops = sum([word in ",;:" for word in between])
+        joins = sum([word in pack.listing for word in between])
         if place:
             cost = len(between) // 4 + 3 * stops + (0 if prep or verb or not between else 3)
             return cost + (4 * joins if not self._joined_places(between) else 0)
@@ -221,11 +221,9 @@ def _levelled(matches: list[Match], words: list[str], pack: Pack) -> list[Match]
 def modify(words: Modifiers, said: list[Attached]) -> None:
     """Give each side, zone, grade and change word to the finding it belongs to."""
     tokens, found = words.tokens, words.found
-    changes = {m.first: m.last for m in words.matches if _is_change(m)}
-    ends = set(changes.values())
     for match in words.matches:
-        if match.phrase.name == "severity" and (match.last + 1 in changes or match.first - 1 in ends):
-            continue  # 'mildly increased' and 'increased slightly' grade the change
+        if match.phrase.name == "severity" and _grades_change(match, words.matches):
+            continue
         number = words.owner(match)
         if number >= 0 and not (match.phrase.name == "size" and match.first == found[number].anchor):
             said[number].matches.append(match)
@@ -235,8 +233,10 @@ def modify(words: Modifiers, said: list[Attached]) -> None:
                     said[number].give(slot, value)
 
 
-def _is_change(match: Match) -> bool:
-    return bool({"worsened", "improved"}.intersection(match.phrase.sets.get("change", ())))
+def _grades_change(match: Match, matches: list[Match]) -> bool:
+    """Whether a grade stands beside a change: 'mildly increased', 'increased slightly'."""
+    beside = [m for m in matches if m.first == match.last + 1 or m.last == match.first - 1]
+    return any({"worsened", "improved"}.intersection(m.phrase.sets.get("change", ())) for m in beside)
 
 
 def sizes(tokens: Tokens, found: list[Mention], said: list[Attached], pack: Pack) -> None:

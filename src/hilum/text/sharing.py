@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from hilum.core.vocabulary import descendants
 from hilum.text.assertion import Clauses
 from hilum.text.lexicon import Pack
@@ -109,9 +111,9 @@ def _placed(own: Attached) -> bool:
 
 def share(found: list[Mention], said: list[Attached], tokens: Tokens, made: Clauses, pack: Pack) -> None:
     """A side or zone said once holds for findings listed together and for what an opacity is thought to be."""
-    joins = pack.listing | _JOINS
+    joins, listed_with = _joins(pack)
     described = {at for own in said for m in own.matches for at in range(m.first, m.last + 1)}
-    _share_back(found, said, tokens, joins - pack.syntax["with"], made)
+    _share_back(found, said, tokens, listed_with, made)
     for number, own in enumerate(said):
         if not any(slot in own.values for slot in (*GRADES, "extent")):
             _share_grade(number, found, said, tokens, pack)
@@ -123,13 +125,20 @@ def share(found: list[Mention], said: list[Attached], tokens: Tokens, made: Clau
             between = [tokens.words[at] for at in places if at not in described]
             listed = len(between) <= 5 and (not between or bool(joins.intersection(between)))
             same = made.segments[found[number - 1].last] == made.segments[found[number].first]
-            verb = any(word in pack.syntax["verb"] for word in between)
+            verb = listed and same and not pack.syntax["verb"].isdisjoint(between)
             source = number - 1 if listed and same and not verb else -1
         if source >= 0 and _placed(own):
             for value in said[source].values.get("side", ()):
                 own.give("side", value)
         elif source >= 0:
             _give_places(said[source], own, found[number].concept)
+
+
+@cache
+def _joins(pack: Pack) -> tuple[frozenset[str], frozenset[str]]:
+    """Words that join findings to which one place applies; those without 'with'."""
+    joins = pack.listing | _JOINS
+    return joins, joins - pack.syntax["with"]
 
 
 def _sideless(own: Attached) -> bool:
@@ -171,8 +180,8 @@ def _share_grade(number: int, found: list[Mention], said: list[Attached], tokens
     if not number:
         return
     between = tokens.words[found[number - 1].last + 1 : found[number].first]
-    alternatives = pack.syntax["or"] | {"versus", "vs", "/"}
-    if 0 < len(between) <= 3 and alternatives.intersection(between):
+    alternative = 0 < len(between) <= 3 and (pack.syntax["or"] | {"versus", "vs", "/"}).intersection(between)
+    if alternative:
         for slot in GRADES:
             for value in said[number - 1].values.get(slot, ()):
                 said[number].give(slot, value)
