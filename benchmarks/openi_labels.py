@@ -273,7 +273,7 @@ def protocol_b(rows: list[dict[str, str]], parsed: list[Parsed]) -> None:
         for fact in each.facts:
             sentences[fact.sentence].append(fact)
             head = next((h for h, names in means.items() if fact.concept in names), "")
-            if head and fact.state == "absent":
+            if head and fact.state == "absent" and "scope" not in fact.attributes:  # 'otherwise clear' denies the rest
                 which = int(head not in OPACITY)
                 negated[which] += 1
                 leaks[which] += head in gold

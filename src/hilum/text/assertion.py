@@ -12,6 +12,7 @@ from hilum.text.tokens import Match, Tokens
 
 _HEDGE_REACH = 14  # tokens a hedge looks ahead
 _REACH = 60  # tokens a negation looks ahead
+_NEAR = 4  # tokens a 'resolved' before its finding looks ahead
 _BACK = 10  # tokens a cue after its finding looks back
 _CUES_SEEN = 6  # nearest cues weighed for one mention
 _JOINS = frozenset(",;/")
@@ -161,7 +162,8 @@ def _from_before(mention: Mention, cues: list[tuple[Match, Phrase]], made: Claus
             if end - start < 5 and not _any_between(made.commas, start, end):
                 return Assertion("present", cues=cue, history=True)
         elif name == "neg.pre":
-            if negation is None and _negates(start, end, made):
+            near = "near" not in sets or (end - start < _NEAR and not _any_between(made.commas, start, end))
+            if negation is None and near and _negates(start, end, made):
                 negation = Assertion("absent", cues=cue)
         elif hedge is None and _hedges(start, end, made, "list" in sets):
             hedge = _hedge(sets.get("certainty", ("possible",))[0], cue)

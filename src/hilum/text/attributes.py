@@ -19,14 +19,17 @@ def attach(
         for slot, values in mention.sets.items():
             if slot not in ("state", "certainty", "form"):
                 own.values[slot] = list(dict.fromkeys(values))
-    if layers[2]:
-        modify(Modifiers(found, tokens, layers, made, pack), said)
+    words = Modifiers(found, tokens, layers, made, pack) if layers[2] else None
+    if words:
+        modify(words, said)
+        for own in said:
+            if len(own.matches) >= 4:
+                divide(own, tokens)
     sizes(tokens, found, said, pack)
-    for own in said:
-        divide(own, tokens)
     if len(found) > 1:
         causes(found, said, layers, made, tokens.words, pack)
-        share(found, said, tokens, made, pack)
+        if any(own.values for own in said):
+            share(found, said, tokens, made, pack, words.covered if words else frozenset())
     for own in said:
         if own.values.pop("plural", None) and "side" not in own.values:
             own.values["side"] = ["right", "left"]

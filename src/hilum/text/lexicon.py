@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -117,7 +118,7 @@ class Pack:
         symbols: exact words of the trie.
         pairs: (part, quality) -> Pair.
         sections: heading words -> section name.
-        syntax: small words by role: skip, or, and, with, verb, prep, pronoun.
+        syntax: small words by role: skip, or, and, with, verb, prep, pronoun; 'fold' reads words without accents.
     """
 
     language: str
@@ -165,6 +166,8 @@ class Pack:
     def look_up(self, spelling: str) -> Word:
         """Work out what `word` remembers."""
         lower = "xxxx" if spelling[0] == "_" else spelling.lower().replace("’", "'")
+        if "fold" in self.syntax:
+            lower = unaccented(lower)
         found = [lower] if lower in self.symbols else []
         found += [stem + "*" for stem in self.prefixes.get(lower[:2], ()) if lower.startswith(stem)]
         if lower[0].isdigit():
@@ -205,7 +208,7 @@ def pack(language: str = "en") -> Pack:
     for row in _rows(_TABLES / f"lexicon_{language}.csv"):
         kind, name, sets = row["kind"], row["name"], _sets(row["sets"])
         if kind == "syntax":
-            syntax[name] = frozenset(row["patterns"].split(";"))
+            syntax[name] = frozenset(unaccented(row["patterns"]).split(";"))
         elif kind == "section":
             made.sections.update(dict.fromkeys(row["patterns"].split(";"), name))
         elif kind == "pair":
@@ -249,7 +252,7 @@ def _add_phrases(
     if kind == "cue" and name in ("link", "resume"):
         kind = name
     for written in patterns.split(";"):
-        for words in expand(written):
+        for words in expand(unaccented(written) if "fold" in syntax else written):
             kept = [word for word in words if word not in skip]
             if not kept:
                 continue
@@ -258,6 +261,13 @@ def _add_phrases(
                 _declare(made, word)
                 node = node.after.setdefault(word, Node())
             node.end(Phrase(kind, name, sets, f"{kind}:{name}:{' '.join(words)}", LAYERS[kind]))
+
+
+def unaccented(text: str) -> str:
+    """Return a text without accents: 'neumotórax' -> 'neumotorax'."""
+    if text.isascii():
+        return text
+    return "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
 
 
 def _declare(made: Pack, word: str) -> None:

@@ -48,12 +48,21 @@ def mentions(tokens: Tokens, layers: list[list[Match]], segments: list[int], pac
         for m in layers[0]
         if m.phrase.kind != "ignore"
     ]
+    found = [each for mention in found for each in _both(mention)]
     found = _merge_calcified(found, tokens, segments, pack)
     found = [m for number, m in enumerate(found) if not (number and _broken_device(found[number - 1], m))]
     if len(layers[4]) > 1:
         found += _pairs(tokens, layers, segments, pack)
         found.sort(key=lambda mention: (mention.first, mention.last))
     return found
+
+
+def _both(mention: Mention) -> list[Mention]:
+    """A word that names two findings, 'kyphoscoliosis', as a mention of each."""
+    if "also" not in mention.sets:
+        return [mention]
+    sets = {slot: values for slot, values in mention.sets.items() if slot != "also"}
+    return [mention._replace(concept=name, sets=sets) for name in (mention.concept, *mention.sets["also"])]
 
 
 _CALCIFIED = {
@@ -104,10 +113,12 @@ def _pairs(tokens: Tokens, layers: list[list[Match]], segments: list[int], pack:
         at = bisect_left(starts, quality.first)
         ahead = _ahead(tokens, parts, at, quality, pack)
         before = qualities[number - 1].last if number else -1
-        chosen = ahead or _behind(parts, at, quality, max(before, _blocked_until(taken, quality.first)), segments)
+        until = max(before, _blocked_until(taken, quality.first))
+        chosen = ahead or _behind(tokens.words, parts, at, quality, until, segments)
         for part in chosen:
             pair = pack.pairs.get((part.phrase.name, quality.phrase.name))
-            if pair and segments[part.first] == segments[quality.first] and (part.first, pair.concept) not in used:
+            clause = _clause(part, tokens.words, segments)
+            if pair and clause == segments[quality.first] and (part.first, pair.concept) not in used:
                 used.add((part.first, pair.concept))
                 first, last = min(part.first, quality.first), max(part.last, quality.last)
                 found.append(Mention(first, last, quality.first, pair.concept, "finding", pair.sets, pair.rule))
@@ -146,12 +157,20 @@ def _ahead(tokens: Tokens, parts: list[Match], at: int, quality: Match, pack: Pa
     return chosen
 
 
-def _behind(parts: list[Match], at: int, quality: Match, until: int, segments: list[int]) -> list[Match]:
+def _clause(part: Match, words: list[str], segments: list[int]) -> int:
+    """Clause of a part; a heading, 'Heart: normal', belongs to what follows it."""
+    heads = words[part.last + 1 : part.last + 2] == [":"] and part.last + 2 < len(segments)
+    return segments[part.last + 2] if heads else segments[part.first]
+
+
+def _behind(
+    words: list[str], parts: list[Match], at: int, quality: Match, until: int, segments: list[int]
+) -> list[Match]:
     """Parts that a quality is said of: 'heart size and mediastinal contours are within normal limits'."""
     chosen: list[Match] = []
     last = quality.first
     for part in reversed(parts[max(0, at - 4) : at]):
-        if part.last <= until or last - part.last > _REACH or segments[part.first] != segments[quality.first]:
+        if part.last <= until or last - part.last > _REACH or _clause(part, words, segments) != segments[quality.first]:
             break
         chosen.append(part)
         last = part.first

@@ -17,6 +17,7 @@ _SIZE = re.compile(
     re.IGNORECASE,
 )
 _DIGIT = re.compile(r"\d")
+_CHANGED = frozenset({"worsened", "improved"})
 _COUNTS = {"2": "two", "3": "three", "4": "four", "5": "five", "6": "six"}
 _NEAR = 6  # tokens an adjective may stand before its noun
 _FAR = 14
@@ -41,7 +42,7 @@ class Attached:
     spans: list[tuple[int, int]] = field(default_factory=list)
     because_of: int = -1
     matches: list[Match] = field(default_factory=list)
-    parts: list[Attached] = field(default_factory=list)
+    parts: tuple[Attached, ...] = ()
 
     def give(self, slot: str, value: str) -> None:
         """Add one value, once."""
@@ -118,12 +119,12 @@ class Modifiers:
         starts = self.made.statements
         if after >= 0:
             first = self.found[after].first
-            if segments[first] != segments[at] or any(match.last < s <= first for s in starts):
+            if segments[first] != segments[at] or (starts and any(match.last < s <= first for s in starts)):
                 after = -1
         if before >= 0:
             last = self.found[before].last
             other = segments[last] != segments[at] and (after >= 0 or not self._goes_on(at))
-            if other or any(last < s <= at for s in starts):
+            if other or (starts and any(last < s <= at for s in starts)):
                 before = -1
         return before, after
 
@@ -221,22 +222,28 @@ def _levelled(matches: list[Match], words: list[str], pack: Pack) -> list[Match]
 def modify(words: Modifiers, said: list[Attached]) -> None:
     """Give each side, zone, grade and change word to the finding it belongs to."""
     tokens, found = words.tokens, words.found
-    for match in words.matches:
-        if match.phrase.name == "severity" and _grades_change(match, words.matches):
+    for at, match in enumerate(words.matches):
+        name = match.phrase.name
+        if name == "severity" and _grades_change(words.matches, at):
             continue
         number = words.owner(match)
-        if number >= 0 and not (match.phrase.name == "size" and match.first == found[number].anchor):
-            said[number].matches.append(match)
-            said[number].spans.append(tokens.span(match.first, match.last))
+        if number >= 0 and not (name == "size" and match.first == found[number].anchor):
+            own = said[number]
+            own.matches.append(match)
+            own.spans.append(tokens.span(match.first, match.last))
             for slot, values in match.phrase.sets.items():
                 for value in values:
-                    said[number].give(slot, value)
+                    own.give(slot, value)
 
 
-def _grades_change(match: Match, matches: list[Match]) -> bool:
-    """Whether a grade stands beside a change: 'mildly increased', 'increased slightly'."""
-    beside = [m for m in matches if m.first == match.last + 1 or m.last == match.first - 1]
-    return any({"worsened", "improved"}.intersection(m.phrase.sets.get("change", ())) for m in beside)
+def _grades_change(matches: list[Match], at: int) -> bool:
+    """'Mildly increased' and 'increased slightly' grade the change, not the finding."""
+    match = matches[at]
+    for other in matches[max(0, at - 1) : at + 2]:
+        beside = other.first == match.last + 1 or other.last == match.first - 1
+        if beside and not _CHANGED.isdisjoint(other.phrase.sets.get("change", ())):
+            return True
+    return False
 
 
 def sizes(tokens: Tokens, found: list[Mention], said: list[Attached], pack: Pack) -> None:

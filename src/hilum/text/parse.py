@@ -234,7 +234,7 @@ def sentence_facts(sentence: str, language: str = "en") -> tuple[Fact, ...]:
             mention.rule, tuple([Cue(*tokens.span(a, b), rule) for a, b, rule in assertion.cues]),
             {slot: tuple(values) for slot, values in part.values.items()}, tuple(part.sizes),
             tuple(part.spans), mention.sets.get("form", ("",))[0], because, assertion.history,
-        ) for part in attached.parts or [attached]]  # fmt: skip
+        ) for part in attached.parts or (attached,)]  # fmt: skip
     return tuple(_explained(facts))
 
 

@@ -14,6 +14,8 @@ _STOPS = "\n.!?:]"
 _LONGEST = 48  # characters of a heading
 _CAPITALS = re.compile(r"[A-ZÁÉÍÓÚÑ/&]{2,}(?: [A-ZÁÉÍÓÚÑ/&]{2,}){0,7} ?$")
 _WORD = re.compile(r"[^ ]+")
+_TEXT = re.compile(r"\S")
+_BLANK = re.compile(r"\n[ \t\r]{0,80}\n")
 _BARE = re.compile(r"\n[ \t]{0,20}([A-ZÁÉÍÓÚÑ][A-ZÁÉÍÓÚÑ ]{3,40})[ \t\r]*(?=\n)")
 
 
@@ -35,7 +37,20 @@ def sections(text: str, pack: Pack) -> tuple[Section, ...]:
         end = marks[number + 1][0] if number + 1 < len(marks) else len(text)
         if start < end and not text[start:end].isspace():
             found.append(Section(name, start, end))
+    if "\n" in text and not any(part.name == "findings" for part in found):
+        found = [each for part in found for each in _unheaded(text, part)]
     return tuple(found)
+
+
+def _unheaded(text: str, part: Section) -> list[Section]:
+    """Findings without a heading of their own: the paragraphs after the one that tells the comparison or technique."""
+    if part.name not in ("comparison", "technique", "indication"):
+        return [part]
+    opening = _TEXT.search(text, part.start, part.end)
+    blank = _BLANK.search(text, opening.start(), part.end) if opening else None
+    if not blank or not text[blank.end() : part.end].strip():
+        return [part]
+    return [Section(part.name, part.start, blank.start()), Section("body", blank.end(), part.end)]
 
 
 def _with_colon(text: str, pack: Pack) -> list[tuple[int, int, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from functools import cache
 
 from hilum.core.vocabulary import descendants
@@ -35,7 +36,7 @@ _FAR = 14  # tokens from a shadow to what it may represent
 
 def divide(own: Attached, tokens: Tokens) -> None:
     """'Small left and moderate right effusions' are two findings: one part for each side with its own grade or zone."""
-    if len(own.values.get("side", ())) < 2 or len(own.matches) < 4:
+    if len(own.values.get("side", ())) < 2:
         return
     groups: list[list[Match]] = []
     for match in own.matches:
@@ -58,7 +59,7 @@ def divide(own: Attached, tokens: Tokens) -> None:
     for number in sided:
         spans = [tokens.span(m.first, m.last) for m in groups[number]]
         values = {**{slot: list(each) for slot, each in shared.items()}, **told[number]}
-        own.parts.append(Attached(values, own.sizes, [*(s for s in own.spans if s not in grouped), *spans]))
+        own.parts += (Attached(values, own.sizes, [*(s for s in own.spans if s not in grouped), *spans]),)
 
 
 def _values(group: list[Match]) -> dict[str, list[str]]:
@@ -109,10 +110,21 @@ def _placed(own: Attached) -> bool:
     return "side" in own.values or "zone" in own.values or "plural" in own.values
 
 
-def share(found: list[Mention], said: list[Attached], tokens: Tokens, made: Clauses, pack: Pack) -> None:
-    """A side or zone said once holds for findings listed together and for what an opacity is thought to be."""
+def share(
+    found: list[Mention],
+    said: list[Attached],
+    tokens: Tokens,
+    made: Clauses,
+    pack: Pack,
+    described: Set[int],
+) -> None:
+    """A side or zone said once holds for findings listed together and for what an opacity is thought to be.
+
+    Args:
+        found, said, tokens, made, pack: the sentence and what is known of its findings.
+        described: tokens that are modifiers, which do not count as words between two findings.
+    """
     joins, listed_with = _joins(pack)
-    described = {at for own in said for m in own.matches for at in range(m.first, m.last + 1)}
     _share_back(found, said, tokens, listed_with, made)
     for number, own in enumerate(said):
         if not any(slot in own.values for slot in (*GRADES, "extent")):
@@ -156,7 +168,7 @@ def _give_places(source: Attached, own: Attached, concept: str) -> None:
                 own.give(slot, value)
     for part in source.parts:
         places = {slot: list(part.values[slot]) for slot in PLACES if slot in part.values}
-        own.parts.append(Attached({**own.values, **places}, own.sizes, own.spans))
+        own.parts += (Attached({**own.values, **places}, own.sizes, own.spans),)
 
 
 def _share_back(
