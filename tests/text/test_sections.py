@@ -119,3 +119,26 @@ def test_report_holds_each_sentence_and_its_findings() -> None:
     told = {report.text(sentence): sentence.findings for sentence in report.sentences if sentence.findings}
     assert told == {"The lungs are clear.": ("f0",), "There is no effusion.": ("f1",)}
     assert report.impression.strip() == "No acute process."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "INDICATION: Fever.\n\nSmall left effusion.\n\nIMPRESSION: Small effusion.",
+            ["indication", "body", "impression"],
+        ),
+        ("COMPARISON:\n  None.\n \n The heart is enlarged.", ["comparison", "body"]),
+        ("TECHNIQUE: Two views.\nFrontal and lateral.", ["technique"]),
+        ("INDICATION: Fever.\n\nCough.\n\nFINDINGS: Clear.", ["indication", "findings"]),
+        ("IMPRESSION: Clear.\n\nNo effusion.", ["impression"]),
+    ],
+)
+def test_findings_without_a_heading_are_the_paragraphs_after_the_first(text: str, expected: list[str]) -> None:
+    assert [part.name for part in sections(text, EN)] == expected
+
+
+def test_what_stands_under_no_heading_is_read_and_the_history_is_not() -> None:
+    parsed = parse("INDICATION: Pneumonia?\n\nThere is a small left effusion.\n\nIMPRESSION: Effusion.")
+    assert [fact.concept for fact in parsed.facts] == ["pleural effusion", "pleural effusion"]
+    assert parsed.facts[0].section == "body"

@@ -119,7 +119,8 @@ class Modifiers:
         starts = self.made.statements
         if after >= 0:
             first = self.found[after].first
-            if segments[first] != segments[at] or (starts and any(match.last < s <= first for s in starts)):
+            parted = before >= 0 and starts and any(match.last < s <= first for s in starts)
+            if segments[first] != segments[at] or parted:  # but 'in the left base, there is'
                 after = -1
         if before >= 0:
             last = self.found[before].last
@@ -224,7 +225,7 @@ def modify(words: Modifiers, said: list[Attached]) -> None:
     tokens, found = words.tokens, words.found
     for at, match in enumerate(words.matches):
         name = match.phrase.name
-        if name == "severity" and _grades_change(words.matches, at):
+        if name == "severity" and _grades_change(words.matches, at, tokens.words):
             continue
         number = words.owner(match)
         if number >= 0 and not (name == "size" and match.first == found[number].anchor):
@@ -236,12 +237,17 @@ def modify(words: Modifiers, said: list[Attached]) -> None:
                     own.give(slot, value)
 
 
-def _grades_change(matches: list[Match], at: int) -> bool:
-    """'Mildly increased' and 'increased slightly' grade the change, not the finding."""
+def _grades_change(matches: list[Match], at: int, words: list[str]) -> bool:
+    """'Mildly increased' and 'increased slightly' grade the change; 'mild increased markings' are mild."""
     match = matches[at]
+    adjective = not words[match.last].endswith("ly") and words[match.last + 1 : match.last + 2] == ["increased"]
     for other in matches[max(0, at - 1) : at + 2]:
         beside = other.first == match.last + 1 or other.last == match.first - 1
-        if beside and not _CHANGED.isdisjoint(other.phrase.sets.get("change", ())):
+        if (
+            beside
+            and not (adjective and other.first > match.last)
+            and not _CHANGED.isdisjoint(other.phrase.sets.get("change", ()))
+        ):
             return True
     return False
 

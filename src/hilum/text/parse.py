@@ -159,7 +159,9 @@ def _place(templates: tuple[Fact, ...], start: int, end: int, section: str, fact
             made.attributes, made.sizes, tuple([(a + start, b + start) for a, b in modifiers]) if modifiers else (),
             made.form, because, made.history,
         )  # fmt: skip
-        nearby = because if made.because_of == -2 else _neighbour(facts, first) if "beside" in made.attributes else -1
+        nearby = because if made.because_of == -2 else -1
+        if because < 0 and "beside" in made.attributes:
+            nearby = _neighbour(facts, first)
         if nearby >= 0 and not (made.sides or made.zones):
             places = {k: v for k, v in facts[nearby].attributes.items() if k in ("side", "zone")}
             placed = placed._replace(attributes={**placed.attributes, **places})

@@ -14,13 +14,17 @@ from hilum.text.tokens import Match, Tokens
 
 PLACES = ("side", "zone", "plural", "beside")
 GRADES = ("severity", "low")
-_DIVIDED = ("side", "zone", "severity", "extent", "low")
+_DIVIDED = {"side": "side", "zone": "zone", "severity": "grade", "extent": "grade", "low": "grade"}
 SHADOWS = frozenset(
     {"lung opacity", "airspace opacity", "interstitial pattern", "costophrenic angle blunting", "lung nodule",
      "lung mass", "consolidation", "infiltration", "volume loss", "ground glass opacity", "reticular pattern"}
 )  # fmt: skip
 """What a film shows; other findings are what it is taken to be."""
-_MIDLINE = frozenset({"cardiomegaly", "enlarged cardiomediastinum", "heart failure", "hiatal hernia", "emphysema"})
+_MIDLINE = frozenset(
+    {"cardiomegaly", "enlarged cardiomediastinum", "heart failure", "hiatal hernia", "emphysema", "low lung volumes",
+     "hyperinflation", "chronic obstructive pulmonary disease", "kyphosis", "scoliosis", "aortic elongation"}
+)  # fmt: skip
+"""Findings that have no side of their own to share."""
 _DIFFUSE = frozenset({"pulmonary edema", "pulmonary vascular congestion", "vascular redistribution"})
 _PLEURAL = frozenset(
     name
@@ -39,34 +43,41 @@ def divide(own: Attached, tokens: Tokens) -> None:
     if len(own.values.get("side", ())) < 2:
         return
     groups: list[list[Match]] = []
+    held: set[str] = set()
+    last: set[str] = set()
+    both = False
     for match in own.matches:
-        slots = set(match.phrase.sets)
-        if not slots.intersection(_DIVIDED):
+        kinds = {_DIVIDED[slot] for slot in match.phrase.sets if slot in _DIVIDED}
+        if not kinds:
             continue
-        held = {slot for other in (groups[-1] if groups else ()) for slot in other.phrase.sets}
-        if not groups or slots & held:
+        if not groups or (kinds & held and (kinds != last or both)):
             groups.append([])
+            held = set()
         groups[-1].append(match)
+        held |= kinds
+        last, both = kinds, len(match.phrase.sets.get("side", ())) > 1
     told = [_values(group) for group in groups]
-    sided = [n for n, values in enumerate(told) if len(values.get("side", ())) == 1 and len(values) > 1]
-    sides = {told[n]["side"][0] for n in sided}
-    graded = [set(told[n]) for n in sided]
-    loose = [n for n, values in enumerate(told) if n not in sided and len(values.get("side", ())) == 1]
-    if len(sides) < 2 or loose or any(slots != graded[0] and not slots & graded[0] - {"side"} for slots in graded[1:]):
+    single = [n for n, values in enumerate(told) if len(values.get("side", ())) == 1]
+    kinds_of = [{_DIVIDED[slot] for slot in told[n]} for n in single]
+    sides = {told[n]["side"][0] for n in single}
+    common = set.intersection(*kinds_of) if kinds_of else set()
+    if len(sides) < 2 or len(common) < 2:
         return
-    shared = {slot: values for slot, values in own.values.items() if slot not in _DIVIDED}
-    grouped = [tokens.span(m.first, m.last) for n in sided for m in groups[n]]
-    for number in sided:
+    grouped = [tokens.span(m.first, m.last) for n in single for m in groups[n]]
+    for number in single:
+        shared = {slot: [*own.values[slot]] for slot in own.values if _DIVIDED.get(slot) not in common}
+        shared.pop("plural", None)
         spans = [tokens.span(m.first, m.last) for m in groups[number]]
-        values = {**{slot: list(each) for slot, each in shared.items()}, **told[number]}
-        own.parts += (Attached(values, own.sizes, [*(s for s in own.spans if s not in grouped), *spans]),)
+        spans += [span for span in own.spans if span not in grouped]
+        parted = {slot: values for slot, values in told[number].items() if _DIVIDED[slot] in common}
+        own.parts += (Attached({**shared, **parted}, own.sizes, spans),)
 
 
 def _values(group: list[Match]) -> dict[str, list[str]]:
     told: dict[str, list[str]] = {}
     for match in group:
-        for slot, values in match.phrase.sets.items():
-            told.setdefault(slot, []).extend(values)
+        for slot in match.phrase.sets.keys() & _DIVIDED.keys():
+            told.setdefault(slot, []).extend(match.phrase.sets[slot])
     return told
 
 
@@ -144,6 +155,21 @@ def share(
                 own.give("side", value)
         elif source >= 0:
             _give_places(said[source], own, found[number].concept)
+    _share_change(found, said, tokens, pack)
+
+
+def _share_change(found: list[Mention], said: list[Attached], tokens: Tokens, pack: Pack) -> None:
+    """'Cardiomegaly and effusion are unchanged': a change said of the last of a list is said of all of it."""
+    for number in range(len(found) - 1, 0, -1):
+        later, own = found[number], said[number - 1]
+        between = tokens.words[found[number - 1].last + 1 : later.first]
+        listed = 0 < len(between) <= 5 and between[0] in pack.listing | {","}
+        if not listed or "change" in own.values or "change" not in said[number].values:
+            continue
+        after = [m.first for m in said[number].matches if m.phrase.name == "change" and m.first > later.last]
+        if after and pack.syntax["verb"].intersection(tokens.words[later.last + 1 : after[-1] + 1]):
+            own.values["change"] = list(said[number].values["change"])
+            own.matches += [m for m in said[number].matches if m.first in after]
 
 
 @cache
