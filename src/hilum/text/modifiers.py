@@ -97,6 +97,7 @@ class Modifiers:
         if match.first in self.apposed:
             return self.apposed[match.first]
         within = [n for n, m in enumerate(self.found) if m.first <= match.last and match.first <= m.last]
+        within = [n for n in within if self.found[n].kind != "study"]
         if within:
             return min(within, key=lambda n: self.found[n].last - self.found[n].first)
         before, after = self._neighbours(match)
@@ -111,6 +112,8 @@ class Modifiers:
         """The mention before and the one after a modifier in its own clause; -1 for none."""
         before, after = -1, -1
         for number, mention in enumerate(self.found):
+            if mention.kind == "study":
+                continue  # 'unchanged' is said of the film: it has no side or grade
             if mention.last < match.first:
                 before = number
             elif after < 0 and mention.first > match.last:

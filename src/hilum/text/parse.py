@@ -42,7 +42,7 @@ class Fact(NamedTuple):
 
     Args:
         concept: name in the vocabulary.
-        kind: 'finding', 'device' or 'hardware'.
+        kind: 'finding', 'device', 'hardware' or 'study' (said of the film: unchanged, suboptimal).
         state: 'present', 'absent' or 'uncertain'.
         certainty: 'definite', 'likely' or 'possible'; 'likely' findings are 'present', 'possible' ones 'uncertain'.
         start, end: the mention.
