@@ -158,7 +158,7 @@ class Modifiers:
                 cost += 10
             elif word in syntax["prep"]:
                 if not place:
-                    return _NEVER if word not in ("of", "in") else cost + 3
+                    return _NEVER if word not in syntax["genitive"] else cost + 3
                 cost += 3
             else:
                 cost += at not in self.covered
