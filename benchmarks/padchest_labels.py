@@ -1,9 +1,9 @@
 """Score the Spanish labels on PadChest's physician rows: labels, top levels, sides, with intervals over patients.
 
 Run: python benchmarks/padchest_labels.py --half test
-The table is PadChest's own CSV (or .csv.gz); without --data the one in an installed torchxrayvision is read. Patients are
-halved by a hash of their id: the pack was written on the even half (dev), the odd half (test) is for figures only. Report
-text is read at run time and never printed.
+The table is PadChest's own CSV (or .csv.gz); without --data the one in an installed torchxrayvision is read. Patients
+are halved by a hash of their id: the pack was written on the even half (dev), the odd half (test) is for figures only.
+Report text is read at run time and never printed.
 """
 
 from __future__ import annotations
@@ -60,8 +60,7 @@ def half_of(patient: str) -> str:
 def rows(path: Path, half: str) -> Iterator[Row]:
     """The physician-labelled reports of one half, each once."""
     seen: set[str] = set()
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as file:
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             wanted = row["MethodLabel"] == "Physician" and half_of(row["PatientID"]) == half
             if wanted and row["ReportID"] not in seen and row["Labels"]:
@@ -74,8 +73,8 @@ def rows(path: Path, half: str) -> Iterator[Row]:
 def sides_of(groups: list[list[str]]) -> dict[str, frozenset[str]]:
     """Label -> sides, from sentences with a side and one label only, so that the side is surely its own."""
     found: dict[str, frozenset[str]] = {}
-    for group in groups:
-        group = [name for name in group if isinstance(name, str)]
+    for written in groups:
+        group = [name for name in written if isinstance(name, str)]
         names = [name.strip() for name in group if not name.strip().startswith("loc ")]
         told = frozenset(
             side for place in group if place not in names for word in place.split() for side in SIDES.get(word, ())
@@ -171,9 +170,8 @@ def report(half: str, found: list[Row], made: list[Labels], draws: int) -> None:
         [row.patient for row in found],
     )
     counts = Counter(name for labels in gold for name in labels)
-    print(
-        f"PadChest, physician rows, {half} half: {len(found)} reports of {len(set(patients))} patients, {len(counts)} labels"
-    )
+    people = len(set(patients))
+    print(f"PadChest, physician rows, {half} half: {len(found)} reports, {people} patients, {len(counts)} labels")
     sets = {
         "the 40 most frequent labels": [name for name, _ in counts.most_common(40)],
         "the same without the four labels of the study": [n for n, _ in counts.most_common(40) if n not in STUDY],
@@ -184,14 +182,13 @@ def report(half: str, found: list[Row], made: list[Labels], draws: int) -> None:
         tally = Tally(gold, told, names)
         micro, macro, _ = tally.f1()
         print(f"{title} ({len(names)}): micro {micro:.3f}, macro {macro:.3f}  [{interval(tally, patients, draws)}]")
-    top = list(sets.values())[0]
+    top = next(iter(sets.values()))
     print(f"  of the 40, mention = positive: micro {Tally(gold, [mentioned(each) for each in made], top).f1()[0]:.3f}")
     true, said = [top_levels(each) for each in gold], [top_levels(each) for each in told]
     levels = Counter(name for each in true for name in each)
     tally = Tally(true, said, [name for name, count in levels.items() if count >= 15])
-    print(
-        f"top levels with 15 positives or more ({tally.counts.shape[2]}): micro {tally.f1()[0]:.3f}, macro {tally.f1()[1]:.3f}"
-    )
+    micro, macro, _ = tally.f1()
+    print(f"top levels with 15 positives or more ({tally.counts.shape[2]}): micro {micro:.3f}, macro {macro:.3f}")
     print(f"sides, given the label: {sides(found, made)}")
     for name in (*top, *(each for each in STUDY if each not in top)):
         hit, false, missed = Tally(gold, told, [name]).counts.sum(axis=(1, 2))

@@ -1,4 +1,4 @@
-"""The Spanish pack on ordinary sentences, on stemmed ones, and on PadChest's physician rows where they are installed."""
+"""The Spanish pack on ordinary and on stemmed sentences, and on PadChest's physician rows where they are installed."""
 
 from __future__ import annotations
 
@@ -165,8 +165,8 @@ def benchmark() -> ModuleType:
 
 
 def test_sides_come_from_sentences_with_one_label(benchmark: ModuleType) -> None:
-    groups = [["pleural effusion both sides", "loc pleural", "loc bilateral"], ["normal", "loc left"],
-              ["nodule", "granuloma", "loc right"], ["laminar atelectasis", "loc lingula"], ["cardiomegaly"]]  # fmt: skip
+    groups = [["pleural effusion both sides", "loc pleural", "loc bilateral"], ["normal", "loc left"]]
+    groups += [["nodule", "granuloma", "loc right"], ["laminar atelectasis", "loc lingula"], ["cardiomegaly"]]
     assert benchmark.sides_of(groups) == {
         "pleural effusion": frozenset({"right", "left"}), "laminar atelectasis": frozenset({"left"})
     }  # fmt: skip

@@ -13,8 +13,8 @@ from hilum.core.errors import InputError
 
 _TABLES = Path(__file__).parent / "tables"
 LAYERS = {
-    "finding": 0, "device": 0, "hardware": 0, "study": 0, "ignore": 0, "cue": 1, "word": 2, "link": 3, "part": 4, "quality": 4,
-    "resume": 5,
+    "finding": 0, "device": 0, "hardware": 0, "study": 0, "ignore": 0, "cue": 1, "word": 2, "link": 3, "part": 4,
+    "quality": 4, "resume": 5,
 }  # fmt: skip
 """Phrases of one layer never overlap (the longest wins); phrases of two layers may."""
 _NUMBER = "#"
@@ -26,7 +26,8 @@ class Phrase:
     """One row of a pack: what a phrase is, what it names and what it sets.
 
     Args:
-        kind: 'finding', 'device', 'hardware', 'study' (said of the film as a whole), 'ignore', 'cue', 'link', 'resume', 'word', 'part' or 'quality'.
+        kind: 'finding', 'device', 'hardware', 'study' (said of the whole film), 'ignore', 'cue', 'link', 'resume',
+            'word', 'part' or 'quality'.
         name: the concept, the kind of cue or the slot.
         sets: attribute -> values, e.g. {'side': ('right', 'left')}.
         rule: id shown as the reason, e.g. 'finding:pleural effusion:effusion*'.
