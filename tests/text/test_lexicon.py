@@ -76,15 +76,15 @@ def test_spellings_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch)
     for number in range(1_000):
         made.word(f"word{number}")
     assert len(made.memo) <= 100
-    assert made.word("EFFUSION") == ("effusion", ("effusion",))
+    assert made.word("EFFUSION")[:2] == ("effusion", "effusion")
 
 
 @pytest.mark.parametrize(
     ("spelling", "expected"),
-    [("___", ("xxxx", ("xxxx",))), ("2.5", ("2.5", ("#",))), ("Atelectases", ("atelectases", ("atelecta*",)))],
+    [("___", ("xxxx", "xxxx")), ("2.5", ("2.5", "#")), ("Atelectases", ("atelectases", "atelecta*"))],
 )
-def test_words_become_symbols(spelling: str, expected: tuple[str, tuple[str, ...]]) -> None:
-    assert pack("en").word(spelling) == expected
+def test_words_become_symbols(spelling: str, expected: tuple[str, str]) -> None:
+    assert pack("en").word(spelling)[:2] == expected
 
 
 def test_a_malformed_row_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

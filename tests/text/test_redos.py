@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import random
+import re
 import time
 
 import pytest
 
+import hilum.text
 from hilum.core.errors import InputError
 from hilum.text.labels import label
 from hilum.text.lexicon import pack
@@ -67,3 +71,41 @@ def test_one_endless_sentence_of_phrases() -> None:
     text = "no evidence of the " * 50
     tokens = tokenize(text, chosen)
     assert seconds(lambda: find(tokens, chosen)) < 0.2
+
+
+def _patterns() -> list[tuple[str, re.Pattern[str]]]:
+    """Every compiled pattern of the room, by module and name."""
+    found = []
+    for info in pkgutil.iter_modules(hilum.text.__path__):
+        module = importlib.import_module(f"hilum.text.{info.name}")
+        found += [(f"{info.name}.{name}", each) for name, each in vars(module).items() if isinstance(each, re.Pattern)]
+    return found
+
+
+PIECES = ["a", "A", " ", ".", ",", "\n", "1", "1.", "_", "-", ":", "x", " x ", "mm", "A ", "1 x ", "a.", "\n ", "'a", "XXXX-a-",
+          "\t\r", "é", "- "]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "pattern"), _patterns(), ids=[name for name, _ in _patterns()])
+def test_every_pattern_is_linear_on_a_megabyte(name: str, pattern: re.Pattern[str]) -> None:
+    for piece in PIECES:
+        for text in ((piece * MEGABYTE)[:MEGABYTE], "\n" + (piece * MEGABYTE)[:MEGABYTE] + "!"):
+            assert seconds(lambda text=text: [None for _ in pattern.finditer(text)]) < 2.0, (name, piece)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_pattern_is_linear_on_drawn_megabytes(seed: int) -> None:
+    draw = random.Random(seed)
+    unit = "".join(draw.choice(PIECES) for _ in range(draw.randint(2, 6)))
+    text = (unit * MEGABYTE)[:MEGABYTE]
+    for name, pattern in _patterns():
+        assert seconds(lambda pattern=pattern: [None for _ in pattern.finditer(text)]) < 2.0, (name, unit)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_walk_is_bounded_however_many_phrases_overlap(language: str) -> None:
+    chosen, draw = pack(language), random.Random(5)
+    words = sorted(symbol.rstrip("*") for symbol in chosen.trie.after if isinstance(symbol, str))
+    text = " ".join(draw.choice(words) for _ in range(30_000))
+    tokens = tokenize(text, chosen)
+    assert seconds(lambda: find(tokens, chosen)) < 2.0

@@ -60,7 +60,7 @@ def clauses(tokens: Tokens, layers: list[list[Match]], pack: Pack) -> Clauses:
     words, syntax = tokens.words, pack.syntax
     ends = {m.first for m in layers[1] if m.phrase.name == "break"}
     made = Clauses(_segments(words, ends - _between_grades(ends, layers[2])))
-    described = {m.first for m in layers[2] if _describes(m)}
+    described: set[int] | None = None
     joins, articles, last = pack.joins, pack.skip, len(words) - 1
     for at in [number for number, word in enumerate(words) if word in pack.marks]:
         word = words[at]
@@ -72,13 +72,16 @@ def clauses(tokens: Tokens, layers: list[list[Match]], pack: Pack) -> Clauses:
         elif word in syntax["or"]:
             made.ors.append(at)
         if word in joins and at < last:
+            if described is None:
+                described = {m.first for m in layers[2] if _describes(m)}
             if at + 1 in described and word not in syntax["with"]:
                 made.fresh.append(at)
             if words[at + 1] in articles:
                 made.resumes.append(at + 1)
     made.statements = [m.first for m in layers[5] if m.first and words[m.first - 1] in joins]
-    subjects = [m.last for layer in (layers[0], layers[4]) for m in layer]
-    made.statements += [at + 1 for at in made.commas if any(s < at for s in subjects) and _new_verb(at, words, pack)]
+    if made.commas:
+        subject = min([m.last for layer in (layers[0], layers[4]) for m in layer], default=len(words))
+        made.statements += [at + 1 for at in made.commas if subject < at and _new_verb(at, words, pack)]
     made.resumes += made.statements
     return made
 

@@ -17,8 +17,8 @@ def attach(
     said = [Attached() for _ in found]
     for mention, own in zip(found, said, strict=True):
         for slot, values in mention.sets.items():
-            for value in values if slot not in ("state", "certainty", "form") else ():
-                own.give(slot, value)
+            if slot not in ("state", "certainty", "form"):
+                own.values[slot] = list(dict.fromkeys(values))
     words = Modifiers(found, tokens, layers, made, pack) if layers[2] else None
     if words:
         modify(words, said)
@@ -30,7 +30,18 @@ def attach(
         causes(found, said, layers, made, tokens.words, pack)
         if any(own.values for own in said):
             share(found, said, tokens, made, pack, words.covered if words else frozenset())
+        _twins(found, said)
     for own in said:
         if own.values.pop("plural", None) and "side" not in own.values:
             own.values["side"] = ["right", "left"]
     return said
+
+
+def _twins(found: list[Mention], said: list[Attached]) -> None:
+    """Two findings named by one word, as in 'kyphoscoliosis', have their attributes in common."""
+    for number in range(1, len(found)):
+        one, other = said[number - 1], said[number]
+        if (found[number].first, found[number].last) == (found[number - 1].first, found[number - 1].last):
+            for slot, values in [*one.values.items(), *other.values.items()]:
+                for own in (one, other):
+                    own.values[slot] = list(dict.fromkeys([*own.values.get(slot, ()), *values]))

@@ -100,12 +100,30 @@ def _own_rules(name: str) -> dict[str, dict[str, Any]]:
     if name in sets:
         return sets[name]  # type: ignore[no-any-return]
     family = label_set(name).family
+    if family in _rules()["specific"]:
+        return {label: {"concepts": names} for label, names in _specific(name).items()}
     shared = sets["nih-14"] if family == "nih" else {}
     return {
         label: shared.get(label) or {"kinds": [to_concept(name, label).name]}
         for label in label_set(name).labels
         if label.casefold() not in ("no finding", "normal", "unchanged", "exclude")
     }
+
+
+def _specific(name: str) -> dict[str, list[str]]:
+    """Label -> concepts for a set that writes the most specific label only: each concept goes to its nearest label."""
+    from hilum.core.vocabulary import ancestors, concepts, to_concept
+
+    own = {to_concept(name, label).name: label for label in reversed(label_set(name).labels)}
+    for label in ("normal", "exclude"):
+        own = {concept: known for concept, known in own.items() if known != label}
+    found: dict[str, list[str]] = {}
+    for concept in concepts():
+        line = (concept.name, *(above.name for above in ancestors(concept.name)))
+        nearest = next((above for above in line if above in own), None)
+        if nearest:
+            found.setdefault(own[nearest], []).append(concept.name)
+    return found
 
 
 def _way(label: str, rule: Mapping[str, Any]) -> _Way:
@@ -142,15 +160,18 @@ def label(
     Raises:
         InputError: if a choice or the label set is unknown, or the report is too long.
     """
-    for value, kinds, what in _choices(uncertain, likely, aggregate):
-        if value not in get_args(kinds):
-            raise InputError(f"{what} must be one of {', '.join(get_args(kinds))}, got '{value}'")
+    _check(uncertain, likely, aggregate)
     parsed = parse(text, language=language)
     return label_parsed(parsed, label_set, uncertain=uncertain, likely=likely, aggregate=aggregate)
 
 
-def _choices(uncertain: str, likely: str, aggregate: str) -> tuple[tuple[str, Any, str], ...]:
-    return (uncertain, Uncertain, "uncertain"), (likely, Likely, "likely"), (aggregate, Aggregate, "aggregate")
+@cache
+def _check(uncertain: str, likely: str, aggregate: str) -> None:
+    """Refuse a choice that there is not; what passed once is not looked at again."""
+    choices = (uncertain, Uncertain, "uncertain"), (likely, Likely, "likely"), (aggregate, Aggregate, "aggregate")
+    for value, kinds, what in choices:
+        if value not in get_args(kinds):
+            raise InputError(f"{what} must be one of {', '.join(get_args(kinds))}, got '{value}'")
 
 
 def label_parsed(
@@ -164,9 +185,9 @@ def label_parsed(
     """Label a parsed report; see `label`."""
     states: dict[str, str] = {}
     evidence: dict[str, list[int]] = {}
-    ways = _ways(name)
+    ways, alone = _ways(name), _rules()["alone"].get(name, ())
     for number, fact in enumerate(parsed.facts):
-        if fact.history or fact.form == "explained":
+        if fact.history or fact.form == "explained" or (fact.concept in alone and _accompanied(fact, parsed)):
             continue
         for way in ways.get(fact.concept, ()):
             if (way.unless or way.only) and not way.takes(fact):
@@ -175,9 +196,15 @@ def label_parsed(
             _note(states, evidence, way.label, state, number)
     if aggregate == "chexpert" and name == "chexpert-14":
         _heart_failure(parsed, states, evidence)
-    if any(known.casefold() == _NO_FINDING.casefold() for known in label_set(name).labels):
-        _no_finding(name, parsed, states)
+    if normal := _normal_label(name):
+        _no_finding(normal, parsed, states)
     return Labels(name, _read(states, uncertain), {key: tuple(found) for key, found in evidence.items()}, parsed)
+
+
+def _accompanied(fact: Fact, parsed: Parsed) -> bool:
+    """Whether a sentence states another finding that is there."""
+    near = (other for other in parsed.facts if other.sentence == fact.sentence and other.concept != fact.concept)
+    return any(other.state != "absent" for other in near)
 
 
 def _note(states: dict[str, str], evidence: dict[str, list[int]], name: str, state: str, number: int) -> None:
@@ -194,9 +221,14 @@ def _heart_failure(parsed: Parsed, states: dict[str, str], evidence: dict[str, l
             _note(states, evidence, "Cardiomegaly", "uncertain", number)
 
 
-def _no_finding(name: str, parsed: Parsed, states: dict[str, str]) -> None:
+@cache
+def _normal_label(name: str) -> str:
+    """How a set spells No Finding, '' where it has no such label."""
+    return next((known for known in label_set(name).labels if known.casefold() in ("no finding", "normal")), "")
+
+
+def _no_finding(spelled: str, parsed: Parsed, states: dict[str, str]) -> None:
     """No Finding is present when something was reported and nothing but devices is present or uncertain."""
-    spelled = next(known for known in label_set(name).labels if known.casefold() == _NO_FINDING.casefold())
     told = [state for known, state in states.items() if known != "Support Devices"]
     if parsed.sentences and not any(state in ("present", "uncertain") for state in told):
         states[spelled] = "present"

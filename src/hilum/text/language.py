@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from hilum.text.lexicon import languages, pack
+from hilum.text.lexicon import languages, pack, unaccented
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LOOK = 4_000  # characters that are looked at
@@ -21,7 +21,7 @@ def _small_words(language: str) -> frozenset[str]:
 
 def language_of(text: str, default: str = "en") -> str:
     """Return the language whose words the text has most of, `default` for a draw, '' where it has hardly any."""
-    words = [word.lower() for word in _WORD.findall(text[:_LOOK])]
+    words = [word.lower() for word in _WORD.findall(unaccented(text[:_LOOK]))]
     scores = {name: sum(word in _small_words(name) for word in words) for name in languages()}
     best = max(scores, key=lambda name: (scores[name], name == default))
     if len(words) >= _LEAST and scores[best] < len(words) / 8:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from hilum.core.errors import InputError
 
 _TABLES = Path(__file__).parent / "tables"
 LAYERS = {
-    "finding": 0, "device": 0, "hardware": 0, "ignore": 0, "cue": 1, "word": 2, "link": 3, "part": 4, "quality": 4,
-    "resume": 5,
+    "finding": 0, "device": 0, "hardware": 0, "study": 0, "ignore": 0, "cue": 1, "word": 2, "link": 3, "part": 4,
+    "quality": 4, "resume": 5,
 }  # fmt: skip
 """Phrases of one layer never overlap (the longest wins); phrases of two layers may."""
 _NUMBER = "#"
 _MEMO = 50_000  # distinct spellings remembered per pack
-_END = ""
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,8 @@ class Phrase:
     """One row of a pack: what a phrase is, what it names and what it sets.
 
     Args:
-        kind: 'finding', 'device', 'hardware', 'ignore', 'cue', 'link', 'resume', 'word', 'part' or 'quality'.
+        kind: 'finding', 'device', 'hardware', 'study' (said of the whole film), 'ignore', 'cue', 'link', 'resume',
+            'word', 'part' or 'quality'.
         name: the concept, the kind of cue or the slot.
         sets: attribute -> values, e.g. {'side': ('right', 'left')}.
         rule: id shown as the reason, e.g. 'finding:pleural effusion:effusion*'.
@@ -41,6 +41,64 @@ class Phrase:
     layer: int
 
 
+Key = str | tuple[str, ...]
+"""What a word is to the trie: its one symbol (an exact word or 'stem*'), several, or '' for most words."""
+
+
+class Node:
+    """One step of the trie.
+
+    Args:
+        after: next key -> node; keys of several symbols are added when they are first met.
+        ends: (layer, rows) of the phrases that end here; empty for most nodes.
+        parts: the nodes that this one stands for, where a word matched several.
+    """
+
+    __slots__ = ("after", "ends", "parts")
+
+    def __init__(self) -> None:
+        self.after: dict[Key, Node] = {}
+        self.ends: tuple[tuple[int, tuple[Phrase, ...]], ...] = ()
+        self.parts: tuple[Node, ...] = ()
+
+    def end(self, phrase: Phrase) -> None:
+        """Let a phrase end here, unless one that says the same does."""
+        rows = dict(self.ends).get(phrase.layer, ())
+        if all((row.kind, row.name, row.sets) != (phrase.kind, phrase.name, phrase.sets) for row in rows):
+            self.ends = tuple({**dict(self.ends), phrase.layer: (*rows, phrase)}.items())
+
+    def step(self, key: Key) -> Node | None:
+        """Return the node after a word, None where no phrase goes on."""
+        known = self.after.get(key)
+        if known is None and type(key) is tuple:
+            parts = self.parts or (self,)
+            found = tuple(part.after[symbol] for part in parts for symbol in key if symbol in part.after)
+            if len(found) < 2:
+                return found[0] if found else None
+            known = self.after[key] = _union(found)
+        return known
+
+
+def _union(nodes: tuple[Node, ...]) -> Node:
+    """One node for several, so that a walk follows one path whatever a word matches."""
+    if len(nodes) == 1:
+        return nodes[0]
+    made = Node()
+    made.parts = nodes
+    ends: dict[int, tuple[Phrase, ...]] = {}
+    for layer, phrases in [end for node in nodes for end in node.ends]:
+        rows = ends.get(layer, ())
+        ends[layer] = rows + tuple(phrase for phrase in phrases if phrase not in rows)
+    made.ends = tuple(ends.items())
+    keys = dict.fromkeys(key for node in nodes for key in node.after if type(key) is str)
+    made.after = {key: _union(tuple(node.after[key] for node in nodes if key in node.after)) for key in keys}
+    return made
+
+
+Word = tuple[str, Key, Node | None]
+"""A word as a pack knows it: lower case, its key, the node where phrases begin with it."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """A body part and a quality that together state a finding, e.g. heart + enlarged."""
@@ -50,29 +108,32 @@ class Pair:
     rule: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Pack:
     """One language, compiled.
 
     Args:
         language: BCP 47 tag.
-        trie: nested {symbol: node}; node[''] lists the phrases that end there.
+        trie: the node before the first word of every phrase.
         prefixes: first letters -> stems written 'stem*' in the table.
         symbols: exact words of the trie.
         pairs: (part, quality) -> Pair.
         sections: heading words -> section name.
-        syntax: small words by role: skip, or, and, with, verb, prep, pronoun.
-        memo: spelling -> (lower case, trie symbols).
+        syntax: small words by role: skip, or, and, with, verb, prep, pronoun; 'fold' reads words without accents.
     """
 
     language: str
-    trie: dict[str, Any] = field(default_factory=dict)
+    trie: Node = field(default_factory=Node)
     prefixes: dict[str, list[str]] = field(default_factory=dict)
     symbols: set[str] = field(default_factory=set)
     pairs: dict[tuple[str, str], Pair] = field(default_factory=dict)
     sections: dict[str, str] = field(default_factory=dict)
     syntax: dict[str, frozenset[str]] = field(default_factory=dict)
-    memo: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+
+    @cached_property
+    def memo(self) -> dict[str, Word]:
+        """Spelling -> word, worked out when it is first asked for."""
+        return _Memo(self)
 
     @cached_property
     def joins(self) -> frozenset[str]:
@@ -90,26 +151,44 @@ class Pack:
         return self.listing | {","}
 
     @cached_property
+    def lists(self) -> frozenset[str]:
+        """Words between parts that share a quality."""
+        return self.syntax["and"] | self.syntax["or"] | {"/", ","}
+
+    @cached_property
     def listing(self) -> frozenset[str]:
         """Words that list findings: and, or, with."""
         return self.syntax["and"] | self.syntax["or"] | self.syntax["with"]
 
-    def word(self, spelling: str) -> tuple[str, tuple[str, ...]]:
-        """Return a token's lower-case form and the trie symbols it matches (none for most words)."""
-        known = self.memo.get(spelling)
-        if known is None:
-            if len(self.memo) >= _MEMO:
-                self.memo.clear()
-            known = self.memo[spelling] = self._look_up(spelling)
-        return known
+    def word(self, spelling: str) -> Word:
+        """Return a token's lower-case form, its key in the trie and the node of the phrases that begin with it."""
+        return self.memo[spelling]
 
-    def _look_up(self, spelling: str) -> tuple[str, tuple[str, ...]]:
+    def look_up(self, spelling: str) -> Word:
+        """Work out what `word` remembers."""
         lower = "xxxx" if spelling[0] == "_" else spelling.lower().replace("’", "'")
-        if lower[0].isdigit():
-            return lower, (_NUMBER,) if _NUMBER in self.symbols else ()
+        if "fold" in self.syntax:
+            lower = unaccented(lower)
         found = [lower] if lower in self.symbols else []
         found += [stem + "*" for stem in self.prefixes.get(lower[:2], ()) if lower.startswith(stem)]
-        return lower, tuple(found)
+        if lower[0].isdigit():
+            found = [_NUMBER]
+        key = tuple(found) if len(found) > 1 else "".join(found)
+        return lower, key, self.trie.step(key)
+
+
+class _Memo(dict[str, Word]):
+    """Spelling -> word of a pack, filled as spellings are met, up to a bound."""
+
+    def __init__(self, made: Pack) -> None:
+        super().__init__()
+        self.pack = made
+
+    def __missing__(self, spelling: str) -> Word:
+        if len(self) >= _MEMO:
+            self.clear()
+        known = self[spelling] = self.pack.look_up(spelling)
+        return known
 
 
 def languages() -> tuple[str, ...]:
@@ -130,7 +209,7 @@ def pack(language: str = "en") -> Pack:
     for row in _rows(_TABLES / f"lexicon_{language}.csv"):
         kind, name, sets = row["kind"], row["name"], _sets(row["sets"])
         if kind == "syntax":
-            syntax[name] = frozenset(row["patterns"].split(";"))
+            syntax[name] = frozenset(unaccented(row["patterns"]).split(";"))
         elif kind == "section":
             made.sections.update(dict.fromkeys(row["patterns"].split(";"), name))
         elif kind == "pair":
@@ -174,17 +253,22 @@ def _add_phrases(
     if kind == "cue" and name in ("link", "resume"):
         kind = name
     for written in patterns.split(";"):
-        for words in expand(written):
+        for words in expand(unaccented(written) if "fold" in syntax else written):
             kept = [word for word in words if word not in skip]
             if not kept:
                 continue
             node = made.trie
             for word in kept:
                 _declare(made, word)
-                node = node.setdefault(word, {})
-            ends = node.setdefault(_END, [])
-            if all(other.kind != kind or other.name != name or other.sets != sets for other in ends):
-                ends.append(Phrase(kind, name, sets, f"{kind}:{name}:{' '.join(words)}", LAYERS[kind]))
+                node = node.after.setdefault(word, Node())
+            node.end(Phrase(kind, name, sets, f"{kind}:{name}:{' '.join(words)}", LAYERS[kind]))
+
+
+def unaccented(text: str) -> str:
+    """Return a text without accents: 'neumotórax' -> 'neumotorax'."""
+    if text.isascii():
+        return text
+    return "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
 
 
 def _declare(made: Pack, word: str) -> None:

@@ -48,12 +48,21 @@ def mentions(tokens: Tokens, layers: list[list[Match]], segments: list[int], pac
         for m in layers[0]
         if m.phrase.kind != "ignore"
     ]
+    found = [each for mention in found for each in _both(mention)]
     found = _merge_calcified(found, tokens, segments, pack)
     found = [m for number, m in enumerate(found) if not (number and _broken_device(found[number - 1], m))]
     if len(layers[4]) > 1:
         found += _pairs(tokens, layers, segments, pack)
         found.sort(key=lambda mention: (mention.first, mention.last))
     return found
+
+
+def _both(mention: Mention) -> list[Mention]:
+    """A word that names two findings, 'kyphoscoliosis', as a mention of each."""
+    if "also" not in mention.sets:
+        return [mention]
+    sets = {slot: values for slot, values in mention.sets.items() if slot != "also"}
+    return [mention._replace(concept=name, sets=sets) for name in (mention.concept, *mention.sets["also"])]
 
 
 _CALCIFIED = {
@@ -90,6 +99,9 @@ def _broken_device(before: Mention, mention: Mention) -> bool:
 
 def _pairs(tokens: Tokens, layers: list[list[Match]], segments: list[int], pack: Pack) -> list[Mention]:
     """Findings stated by a part and a quality: 'the heart and mediastinum are normal', 'enlarged hila'."""
+    kinds = {m.phrase.kind for m in layers[4]}
+    if len(kinds) < 2:
+        return []
     taken = [(m.first, m.last) for m in layers[0]]
     free = [m for m in layers[4] if not any(a <= m.last and m.first <= b for a, b in _near(taken, m))]
     parts = [m for m in free if m.phrase.kind == "part"]
@@ -127,7 +139,7 @@ def _blocked_until(spans: list[tuple[int, int]], at: int) -> int:
 
 def _ahead(tokens: Tokens, parts: list[Match], at: int, quality: Match, pack: Pack) -> list[Match]:
     """Parts that a quality stands before: 'normal heart size and mediastinal contours'."""
-    verbs, lists = pack.syntax["verb"], pack.syntax["and"] | pack.syntax["or"] | {"/", ","}
+    verbs, lists = pack.syntax["verb"], pack.lists
     if quality.first and tokens.words[quality.first - 1] in verbs:
         return []
     chosen: list[Match] = []
@@ -135,9 +147,10 @@ def _ahead(tokens: Tokens, parts: list[Match], at: int, quality: Match, pack: Pa
     for part in parts[at : at + 4]:
         between = tokens.words[last + 1 : part.first]
         limit = 3 if chosen else 2
-        joined = any(word in lists for word in between)
-        clean = not _NO_PUNCTUATION.intersection(between) and not any(w in pack.syntax["and"] for w in between)
-        if len(between) > limit or any(word in verbs for word in between) or not (joined if chosen else clean):
+        if len(between) > limit or not verbs.isdisjoint(between):
+            break
+        clean = _NO_PUNCTUATION.isdisjoint(between) and pack.syntax["and"].isdisjoint(between)
+        if not (not lists.isdisjoint(between) if chosen else clean):
             break
         chosen.append(part)
         last = part.last

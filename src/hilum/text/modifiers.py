@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from hilum.text.assertion import Clauses
@@ -98,6 +99,8 @@ class Modifiers:
             return self.apposed[first]
         before, after, within = -1, -1, -1
         for number, mention in enumerate(self.found):
+            if mention.kind == "study":
+                continue  # 'unchanged' is said of the film: it has no side or grade
             if mention.last < first:
                 before = number
             elif mention.first > last:
@@ -162,7 +165,7 @@ class Modifiers:
                 cost += 10
             elif word in syntax["prep"]:
                 if not place:
-                    return _NEVER if word not in ("of", "in") else cost + 3
+                    return _NEVER if word not in syntax["genitive"] else cost + 3
                 cost += 3
             else:
                 cost += at not in self.covered
@@ -182,10 +185,10 @@ class Modifiers:
         between = self.tokens.words[last + 1 : first]
         if len(between) > _FAR:
             return _NEVER
-        prep = any(word in pack.syntax["prep"] for word in between)
-        verb = any(word in pack.syntax["verb"] for word in between)
-        stops = sum(word in ",;:(" for word in between)
-        joins = sum(word in pack.listing for word in between)
+        prep = not pack.syntax["prep"].isdisjoint(between)
+        verb = not pack.syntax["verb"].isdisjoint(between)
+        stops = sum([word in ",;:(" for word in between])
+        joins = sum([word in pack.listing for word in between])
         if place:
             cost = len(between) // 4 + 3 * stops + (0 if prep or verb or not between else 3)
             return cost + (4 * joins if not self._joined_places(between) else 0)
@@ -221,9 +224,8 @@ def _levelled(matches: list[Match], words: list[str], pack: Pack) -> list[Match]
         if noun:
             level = match.phrase.sets["level"][0]
             value = f"{'mid' if (level, noun) == ('middle', 'zone') else level} {noun}"
-            kept.append(
-                Match(match.first, match.last, (Phrase("word", "zone", {"zone": (value,)}, match.phrase.rule, 2),))
-            )
+            zone = Phrase("word", "zone", {"zone": (value,)}, match.phrase.rule, 2)
+            kept.append(Match(match.first, match.last, (zone,), zone))
     return kept[::-1]
 
 
@@ -280,14 +282,13 @@ def sizes(tokens: Tokens, found: list[Mention], said: list[Attached], pack: Pack
     if not _DIGIT.search(tokens.text):
         return
     away = pack.syntax.get("distance", frozenset())
+    starts, ends = tokens.starts, tokens.ends
     for match in _SIZE.finditer(tokens.text):
-        after = [word for word, start in zip(tokens.words, tokens.starts, strict=True) if start >= match.end()][:1]
+        after = tokens.words[bisect_left(starts, match.end()) :][:1]
         if away.intersection(after):
             continue
         unit = "cm" if match.group(4).lower().startswith("c") else "mm"
-        distances = [
-            min(abs(tokens.starts[m.first] - match.end()), abs(match.start() - tokens.ends[m.last])) for m in found
-        ]
+        distances = [min(abs(starts[m.first] - match.end()), abs(match.start() - ends[m.last])) for m in found]
         number = distances.index(min(distances))
         said[number].spans.append(match.span())
         said[number].sizes += [(float(v.replace(",", ".")), unit) for v in match.groups()[:3] if v]

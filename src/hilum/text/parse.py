@@ -42,7 +42,7 @@ class Fact(NamedTuple):
 
     Args:
         concept: name in the vocabulary.
-        kind: 'finding', 'device' or 'hardware'.
+        kind: 'finding', 'device', 'hardware' or 'study' (said of the film: unchanged, suboptimal).
         state: 'present', 'absent' or 'uncertain'.
         certainty: 'definite', 'likely' or 'possible'; 'likely' findings are 'present', 'possible' ones 'uncertain'.
         start, end: the mention.
@@ -152,11 +152,12 @@ def _place(templates: tuple[Fact, ...], start: int, end: int, section: str, fact
         because = made.because_of + first if made.because_of >= 0 else -1
         if made.because_of == -2:
             because = _antecedent(facts, first)
+        cues, modifiers = made.cues, made.modifiers
         placed = Fact(
             made.concept, made.kind, made.state, made.certainty, made.start + start, made.end + start, (start, end),
-            section, made.rule, tuple([Cue(c.start + start, c.end + start, c.rule) for c in made.cues]),
-            made.attributes, made.sizes, tuple([(a + start, b + start) for a, b in made.modifiers]), made.form,
-            because, made.history,
+            section, made.rule, tuple([Cue(a + start, b + start, rule) for a, b, rule in cues]) if cues else (),
+            made.attributes, made.sizes, tuple([(a + start, b + start) for a, b in modifiers]) if modifiers else (),
+            made.form, because, made.history,
         )  # fmt: skip
         nearby = because if made.because_of == -2 else -1
         if because < 0 and "beside" in made.attributes:
@@ -219,15 +220,13 @@ def sentence_facts(sentence: str, language: str = "en") -> tuple[Fact, ...]:
     own = attach(found, tokens, layers, made, chosen)
     kept = [number for number in range(len(found)) if said[number].state != "unasserted"]
     moved: dict[int, int] = {}
-    opening = [word for word in tokens.words[:2] if word not in chosen.syntax["skip"]][:1]
-    pronoun = bool(chosen.syntax["pronoun"].intersection(opening))
     facts: list[Fact] = []
     for number in kept:
         moved[number] = len(facts)
         mention, assertion, attached = found[number], said[number], own[number]
         start, end = tokens.span(mention.first, mention.last)
         because = moved.get(attached.because_of, -1)
-        if because < 0 and pronoun and number == 0:
+        if because < 0 and number == 0 and _refers(tokens.words, chosen):
             linked = any(link.last < mention.first for link in layers[3])
             because = -2 if linked or "xxxx" in tokens.words[: mention.first] else -1  # XXXX: 'may represent'
         elif because < 0 and facts and facts[0].because_of == -2 and mention.first - found[number - 1].last <= 4:
@@ -241,9 +240,18 @@ def sentence_facts(sentence: str, language: str = "en") -> tuple[Fact, ...]:
     return tuple(_explained(facts))
 
 
+def _refers(words: list[str], chosen: Pack) -> bool:
+    """Whether the first word, articles apart, is a pronoun: 'this', 'these findings'."""
+    opening = words[1] if words[0] in chosen.skip and len(words) > 1 else words[0]
+    return opening in chosen.syntax["pronoun"] and opening not in chosen.skip
+
+
 def _explained(facts: list[Fact]) -> list[Fact]:
     """A shadow that is said to be a nipple, a rib or a fold is marked so: it is no lesion of the lung."""
-    benign = {fact.because_of for fact in facts if fact.concept in _HARMLESS and fact.state == "present"}
+    benign = {fact.because_of for fact in facts if fact.because_of >= 0 and fact.state == "present"
+              and fact.concept in _HARMLESS}  # fmt: skip
+    if not benign:
+        return facts
     return [fact._replace(form="explained") if number in benign else fact for number, fact in enumerate(facts)]
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hilum.text.lexicon import Pack
 
 REPORTING = frozenset({"body", "findings", "impression", "addendum"})
 """Sections that state what this film shows; the others give history, technique or notices."""
-_HEADING = re.compile(r"(?:\A|(?<=[\n.!?:\]]))([^\n.!?:\]]{1,48}):")
+_STOPS = "\n.!?:]"
+_LONGEST = 48  # characters of a heading
 _CAPITALS = re.compile(r"[A-ZÁÉÍÓÚÑ/&]{2,}(?: [A-ZÁÉÍÓÚÑ/&]{2,}){0,7} ?$")
 _WORD = re.compile(r"[^ ]+")
 _TEXT = re.compile(r"\S")
 _BLANK = re.compile(r"\n[ \t\r]{0,80}\n")
-_BARE = re.compile(r"(?:^|(?<=\n))[ \t]{0,20}([A-ZÁÉÍÓÚÑ][A-ZÁÉÍÓÚÑ ]{3,40})[ \t\r]*(?=\n)")
+_BARE = re.compile(r"\n[ \t]{0,20}([A-ZÁÉÍÓÚÑ][A-ZÁÉÍÓÚÑ ]{3,40})[ \t\r]*(?=\n)")
 
 
 @dataclass(frozen=True)
@@ -54,17 +56,26 @@ def _unheaded(text: str, part: Section) -> list[Section]:
 def _with_colon(text: str, pack: Pack) -> list[tuple[int, int, str]]:
     """(start of heading, start of content, section) of every known heading that ends in a colon."""
     found = []
-    for match in _HEADING.finditer(text):
-        words = " ".join(match.group(1).lower().split()).strip("*#_ -")
-        name = _named(words.partition("(")[0].strip(), pack)
-        if name:
-            found.append((match.start(), match.end(), name))
-            continue
-        capitals = _CAPITALS.search(match.group(1))
-        name, at = _last_words(capitals.group(), pack) if capitals else ("", 0)
-        if capitals and name:
-            found.append((match.start(1) + capitals.start() + at, match.end(), name))
+    colon = text.find(":")
+    while colon >= 0:
+        start = 1 + max([text.rfind(stop, max(0, colon - _LONGEST - 1), colon) for stop in _STOPS])
+        if 0 < colon - start <= _LONGEST:
+            name, at = _heading(text[start:colon], pack)
+            if name:
+                found.append((start + at, colon + 1, name))
+        colon = text.find(":", colon + 1)
     return found
+
+
+@lru_cache(maxsize=4_096)
+def _heading(run: str, pack: Pack) -> tuple[str, int]:
+    """Section that the words before a colon head, and where among them the heading begins; ('', 0) for none."""
+    name = _named(" ".join(run.lower().split()).strip("*#_ -").partition("(")[0].strip(), pack)
+    if name:
+        return name, 0
+    capitals = _CAPITALS.search(run)
+    name, at = _last_words(capitals.group(), pack) if capitals else ("", 0)
+    return (name, capitals.start() + at) if capitals and name else ("", 0)
 
 
 def _last_words(capitals: str, pack: Pack) -> tuple[str, int]:
@@ -85,8 +96,8 @@ def _bare(text: str, pack: Pack) -> list[tuple[int, int, str]]:
     """The same for headings in capitals alone on a line."""
     if "\n" not in text:
         return []
-    lines = [(match, " ".join(match.group(1).lower().split())) for match in _BARE.finditer(text)]
-    return [(m.start(1), m.end(), pack.sections[words]) for m, words in lines if words in pack.sections]
+    lines = [(match, " ".join(match.group(1).lower().split())) for match in _BARE.finditer("\n" + text)]
+    return [(m.start(1) - 1, m.end() - 1, pack.sections[words]) for m, words in lines if words in pack.sections]
 
 
 def _by_parts(words: str, pack: Pack) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from functools import cache
 
 from hilum.core.vocabulary import descendants
 from hilum.text.assertion import Clauses
@@ -134,9 +135,9 @@ def share(
         found, said, tokens, made, pack: the sentence and what is known of its findings.
         described: tokens that are modifiers, which do not count as words between two findings.
     """
-    joins = pack.listing | _JOINS
+    joins, listed_with = _joins(pack)
     origins: dict[int, int] = {}  # which mention lent its place: an effusion takes no lobe, what follows it may
-    _share_back(found, said, tokens, joins - pack.syntax["with"], made)
+    _share_back(found, said, tokens, listed_with, made)
     for number, own in enumerate(said):
         if not any(slot in own.values for slot in (*GRADES, "extent")):
             _share_grade(number, found, said, tokens, pack)
@@ -148,7 +149,7 @@ def share(
             between = [tokens.words[at] for at in places if at not in described]
             listed = len(between) <= 5 and (not between or bool(joins.intersection(between)))
             same = made.segments[found[number - 1].last] == made.segments[found[number].first]
-            verb = any(word in pack.syntax["verb"] for word in between)
+            verb = listed and same and not pack.syntax["verb"].isdisjoint(between)
             source = origins.get(number - 1, number - 1) if listed and same and not verb else -1
         if source >= 0 and not _placed(own):
             origins[number] = source
@@ -172,6 +173,13 @@ def _share_change(found: list[Mention], said: list[Attached], tokens: Tokens, pa
         if after and pack.syntax["verb"].intersection(tokens.words[later.last + 1 : after[-1] + 1]):
             own.values["change"] = list(said[number].values["change"])
             own.matches += [m for m in said[number].matches if m.first in after]
+
+
+@cache
+def _joins(pack: Pack) -> tuple[frozenset[str], frozenset[str]]:
+    """Words that join findings to which one place applies; those without 'with'."""
+    joins = pack.listing | _JOINS
+    return joins, joins - pack.syntax["with"]
 
 
 def _sideless(own: Attached) -> bool:
@@ -214,8 +222,8 @@ def _share_grade(number: int, found: list[Mention], said: list[Attached], tokens
     if not number:
         return
     between = tokens.words[found[number - 1].last + 1 : found[number].first]
-    alternatives = pack.syntax["or"] | {"versus", "vs", "/"}
-    if 0 < len(between) <= 3 and alternatives.intersection(between):
+    alternative = 0 < len(between) <= 3 and (pack.syntax["or"] | {"versus", "vs", "/"}).intersection(between)
+    if alternative:
         for slot in GRADES:
             for value in said[number - 1].values.get(slot, ()):
                 said[number].give(slot, value)
