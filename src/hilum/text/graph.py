@@ -87,12 +87,16 @@ def _labels(
     """Label of every node, '' for one that is no entity; a modifier has the label of what it modifies."""
     labels = ["ANAT-DP" if node.role in ANATOMY else "" for node in found]
     follows: dict[int, int] = {}
+    gone: dict[int, int] = {}  # finding -> the word that says it has ended
+    ended = group("gone", chosen.language)
     heads: list[int] = []
     for n, node in enumerate(found):
         if node.role in ANATOMY:
             continue
         target = next((to for kind, to in relations.of[n] if kind == MODIFY), -1)
-        if target >= 0 and n not in relations.said_of:
+        if target >= 0 and node.word in ended:
+            gone[target] = n
+        if target >= 0 and n not in relations.said_of and gone.get(target) != n:
             follows[n] = target
         elif node.role != "degree":
             heads.append(n)
@@ -102,6 +106,8 @@ def _labels(
             labels[n] = "OBS-DA"
         elif n in relations.said_of and labels[n] == "OBS-DP":
             follows[n] = relations.said_of[n]
+    for n in gone:
+        labels[n] = "OBS-DA"
     for n in follows:
         end, steps = n, 0
         while end in follows and steps < len(found):
@@ -129,7 +135,7 @@ def _denied(node: Node, cues: list[Match]) -> bool:
 
 
 def _label(said: Assertion, tokens: Tokens, language: str) -> str:
-    if said.state == "unasserted":
+    if said.state == "unasserted" or said.history:
         return ""
     if said.state == "absent":
         return "OBS-DA"

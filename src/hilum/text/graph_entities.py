@@ -42,7 +42,7 @@ class Node(NamedTuple):
     gap: int
 
 
-GROUPS = frozenset({"at-lungs", "elsewhere", "sure"})
+GROUPS = frozenset({"at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared"})
 
 
 @cache
@@ -101,7 +101,7 @@ def nodes(tokens: Tokens, layers: list[list[Match]], language: str = "en") -> li
             found.append(Node(last, last, "finding", words[last], 0))
             gap = 0
         elif role in ANATOMY or role in OBSERVATIONS:
-            if found and not gap and role == "quality" and found[-1].word == "borderline":
+            if found and not gap and role == "quality" and found[-1].word in ("borderline", "interval"):
                 found[-1] = found[-1]._replace(role="degree")
             found.append(Node(at, last, role, " ".join(words[at : last + 1]), gap))
             gap = 0

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from hilum.text.graph_entities import (
     ANATOMY,
     BREAK,
+    COMMA,
     HIDDEN,
     IN,
     LINK,
@@ -83,8 +84,10 @@ def _parts(before: Node, node: Node) -> bool:
     noun = before.role in NOUNS
     if node.gap & ~_INSIDE or (noun and node.gap):
         return True
-    if before.role in ("size", "place"):
+    if "place" in (before.role, node.role):
         return True
+    if before.role == "organ" and node.role == "tissue":
+        return False
     return noun and (node.role not in NOUNS or (before.role == "finding" and node.role != "finding"))
 
 
@@ -152,8 +155,11 @@ def _nest(found: list[Node], places: list[int], links: Links) -> list[int]:
     """Relate the place words before a finding with each other; return those it is located at."""
     kept: list[int] = []
     rest: list[int] = []
-    for n in places:
+    for at, n in enumerate(places):
         role = found[n].role
+        if role == "organ" and at + 1 < len(places) and places[at + 1] == n + 1 and found[n + 1].role == "organ" and not found[n + 1].word.startswith("soft"):
+            rest.append(n)
+            continue
         if role == "organ" and found[n].word.startswith("soft tissue"):
             kept.append(n)
         elif role in ("organ", "property"):
@@ -214,9 +220,11 @@ def relate(found: list[Node], language: str = "en") -> Relations:
     made = _distribute(found, phrases(found, links), links)
     state = _State()
     said_of: dict[int, int] = {}
-    for phrase in made:
-        if phrase.gap & BREAK:
-            keep = state.findings if phrase.gap & LINK else []
+    for number, phrase in enumerate(made):
+        after = made[number + 1] if number + 1 < len(made) else None
+        fresh = phrase.kind == "organ" and not phrase.gap and after and after.kind == "quality" and after.gap & VERB
+        if phrase.gap & BREAK or (fresh and state.last == "finding"):
+            keep = state.findings if phrase.gap & LINK and not fresh else []
             state = _State(hedged=state.hedged, findings=keep, subject="finding" if keep else "", last="finding" if keep else "")
         if phrase.kind == "quality":
             _quality(found, phrase, state, links, said_of)
@@ -293,7 +301,9 @@ def _finding(found: list[Node], phrase: Phrase, state: _State, links: Links) -> 
     head, gap = phrase.heads[0], phrase.gap
     listed = bool(gap & LISTS) and not gap & (VERB | IN | OF | WITH | WITHOUT | LINK | BREAK)
     _sides_only(found, phrase, state, links)
-    hidden = bool(gap & HIDDEN) and not gap & ~(REDACTED | HIDDEN) and state.target and state.last == "organ"
+    apart = HIDDEN if state.last == "organ" else COMMA | VERB
+    hidden = bool(gap & REDACTED) and bool(gap & apart) and bool(state.findings) and (state.target or state.last != "organ")
+    hidden = hidden and not gap & ~(REDACTED | HIDDEN | COMMA | VERB)
     if gap & LINK or hidden:
         if hidden:
             state.hedged.append(head)
@@ -311,13 +321,15 @@ def _finding(found: list[Node], phrase: Phrase, state: _State, links: Links) -> 
                 links.add(source, SUGGESTS, head)
         state.findings.append(head)
     else:
-        if state.last == "finding" and gap & OF:
+        if state.last == "finding" and (gap & OF or (gap & IN and found[state.findings[-1]].word in group("change-of"))):
             for n in state.findings[-1:]:
                 links.add(n, MODIFY, head)
         elif state.last == "organ" and not state.target and gap & (VERB | WITH) and not gap & (BREAK | REDACTED):
             organs = [n for n in state.organs if found[n].role != "property"]
             for n in organs if not phrase.places else ():
                 links.add(head, LOCATED, n)
+        elif state.last == "organ" and state.organs and not gap & ~_INSIDE and not gap & WORD:
+            links.add(head, LOCATED, state.organs[-1])
         elif state.last == "quality" and not state.subject and gap & OF:
             for n in state.predicates:
                 links.add(n, MODIFY, head)
@@ -350,6 +362,8 @@ def _share_lead(found: list[Node], phrase: Phrase, before: int, state: _State, l
     if phrase.lead or phrase.places or found[head].word in group("elsewhere"):
         return
     for n in state.lead if found[before].word not in ("change", "changes") else ():
+        if found[n].word in group("unshared"):
+            continue
         links.add(n, MODIFY, head)
     for kind, target in links.of[before]:
         if kind == LOCATED and found[target].role != "tissue" and found[target].word != "pleural":
@@ -402,6 +416,10 @@ def _organ(found: list[Node], phrase: Phrase, state: _State, links: Links) -> No
 
 def _placed_quality(found: list[Node], head: int, state: _State, links: Links) -> None:
     """'Normal in size', 'normal limits for size': the subject modifies its property, the quality is located at it."""
+    if state.subject == "finding" and state.findings:
+        for n in state.findings:
+            links.add(n, LOCATED, head)
+        return
     for n in state.predicates:
         if state.subject == "organ" and found[head].role == "property":
             for organ in state.organs:
