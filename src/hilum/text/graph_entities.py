@@ -42,7 +42,7 @@ class Node(NamedTuple):
     gap: int
 
 
-GROUPS = frozenset({"at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared"})
+GROUPS = frozenset({"at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared", "lungs"})
 
 
 @cache
@@ -112,6 +112,10 @@ def nodes(tokens: Tokens, layers: list[list[Match]], language: str = "en") -> li
                 last += 1
         elif at in links:
             gap |= LINK
+        elif role == "link":
+            gap |= LINK | HIDDEN if words[last] == "xxxx" else LINK
+        elif words[at] == "to" and found and found[-1].role == "side" and trie.get(words[at+1] if at+1<count else "", {}).get(_END) == "side":
+            gap |= OR
         elif role:
             gap |= BIT.get(role, WORD)
         elif words[at] not in _ARTICLES:
