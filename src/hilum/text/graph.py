@@ -21,6 +21,7 @@ __all__ = [
     "to_dygie", "to_file", "to_radgraph",
 ]  # fmt: skip
 _CACHE = 16_384  # sentences remembered, as in parse
+_NO_CUES = (":non", "normal", "normal limits", "limits of normal")  # 'is normal' denies no finding here
 
 
 def graph(parsed: Parsed) -> Graph:
@@ -122,7 +123,7 @@ def _asserted(heads: list[Node], tokens: Tokens, layers: list[list[Match]], chos
     if not layers[1]:
         return [Assertion("present")] * len(heads)
     named = [Mention(n.first, n.last, n.first, n.word, "finding", {}, "") for n in heads]
-    cues = [match for match in layers[1] if not match.phrase.rule.endswith((":non", "normal", "normal limits", "limits of normal"))]
+    cues = [m for m in layers[1] if m.phrase.name != "mute.post" and not m.phrase.rule.endswith(_NO_CUES)]
     layers = [layers[0], cues, *layers[2:]]
     return assert_all(named, tokens, layers, clauses(tokens, layers, chosen))
 

@@ -42,7 +42,7 @@ class Node(NamedTuple):
     gap: int
 
 
-GROUPS = frozenset({"at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared", "lungs"})
+GROUPS = frozenset({"at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared", "lungs", "shadow"})
 
 
 @cache
@@ -114,14 +114,19 @@ def nodes(tokens: Tokens, layers: list[list[Match]], language: str = "en") -> li
             gap |= LINK
         elif role == "link":
             gap |= LINK | HIDDEN if words[last] == "xxxx" else LINK
-        elif words[at] == "to" and found and found[-1].role == "side" and trie.get(words[at+1] if at+1<count else "", {}).get(_END) == "side":
-            gap |= OR
+        elif words[at] == "to" and _between_alike(trie, words, at, found):
+            pass  # 'small to moderate', 'mid to lower'
         elif role:
             gap |= BIT.get(role, WORD)
         elif words[at] not in _ARTICLES:
             gap |= BREAK if words[at] == ";" else WORD
         at = last + 1
     return found
+
+
+def _between_alike(trie: dict[str, Any], words: list[str], at: int, found: list[Node]) -> bool:
+    role = trie.get(words[at + 1], {}).get(_END) if at + 1 < len(words) else None
+    return bool(found) and found[-1].last == at - 1 and role == found[-1].role and role in ("side", "quality")
 
 
 _ARTICLES = frozenset({"the", "a", "an"})

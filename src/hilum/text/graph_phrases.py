@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hilum.text.graph_entities import ANATOMY, IN, LISTS, NOUNS, REDACTED, VERB, WORD, Node
+from hilum.text.graph_entities import (
+    ANATOMY,
+    BREAK,
+    IN,
+    LINK,
+    LISTS,
+    NOUNS,
+    OF,
+    REDACTED,
+    VERB,
+    WITH,
+    WITHOUT,
+    WORD,
+    Node,
+)
 
 MODIFY, LOCATED, SUGGESTS = "modify", "located_at", "suggestive_of"
 INSIDE = WORD | REDACTED
@@ -153,9 +167,7 @@ def _joined(found: list[Node], made: list[Phrase], links: Links) -> list[Phrase]
     waiting: list[Phrase] = []
     for number, phrase in enumerate(made):
         after = made[number + 1].gap if number + 1 < len(made) else 0
-        joins = bool(after & LISTS) and not after & ~(LISTS | INSIDE)
-        alone = phrase.kind == "place" or (phrase.kind == "quality" and not (phrase.gap & (VERB | IN) or kept))
-        if joins and alone and found[phrase.last].role not in ("size", "place"):
+        if after & LISTS and not after & ~(LISTS | WORD) and _without_noun(found, phrase, not kept):
             waiting.append(phrase)
             continue
         if waiting and phrase.kind in ("finding", "organ"):
@@ -169,6 +181,17 @@ def _joined(found: list[Node], made: list[Phrase], links: Links) -> list[Phrase]
     return kept + waiting
 
 
+def _without_noun(found: list[Node], phrase: Phrase, first: bool) -> bool:
+    """Whether a phrase may wait for a noun: place words, or qualities that are not said of something before."""
+    if found[phrase.last].role in ("size", "place"):
+        return False
+    if phrase.kind == "organ":
+        return found[phrase.last].role not in NOUNS and bool(phrase.lead)
+    opens = first or bool(phrase.gap & (BREAK | WITH | WITHOUT | OF | LINK))
+    said = phrase.gap & (VERB | IN) and not phrase.gap & BREAK
+    return phrase.kind == "place" or (phrase.kind == "quality" and opens and not said)
+
+
 def _share(found: list[Node], early: Phrase, phrase: Phrase, links: Links) -> None:
     """Attach the words of a phrase without a noun to the noun of a later one."""
     head, finding = phrase.heads[0], phrase.kind == "finding"
@@ -177,10 +200,16 @@ def _share(found: list[Node], early: Phrase, phrase: Phrase, links: Links) -> No
             links.add(n, MODIFY if finding else LOCATED, head)
         phrase.lead += early.heads
         return
+    places = [n for n in range(early.first, early.last + 1) if found[n].role in ANATOMY]
+    for n in early.lead:
+        links.drop(n, LOCATED, early.heads[0])
+        links.add(n, MODIFY if finding else LOCATED, head)
     inside = [n for n in range(phrase.first, phrase.last + 1) if found[n].role in _TARGETS]
     organs = [n for n in inside if found[n].role == "organ"] or inside
     target = head if not finding else organs[-1] if organs else -1
-    for n in early.heads:
+    for n in places:
+        if early.lead:
+            links.of[n] = [(kind, to) for kind, to in links.of[n] if to != early.heads[0]]
         if any(kind == MODIFY for kind, _ in links.of[n]):
             continue
         if target >= 0 and (not finding or found[n].role in ("side", "region")):

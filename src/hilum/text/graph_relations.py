@@ -99,7 +99,7 @@ class _Reader:
             for n in self.organs[-1:] if self.target else self.organs:
                 self.links.add(phrase.heads[-1], MODIFY, n)
         else:
-            self._organ(phrase)
+            self._organ(phrase, after is None)
 
     def _quality(self, phrase: Phrase) -> None:
         """A quality without a noun is said of the subject: located at organs, modifying findings."""
@@ -118,7 +118,7 @@ class _Reader:
 
     def _finding(self, phrase: Phrase) -> None:
         head, gap = phrase.heads[0], phrase.gap
-        hidden = self._hidden(gap)
+        hidden = self._hidden(head, gap)
         if hidden or (gap & LINK and gap & HIDDEN):
             self.hedged.append(head)
         if gap & LINK or hidden:
@@ -140,13 +140,15 @@ class _Reader:
         if phrase.places:
             self.placed.add(head)
 
-    def _hidden(self, gap: int) -> bool:
+    def _hidden(self, head: int, gap: int) -> bool:
         """Whether a removed word stands where 'likely' or 'represents' would stand before an explanation."""
         if not self.findings or not gap & REDACTED or gap & ~(REDACTED | HIDDEN | COMMA | VERB):
             return False
         if self.last == "organ":
             return self.target and bool(gap & HIDDEN)
-        return bool(gap & (COMMA | VERB))
+        shadows = group("shadow", self.language)
+        told = self.found[self.findings[-1]].word in shadows and self.found[head].word not in shadows
+        return told or bool(gap & (COMMA | VERB))
 
     def _listed(self, phrase: Phrase, before: int) -> None:
         """A finding of a list shares what explains the one before; a bare one its adjectives and place too."""
@@ -207,11 +209,12 @@ class _Reader:
         self.links.add(head, LOCATED, organ)
         phrase.places = [organ]
 
-    def _organ(self, phrase: Phrase) -> None:
+    def _organ(self, phrase: Phrase, ends: bool) -> None:
         head, gap, links = phrase.heads[-1], phrase.gap, self.links
         listed = bool(gap & LISTS) and not gap & _NOT_LISTED
         close = not phrase.lead and (bool(gap & (IN | OF)) or not gap & ~INSIDE)
-        if self.last == "finding" and close and not listed:
+        after_comma = ends and gap == COMMA and not phrase.lead  # 'granuloma, right base'
+        if self.last == "finding" and ((close and not listed) or after_comma):
             self._where(head)
         elif self.last == "organ" and listed:
             self._another(phrase)
