@@ -108,6 +108,8 @@ def _labels(
         labels[n] = "OBS-U" if n in relations.hedged else _label(said, tokens, chosen.language)
         if n in relations.said_of and labels[n] == "OBS-DP":
             follows[n] = relations.said_of[n]
+    for n in relations.choices:
+        labels[n] = "OBS-U" if labels[n] == "OBS-DP" else labels[n]
     for n in gone:
         labels[n] = "OBS-DA"
     for n in follows:

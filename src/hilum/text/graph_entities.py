@@ -15,8 +15,8 @@ PLACES = frozenset({"site", "sided", "tissue", "region", "side", "place"})
 ANATOMY = PLACES | {"organ", "property"}
 NOUNS = frozenset({"organ", "property", "finding"})
 OBSERVATIONS = frozenset({"finding", "quality", "degree", "size"})
-_GAPS = ("and", "or", "comma", "slash", "of", "in", "verb", "with", "without", "break", "link", "word", "redacted", "hidden")
-AND, OR, COMMA, SLASH, OF, IN, VERB, WITH, WITHOUT, BREAK, LINK, WORD, REDACTED, HIDDEN = (1 << n for n in range(len(_GAPS)))
+_GAPS = ("and", "or", "comma", "slash", "of", "in", "verb", "with", "without", "break", "link", "word", "redacted", "hidden", "hedge")
+AND, OR, COMMA, SLASH, OF, IN, VERB, WITH, WITHOUT, BREAK, LINK, WORD, REDACTED, HIDDEN, HEDGE = (1 << n for n in range(len(_GAPS)))
 BIT = dict(zip(_GAPS, (1 << n for n in range(len(_GAPS))), strict=True))
 LISTS = AND | OR | COMMA | SLASH
 _UNITS = frozenset({"mm", "cm", "millimeter", "millimeters", "centimeter", "centimeters"})
@@ -42,7 +42,7 @@ class Node(NamedTuple):
     gap: int
 
 
-GROUPS = frozenset({"at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared", "lungs", "shadow"})
+GROUPS = frozenset({"at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared", "lungs", "shadow", "age"})
 
 
 @cache

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hilum.text.graph_entities import (
     ANATOMY,
     BREAK,
+    HEDGE,
     IN,
     LINK,
     LISTS,
@@ -21,7 +22,7 @@ from hilum.text.graph_entities import (
 )
 
 MODIFY, LOCATED, SUGGESTS = "modify", "located_at", "suggestive_of"
-INSIDE = WORD | REDACTED
+INSIDE = WORD | REDACTED | HEDGE
 _TARGETS = frozenset({"organ", "site", "sided", "tissue", "property"})
 _SOFT_TISSUE = "soft tissue"  # before a finding it is a kind of tissue, not the organ the words before it name
 
@@ -167,7 +168,8 @@ def _joined(found: list[Node], made: list[Phrase], links: Links) -> list[Phrase]
     waiting: list[Phrase] = []
     for number, phrase in enumerate(made):
         after = made[number + 1].gap if number + 1 < len(made) else 0
-        if after & LISTS and not after & ~(LISTS | WORD) and _without_noun(found, phrase, not kept):
+        inside = INSIDE if phrase.kind == "quality" else WORD
+        if after & LISTS and not after & ~(LISTS | inside) and _without_noun(found, phrase, not kept):
             waiting.append(phrase)
             continue
         if waiting and phrase.kind in ("finding", "organ"):

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hilum.text.graph_entities import (
+    AND,
     BREAK,
     COMMA,
+    HEDGE,
     HIDDEN,
     IN,
     LINK,
     LISTS,
     OF,
+    OR,
     REDACTED,
+    SLASH,
     VERB,
     WITH,
     WITHOUT,
@@ -31,12 +35,14 @@ class Relations(NamedTuple):
     Args:
         of: (kind, target) of every relation, by the node it starts at.
         said_of: predicate -> the finding it is said of.
-        hedged: findings that a removed word hedges.
+        hedged: findings and predicates that a removed word hedges.
+        choices: findings that 'or' makes alternatives.
     """
 
     of: list[list[tuple[str, int]]]
     said_of: dict[int, int]
     hedged: list[int]
+    choices: list[int]
 
 
 def relate(found: list[Node], language: str = "en") -> Relations:
@@ -52,7 +58,7 @@ def relate(found: list[Node], language: str = "en") -> Relations:
     for number, phrase in enumerate(made):
         after = made[number + 1] if number + 1 < len(made) else None
         reader.read(phrase, after)
-    return Relations(links.of, reader.said_of, reader.hedged)
+    return Relations(links.of, reader.said_of, reader.hedged, reader.choices)
 
 
 class _Reader:
@@ -72,6 +78,8 @@ class _Reader:
         self.found, self.links, self.language = found, links, language
         self.said_of: dict[int, int] = {}
         self.hedged: list[int] = []
+        self.choices: list[int] = []
+        self.chain: list[int] = []
         self.placed: set[int] = set()
         self.clear([])
 
@@ -105,7 +113,10 @@ class _Reader:
         """A quality without a noun is said of the subject: located at organs, modifying findings."""
         of_finding = self.subject == "finding"
         subjects = self.findings if of_finding else self.organs
+        removed = phrase.gap & REDACTED and phrase.gap & (VERB | COMMA)
         for n in phrase.heads:
+            if removed and self.found[n].word in group("age", self.language):
+                self.hedged.append(n)
             if of_finding and subjects:
                 self.said_of[n] = subjects[0]
             for to in subjects:
@@ -121,7 +132,11 @@ class _Reader:
         hidden = self._hidden(head, gap)
         if hidden or (gap & LINK and gap & HIDDEN):
             self.hedged.append(head)
-        if gap & LINK or hidden:
+        likely = gap & HEDGE and gap & (COMMA | VERB) and self.findings and not gap & ~(HEDGE | COMMA | VERB | WORD)
+        self.chain = [*self.chain, head] if gap & LISTS and not gap & (_NOT_LISTED | AND) else [head]
+        if gap & OR and not gap & (AND | SLASH) and len(self.chain) > 1:
+            self.choices += self.chain
+        if gap & LINK or hidden or likely:
             of_organ = self.last == "quality" and self.subject != "finding"
             for source in self.predicates if of_organ else self.findings or self.lead:
                 self.links.add(source, SUGGESTS, head)
