@@ -89,6 +89,7 @@ def _around(made: Graph, number: int) -> tuple[list[int], list[int]]:
     def where(n: int) -> list[int]:
         return [to for kind, to in made.entities[n].relations if kind == "located_at"]
 
+    # an explanation is where the finding is that it explains
     explained = [n for n, e in enumerate(made.entities) if ("suggestive_of", number) in e.relations]
     places = closure(where(number) or [to for n in explained for to in where(n)])
     return [n for n in closure([number]) if n != number], places
@@ -211,7 +212,7 @@ def print_codes(rows: dict[str, dict[str, str]]) -> None:
         print(f"{slot:15s} {tally}")
     print(f"severity in sentences with two heads or more: {many}\n  same-sentence co-occurrence: {near}")
     print(f"OBS-DA whose head is coded: {leaks[1]} of {leaks[0]} = {leaks[1] / max(leaks[0], 1):.4f}; "
-          f"opacity and airspace disease (denied in one place, seen in another) apart: {leaks[3]} of {leaks[2]}")  # fmt: skip
+          f"opacity and airspace disease, denied here and seen there: {leaks[3]} of {leaks[2]}")  # fmt: skip
 
 
 def _many(

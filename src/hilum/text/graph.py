@@ -21,7 +21,8 @@ __all__ = [
     "to_dygie", "to_file", "to_radgraph",
 ]  # fmt: skip
 _CACHE = 16_384  # sentences remembered, as in parse
-_NO_CUES = (":non", "normal", "normal limits", "limits of normal")  # 'is normal' denies no finding here
+# cues of the labels that decide nothing here: 'is normal' denies no finding, 'appears' is no hedge
+_NO_CUES = (":non", "normal", "normal limits", "limits of normal", "appear to be", "appears to be", "appears to")
 
 
 def graph(parsed: Parsed) -> Graph:
@@ -133,7 +134,8 @@ def _asserted(heads: list[Node], tokens: Tokens, layers: list[list[Match]], chos
 def _denied(node: Node, cues: list[Match]) -> bool:
     """Whether a word of change stands inside 'no significant change', which denies the change itself."""
     return any(
-        match.first < node.first <= match.last and match.phrase.rule.startswith(("cue:pseudo:no ", "cue:pseudo:without"))
+        match.first < node.first <= match.last
+        and match.phrase.rule.startswith(("cue:pseudo:no ", "cue:pseudo:without"))
         for match in cues
     )
 

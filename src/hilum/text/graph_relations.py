@@ -99,19 +99,32 @@ class _Reader:
             self.clear(self.findings if phrase.gap & LINK else [])
         elif phrase.kind == "organ" and not phrase.gap and after and after.kind == "quality" and after.gap & VERB:
             self.clear([])  # a stop is missing: '... is normal the lungs are clear'
+        if not phrase.heads:
+            return  # an adverb without its adjective
         if phrase.kind == "quality":
             self._quality(phrase)
         elif phrase.kind == "finding":
             self._finding(phrase)
-        elif self.found[phrase.heads[-1]].role == "place" and self.organs:
-            for n in self.organs[-1:] if self.target else self.organs:
-                self.links.add(phrase.heads[-1], MODIFY, n)
+        elif self.found[phrase.heads[-1]].role == "place" and (self.organs or self.findings):
+            self._adverb(phrase.heads[-1])
         else:
             self._organ(phrase, after is None)
 
+    def _adverb(self, head: int) -> None:
+        """'Bilaterally' modifies the organ named; where none is named, the finding is located at it."""
+        organs = self.organs[-1:] if self.target else self.organs
+        if self.last == "finding" and self.findings:
+            own = [to for kind, to in self.links.of[self.findings[-1]] if kind == LOCATED]
+            organs = [to for to in own if self.found[to].role == "organ"]
+        for n in organs:
+            self.links.add(head, MODIFY, n)
+        for n in self.findings if not organs else ():
+            self.links.add(n, LOCATED, head)
+
     def _quality(self, phrase: Phrase) -> None:
         """A quality without a noun is said of the subject: located at organs, modifying findings."""
-        of_finding = self.subject == "finding"
+        of_lungs = bool(self.organs) and self.found[phrase.heads[0]].word in group("of-lungs", self.language)
+        of_finding = self.subject == "finding" and not of_lungs
         subjects = self.findings if of_finding else self.organs
         removed = phrase.gap & REDACTED and phrase.gap & (VERB | COMMA)
         for n in phrase.heads:
@@ -133,7 +146,8 @@ class _Reader:
         if hidden or (gap & LINK and gap & HIDDEN):
             self.hedged.append(head)
         likely = gap & HEDGE and gap & (COMMA | VERB) and self.findings and not gap & ~(HEDGE | COMMA | VERB | WORD)
-        self.chain = [*self.chain, head] if gap & LISTS and not gap & (_NOT_LISTED | AND) else [head]
+        apart = hidden or likely or gap & (_NOT_LISTED | AND) or not gap & LISTS
+        self.chain = [head] if apart else [*self.chain, head]
         if gap & OR and not gap & (AND | SLASH) and len(self.chain) > 1:
             self.choices += self.chain
         if gap & LINK or hidden or likely:
@@ -204,9 +218,9 @@ class _Reader:
 
     def _of_clear_lungs(self, head: int, gap: int) -> None:
         """'Lungs are clear without consolidation': the absent finding of the lung is located at the lungs."""
-        free = gap & WITHOUT or (self.last == "quality" and gap & OF and self.found[self.predicates[-1]].word == "clear")
+        clear = self.last == "quality" and gap & OF and self.found[self.predicates[-1]].word == "clear"
         lungs = group("lungs", self.language)
-        if free and self.organs and not self.target and self.found[self.organs[0]].word in lungs:
+        if (gap & WITHOUT or clear) and self.organs and not self.target and self.found[self.organs[0]].word in lungs:
             self.lungs = list(self.organs)
         if self.lungs and self.found[head].word in group("at-lungs", self.language):
             for n in self.lungs:
@@ -233,6 +247,9 @@ class _Reader:
             self._where(head)
         elif self.last == "organ" and listed:
             self._another(phrase)
+        elif self.last == "organ" and close and self.target and gap & IN and not gap & (OF | VERB):
+            for n in self.findings:  # 'in the lobe at the third rib'
+                links.add(n, LOCATED, head)
         elif self.last == "organ" and close and self.organs and not self._apart(gap):
             for n in self.organs[-1:] if self.target else self.organs:
                 links.add(n, MODIFY, head)
