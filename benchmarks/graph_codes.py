@@ -99,15 +99,13 @@ def _words(made: Graph, numbers: list[int]) -> str:
     return " ".join(made.words(n).lower() for n in numbers)
 
 
-def _sets(text: str) -> dict[str, set[str]]:
+def _sets(text: str) -> defaultdict[str, set[str]]:
     """Side, zone and grade of words, as the label lexicon knows them; 'bases' without a side are both."""
-    found: dict[str, set[str]] = {"side": set(), "zone": set(), "severity": set(), "plural": set()}
+    found: dict[str, set[str]] = defaultdict(set)
     if text:
         for match in find(tokenize(text, pack()), pack())[2]:
             for slot, values in match.phrase.sets.items():
-                slot = "severity" if slot == "extent" else slot
-                if slot in found:
-                    found[slot] |= set(values)
+                found["severity" if slot == "extent" else slot] |= set(values)
     if found["plural"] and not found["side"]:
         found["side"] = {"right", "left"}
     found["severity"] &= set(openi_labels.GRADES)

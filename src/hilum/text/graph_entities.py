@@ -23,7 +23,7 @@ _BITS = {
     "without": WITHOUT, "break": BREAK, "link": LINK, "hedge": HEDGE,
 }  # fmt: skip
 GROUPS = frozenset(
-    {"at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared", "lungs", "shadow", "age", "of-lungs"}
+    {"limit", "at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared", "lungs", "shadow", "age", "of-lungs"}
 )
 """Rows that name words with a common habit; the words have their role in other rows."""
 _BOTH = "quality+finding"
@@ -110,6 +110,7 @@ def nodes(tokens: Tokens, layers: list[list[Match]], language: str = "en") -> li
         language: of the table.
     """
     trie, words, count = roles(language), tokens.words, len(tokens)
+    limits = group("limit", language)
     links = {match.first for match in layers[3]}
     named = {match.first for match in layers[0] if match.first == match.last and match.phrase.kind != "ignore"}
     found: list[Node] = []
@@ -118,7 +119,9 @@ def nodes(tokens: Tokens, layers: list[list[Match]], language: str = "en") -> li
         role, last = _read(trie, words, at, tokens)
         if not role and at in named:
             role = "finding"
-        if role == _BOTH:
+        if words[last + 1 : last + 2] == ["normal"] and words[at] in limits:
+            gap |= WORD
+        elif role == _BOTH:
             found += [Node(at, at, "quality", words[at], gap), Node(last, last, "finding", words[last], 0)]
             gap = 0
         elif role in ANATOMY or role in OBSERVATIONS:
