@@ -84,6 +84,7 @@ SENTENCES = {
         "left/A m>lobe; upper/A m>lobe; lobe/A; granuloma/P l>lobe; unchanged/P m>granuloma",
     "Small right effusion. Unchanged.":
         "Small/P m>effusion; right/A; effusion/P l>right; Unchanged/P m>effusion",
+    "Small effusion. Cardiomegaly.": "Small/P m>effusion; effusion/P; Cardiomegaly/P",
     # lists
     "Mild atelectasis and/or edema.": "Mild/P m>atelectasis m>edema; atelectasis/P; edema/P",
     "No focal consolidation, pleural effusion, or pneumothorax.":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from hilum.text.graph_entities import nodes
+from hilum.text.graph_entities import nodes, roles
 from hilum.text.graph_labels import labels
 from hilum.text.graph_phrases import MODIFY
 from hilum.text.graph_relations import relate
@@ -45,15 +45,16 @@ def graph(parsed: Parsed) -> Graph:
             for e in own
         ]
         if len(own) == 1 and before >= 0 and own[0].start == 0 and end - start - own[0].end <= 1:
-            _carry_on(made, before, first)
+            _carry_on(made, before, first, parsed)
         before = first if own else -1
     return Graph(parsed.text, tuple(made))
 
 
-def _carry_on(made: list[Entity], before: int, fragment: int) -> None:
+def _carry_on(made: list[Entity], before: int, fragment: int, parsed: Parsed) -> None:
     """'Small effusion. Unchanged.': a quality that is a sentence of its own modifies the finding before it."""
     word = made[fragment]
-    if not word.label.startswith("OBS"):
+    known = roles(parsed.language).get(parsed.text[word.start : word.end].lower(), {})
+    if known.get("") != "quality":
         return
     for number in range(before, fragment):
         entity = made[number]

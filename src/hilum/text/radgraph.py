@@ -17,6 +17,7 @@ _SPLIT = {
     "unhyphenated": re.compile(r"[/,:.!?()]|[^\s/,:.!?()]+"),
     "radgraph-xl": re.compile(r"\w+|[^\w\s]+"),
 }
+_XL_CUTS = re.compile(r"(?<=\))(?=\.)|(?<=%)(?=[.,)])|(?<=\.)(?=')")
 _LONG = {
     "ANAT-DP": "Anatomy::definitely present", "OBS-DP": "Observation::definitely present",
     "OBS-U": "Observation::uncertain", "OBS-DA": "Observation::definitely absent",
@@ -71,8 +72,19 @@ def to_radgraph(
 def _words(text: str, form: str, hyphens: bool) -> tuple[list[str], list[tuple[int, int]]]:
     if form not in FORMATS:
         raise InputError(f"unknown form '{form}': one of {', '.join(FORMATS)} is expected")
-    found = list(_SPLIT[form if hyphens or form != "radgraph" else "unhyphenated"].finditer(text))
-    return [match[0] for match in found], [match.span() for match in found]
+    cut = _SPLIT[form if hyphens or form != "radgraph" else "unhyphenated"]
+    spans = [match.span() for match in cut.finditer(text)]
+    if form == "radgraph-xl":
+        spans = [span for start, end in spans for span in _repaired(text, start, end)]
+    return [text[start:end] for start, end in spans], spans
+
+
+def _repaired(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cut a run of punctuation where RadGraph-XL does: ').' and '%.' are two words."""
+    for cut in _XL_CUTS.finditer(text, start + 1, end) if end - start > 1 and not text[start].isalnum() else ():
+        yield start, cut.start()
+        start = cut.start()
+    yield start, end
 
 
 def from_radgraph(document: Mapping[str, Any], *, annotator: int | None = None) -> Graph:
@@ -96,7 +108,8 @@ def from_radgraph(document: Mapping[str, Any], *, annotator: int | None = None) 
         at += len(word) + 1
     numbers = {key: number for number, key in enumerate(entities)}
     made = tuple(_entity(key, value, numbers, starts, ends) for key, value in entities.items())
-    return Graph(text, made, str(document.get("version") or "radgraph"))
+    version = str(document.get("version") or "radgraph")
+    return Graph(text, made, version.partition("; ")[2] or version)
 
 
 def _whole(document: Mapping[str, Any], annotator: int | None) -> Mapping[str, Any]:
