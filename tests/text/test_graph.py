@@ -85,6 +85,8 @@ SENTENCES = {
     "Small right effusion. Unchanged.":
         "Small/P m>effusion; right/A; effusion/P l>right; Unchanged/P m>effusion",
     "Small effusion. Cardiomegaly.": "Small/P m>effusion; effusion/P; Cardiomegaly/P",
+    "Tortuosity of the aorta, and heart size within normal limits.":
+        "Tortuosity/P l>aorta; aorta/A; heart/A m>size; size/A; normal/P l>size",
     # lists
     "Mild atelectasis and/or edema.": "Mild/P m>atelectasis m>edema; atelectasis/P; edema/P",
     "No focal consolidation, pleural effusion, or pneumothorax.":
@@ -125,7 +127,10 @@ SENTENCES = {
         "Central/A m>venous; venous/A; catheter/P l>venous; tip/P l>SVC; SVC/A",
     "Status post sternotomy.": "sternotomy/P",
     # no entities
-    "Frontal and lateral views of the chest were obtained.": "chest/A",
+    "Frontal and lateral views of the chest were obtained.": "",
+    "Lateral views of the chest show normal size and shape of the heart.":
+        "normal/P l>size l>shape; size/A; shape/A; heart/A m>size m>shape",
+    "The trachea is midline.": "trachea/A; midline/P l>trachea",
     "Recommend CT to exclude pneumonia.": "",
 }  # fmt: skip
 

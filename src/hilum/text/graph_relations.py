@@ -97,8 +97,8 @@ class _Reader:
         """Add the relations of one phrase with those before it."""
         if phrase.gap & BREAK:
             self.clear(self.findings if phrase.gap & LINK else [])
-        elif phrase.kind == "organ" and not phrase.gap and after and after.kind == "quality" and after.gap & VERB:
-            self.clear([])  # a stop is missing: '... is normal the lungs are clear'
+        elif after and self._opens(phrase, after):
+            self.clear([])
         if not phrase.heads:
             return  # an adverb without its adjective
         if phrase.kind == "quality":
@@ -109,6 +109,15 @@ class _Reader:
             self._adverb(phrase.heads[-1])
         else:
             self._organ(phrase, after is None)
+
+    def _opens(self, phrase: Phrase, after: Phrase) -> bool:
+        """Whether an organ is the subject of the quality after it, and no place of the findings before it."""
+        if phrase.kind != "organ" or after.kind != "quality":
+            return False
+        if not phrase.gap:
+            return bool(after.gap & VERB)  # a stop is missing: '... is normal the lungs are clear'
+        within = bool(after.gap & IN) and not after.gap & VERB  # 'and heart size within normal limits'
+        return self.target and bool(phrase.gap & LISTS) and (within or (phrase.gap & COMMA and after.gap & VERB) != 0)
 
     def _adverb(self, head: int) -> None:
         """'Bilaterally' modifies the organ named; where none is named, the finding is located at it."""
@@ -252,7 +261,8 @@ class _Reader:
                 links.add(n, LOCATED, head)
         elif self.last == "organ" and close and self.organs and not self._apart(gap):
             for n in self.organs[-1:] if self.target else self.organs:
-                links.add(n, MODIFY, head)
+                whole = self.found[n].role == "property" and self.found[head].role != "property"
+                links.add(*((head, MODIFY, n) if whole else (n, MODIFY, head)))  # 'size of the heart'
         elif self.last == "quality" and not phrase.lead and (close or (listed and self.spread)):
             self._placed_quality(head)
         elif self.last == "organ" and phrase.lead and self.found[head].role == "property" and gap & VERB:
