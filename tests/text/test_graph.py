@@ -112,6 +112,7 @@ SENTENCES = {
     "No opacity, scarring or atelectasis.": "opacity/N; scarring/N; atelectasis/N",
     "Opacities in the left lung, XXXX atelectasis.":
         "Opacities/P l>lung s>atelectasis; left/A m>lung; lung/A; atelectasis/U",
+    "Sternotomy XXXX, mediastinal clips.": "Sternotomy/P; mediastinal/A; clips/P l>mediastinal",
     "The interstitial markings are prominent, which may represent edema.":
         "interstitial/A m>markings; markings/A; prominent/P l>markings s>edema; edema/U",
     "Possible mild edema.": "mild/U m>edema; edema/U",
