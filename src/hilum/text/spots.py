@@ -146,6 +146,4 @@ def slots_of(words: str, language: str = "en") -> tuple[tuple[str, str], ...]:
     """Return the (slot, value) pairs that a modifier's words give, e.g. 'left base' -> side left, zone base."""
     chosen = pack(language)
     layers = find(tokenize(words, chosen), chosen)
-    return tuple(
-        (slot, value) for match in layers[2] for slot, values in match.phrase.sets.items() for value in values
-    )
+    return tuple((slot, value) for match in layers[2] for slot, values in match.phrase.sets.items() for value in values)

@@ -99,6 +99,7 @@ class _Entity:
     places: tuple[Place, ...] = (Place(),)
     event: str = ""
     cells: dict[str, list[str]] = field(default_factory=dict)
+    site: str = ""
     detail: list[str] = field(default_factory=list)
     linked: list[int] = field(default_factory=list)
 
@@ -150,14 +151,16 @@ def _rows(entity: _Entity, first: int, text: str) -> Iterator[Row]:
     sent = " ".join(text[entity.sent[0] : entity.sent[1]].split())
     for number, place in enumerate(entity.places):
         detailed = place.zone in rules().detail
-        where = place.side if detailed else str(place)
-        details = [place.zone] * detailed + entity.detail
+        where, details = place.side if detailed else str(place), [place.zone] * detailed
+        if entity.site:
+            where, details = entity.site, [str(place)] * any(place)
+        details += entity.detail
         parts = [f"loc: {where}"] * bool(where) + [f"det: {word}" for word in details]
         yield Row(
             first + number, entity.section, sent, entity.ent, entity.cat,
             "positive" if entity.positive else "negative", "definitive" if entity.definitive else "tentative",
             location=", ".join(parts), concept=entity.concept, side=place.side, zone=place.zone,
-            event=entity.event, start=entity.start, end=entity.end, **cells,
+            event=entity.event, start=entity.start, end=entity.end, **cells,  # type: ignore[arg-type]
         )  # fmt: skip
 
 
@@ -195,7 +198,8 @@ def _entities(parsed: Parsed) -> list[_Entity]:
 
 def _shifted(fact: Fact, by: int) -> Fact:
     spans = tuple([(start + by, end + by) for start, end in fact.modifiers])
-    return fact._replace(start=fact.start + by, end=fact.end + by, modifiers=spans)
+    cues = tuple([cue._replace(start=cue.start + by, end=cue.end + by) for cue in fact.cues])
+    return fact._replace(start=fact.start + by, end=fact.end + by, modifiers=spans, cues=cues)
 
 
 @lru_cache(maxsize=2048)
@@ -257,8 +261,8 @@ def _describe(made: _Entity, fact: Fact, text: str, language: str) -> None:
         told.update(given)
         for slot, value in given:
             _cell(made, slot, value, words)
-    for value, unit in fact.sizes:
-        made.say("measurement", f"{value:g} {unit}")
+    for size, unit in fact.sizes:
+        made.say("measurement", f"{size:g} {unit}")
     for slot, values in fact.attributes.items():
         for value in values:
             if (slot, value) not in told:
@@ -284,6 +288,8 @@ def _attach(
                     _Entity(section, sent, start, end, sentence[spot.start : spot.end].lower(), spot.name, *said,
                             spot.value)
                 )  # fmt: skip
+    if len(made) == first:
+        made += [_limit(spot, section, sent, sentence) for spot in found if spot.name == "assessment limitations"][:1]
     here = range(first, len(made))
     for spot in found:
         if spot.kind == "slot" and spot.name == "associate":
@@ -294,6 +300,13 @@ def _attach(
                 made[near].say(spot.name.replace(" ", "_"), sentence[spot.start : spot.end].lower())
         elif spot.kind == "site":
             _site(made, here, spot, found, sent[0], sentence)
+
+
+def _limit(spot: Spot, section: str, sent: tuple[int, int], sentence: str) -> _Entity:
+    """A sentence that tells nothing but a limit of the film is a row of its own."""
+    words = sentence[spot.start : spot.end].lower()
+    start, end = spot.start + sent[0], spot.end + sent[0]
+    return _Entity(section, sent, start, end, words, "PF", True, True, "suboptimal study")
 
 
 def _nearest(made: list[_Entity], here: range, spot: Spot, offset: int, device: bool) -> int:
@@ -318,19 +331,15 @@ def _associate(made: list[_Entity], here: range, spot: Spot, offset: int) -> Non
         made[after[0]].linked.append(before[-1])
 
 
-def _site(
-    made: list[_Entity], here: range, spot: Spot, found: tuple[Spot, ...], offset: int, sentence: str
-) -> None:
+def _site(made: list[_Entity], here: range, spot: Spot, found: tuple[Spot, ...], offset: int, sentence: str) -> None:
     """Where a device ends: 'tip 4 cm above the carina' gives loc carina and det '4 cm above'."""
     devices = [n for n in here if made[n].cat == "OTH" and made[n].end <= spot.start + offset]
     if not devices:
         return
     device = made[devices[-1]]
     words = sentence[spot.start : spot.end].lower()
-    side = device.places[0].side
-    if words not in device.detail and device.places[0].zone == "":
-        device.places = (Place(side, spot.name),)
+    device.site = device.site or spot.name
     near = [each for each in found if each.kind == "relation" and 0 <= spot.start - each.end <= 6]
     if near:
         size = device.cells.pop("measurement", [])
-        device.detail += [" ".join((*size, sentence[near[0].start : near[0].end].lower(), "the", words))]
+        device.detail.append(" ".join((*size, sentence[near[0].start : near[0].end].lower(), "the", words)))
