@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from hilum.text.lexicon import pack
+from hilum.text.minimal import minimal_sentence, wording
 from hilum.text.parse import Fact, Parsed, sentence_facts
 from hilum.text.places import places
 from hilum.text.sections import REPORTING
 from hilum.text.spots import rules, slots_of
-from hilum.text.statements import minimal_sentence, wording
 from hilum.text.tokens import find, tokenize
 
 _JOIN = re.compile(r"[,;/]|\b(?:and|or|nor|with|without|but|versus|vs|as well as)\b", re.IGNORECASE)
@@ -105,7 +105,9 @@ def _cut(parsed: Parsed, units: list[list[Fact]], number: int, sentence: tuple[i
     last = max(fact.end for fact in unit)
     guess = [fact for fact in parsed.facts if fact.sentence == sentence and last <= fact.start < right]
     if guess:  # speculation follows: stop before it
-        right = min(_boundary(parsed.text, unit, guess), *(cue.start for cue in guess[0].cues if cue.start >= last), right)
+        right = min(
+            _boundary(parsed.text, unit, guess), *(cue.start for cue in guess[0].cues if cue.start >= last), right
+        )
     piece = _EDGE.sub("", parsed.text[left:right]) if left < right else ""
     state = _state(unit[0])
     candidates = [piece, f"{state} {piece}"] if piece else []
@@ -151,10 +153,9 @@ def _composed(parsed: Parsed, unit: Sequence[Fact], state: str) -> list[str]:
     slots = {span: {slot for slot, _ in slots_of(said.lower(), parsed.language)} for span, said in words.items()}
     described = [said for span, said in words.items() if not slots[span] & {"side", "zone", "change"}]
     changed = [said for span, said in words.items() if "change" in slots[span]]
-    where = [str(place) for place in places(fact, text, (), parsed.language) if any(place)]
+    where = [str(place) for place in places(fact, text, (), parsed.language) if place.zone]
     noun = " ".join((*described, text[fact.start : fact.end]))
     after = f" in the {' and '.join(where)}" if where else ""
-    sides = " and ".join(fact.sides)
-    return [
-        f"{state} {' '.join(changed)} {noun}{after}", f"{state} {noun}{after}", f"{state} {sides} {noun}",
-    ]  # fmt: skip
+    sided = f"{' and '.join(fact.sides)} {noun}"
+    pieces = [f"{' '.join(changed)} {noun}{after}", f"{noun}{after}", f"{' '.join(changed)} {sided}", sided]
+    return [f"{state} {piece}" for piece in (pieces if where else pieces[2:])]

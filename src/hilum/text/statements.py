@@ -1,133 +1,41 @@
-"""A report as short statements: one fact each, in fixed wording (RadZero) or in the report's own (RadFact).
+"""A report as short statements: RadZero's minimal sentences, RadFact's phrases, SEI's entity sequence.
 
-Sources: RadZero (arXiv 2504.07416) for minimal sentences; RadFact (Bannur et al., MAIRA-2, arXiv 2406.04449) for
-single-finding phrases.
+Source of the entity sequence: SEI (Liu et al., structural entities extraction), readers' sheet §7.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from functools import cache, lru_cache
-from pathlib import Path
-from typing import Any
+from bisect import bisect_right
 
-from hilum.core.errors import InputError
-from hilum.core.vocabulary import concept
-from hilum.text.parse import Fact, Parsed, sentence_facts
-from hilum.text.phrase import bank
-from hilum.text.places import Place, places
+from hilum.text.graph import graph
+from hilum.text.graph_schema import Graph
+from hilum.text.minimal import minimal_sentence, minimal_sentences
+from hilum.text.parse import Parsed
+from hilum.text.phrases import phrases
+from hilum.text.sentences import sentences
 
-_TABLE = Path(__file__).parent / "tables" / "statements.json"
-_CACHE = 16_384
+__all__ = ["SEPARATOR", "entity_sequence", "minimal_sentence", "minimal_sentences", "phrases"]
+SEPARATOR = "[SEP]"
 
 
-@cache
-def wording() -> dict[str, Any]:
-    """Return the wordings: openings by state, zones, prepositions."""
-    loaded: dict[str, Any] = json.loads(_TABLE.read_text(encoding="utf-8"))
-    return loaded
+def entity_sequence(told: Graph | Parsed) -> str:
+    """Return the entity words of each sentence in the order of the report, sentences parted by [SEP].
 
-
-def minimal_sentences(parsed: Parsed) -> tuple[str, ...]:
-    """Return 'There is / There may be / There is no [finding] of [location]' for each fact and place, once each.
-
-    Grades, comparisons and what is told of the past are left out. Every sentence is proved when it is first made: read
-    by the parser it gives one fact, of the same concept, state, side and zone; where no zone was said, the one that
-    the finding's own name holds (the aorta of an elongated aorta) may come back. A place that no wording can prove is
-    left out of the sentence, then the fact.
-    """
-    made: dict[str, None] = {}
-    for number, fact in enumerate(parsed.facts):
-        if fact.history or fact.form == "explained":
-            continue
-        siblings = _siblings(parsed, number)
-        for place in places(fact, parsed.text, siblings, parsed.language):
-            made[minimal_sentence(fact.concept, fact.state, place.side, place.zone)] = None
-    made.pop("", None)
-    return tuple(made)
-
-
-def _siblings(parsed: Parsed, number: int) -> list[Fact]:
-    """Facts of the same sentence, and the one it explains, whose words may have given its places."""
-    fact, found = parsed.facts[number], []
-    for step in (-1, 1):
-        at = number + step
-        while 0 <= at < len(parsed.facts) and parsed.facts[at].sentence == fact.sentence:
-            found.append(parsed.facts[at])
-            at += step
-    if fact.because_of >= 0:
-        found.append(parsed.facts[fact.because_of])
-    return found
-
-
-@lru_cache(maxsize=_CACHE)
-def minimal_sentence(name: str, state: str, side: str = "", zone: str = "") -> str:
-    """Return the minimal sentence of one finding at one place; '' where the parser cannot read any back.
+    A sentence begins with 'no' if any of its entities is definitely absent, else with 'maybe' if any is uncertain;
+    sentences without entities are dropped.
 
     Args:
-        name: concept of the vocabulary.
-        state: 'present', 'absent' or 'uncertain'.
-        side: 'right', 'left' or ''.
-        zone: as the lexicon calls it, e.g. 'base', 'upper lobe', or ''.
-
-    Raises:
-        InputError: if there is no such state.
+        told: a graph, or a parsed report, of which the graph is made.
     """
-    if state not in wording()["openings"]:
-        raise InputError(f"state must be one of {', '.join(wording()['openings'])}, got '{state}'")
-    for place in dict.fromkeys((Place(side, zone), Place(side), Place())):
-        for sentence in _wordings(name, state, place):
-            if _reads_back(sentence, name, state, place):
-                return sentence
-    return ""
-
-
-def _wordings(name: str, state: str, place: Place) -> Iterator[str]:
-    words = wording()
-    for noun, count in _nouns(name):
-        opening = words["openings"][state]["many" if count == "many" else "one"]
-        article = "an " if noun[:1] in "aeiou" else "a "
-        if count != "one" or state == "absent":
-            article = ""
-        if not any(place):
-            yield f"{opening} {article}{noun}."
-            continue
-        for pattern in words["zones"].get(place.zone, [f"{{side}} {place.zone}"]):
-            where = pattern.format(side=place.side).strip()
-            for preposition in words["wheres"]:
-                yield f"{opening} {article}{noun}{preposition.format(where=' '.join(where.split()))}."
-        article = article and ("an " if str(place)[:1] in "aeiou" else "a ")
-        yield f"{opening} {article}{place} {noun}."
-
-
-@lru_cache(maxsize=1024)
-def _nouns(name: str) -> tuple[tuple[str, str], ...]:
-    """(noun, count) a finding may be called by: the sentence bank's noun, its name, its synonyms."""
-    entry = bank()["concepts"].get(name, {})
-    try:
-        synonyms: tuple[str, ...] = tuple(concept(name).synonyms)
-    except InputError:
-        synonyms = ()
-    count = entry.get("count", "mass")
-    named = [(entry["noun"], count)] if "noun" in entry else []
-    named += [(noun, many) for noun, many in wording()["nouns"].get(name, ())]
-    return tuple(dict.fromkeys([*named, (name, count), *((other, "mass") for other in synonyms)]))
-
-
-def _reads_back(sentence: str, name: str, state: str, place: Place) -> bool:
-    facts = sentence_facts(sentence)
-    if len(facts) != 1:
-        return False
-    (fact,) = facts
-    told = (fact.concept, fact.state, fact.sides, fact.history)
-    zones = (place.zone,) * bool(place.zone)
-    same = told == (name, state, (place.side,) * bool(place.side), False)
-    return same and (fact.zones == zones or (not zones and set(fact.zones) <= _own_zones(name)))
-
-
-@lru_cache(maxsize=1024)
-def _own_zones(name: str) -> frozenset[str]:
-    """Zones that a finding's own name holds, e.g. the aorta of 'aortic elongation'."""
-    zones = {zone for noun, _ in _nouns(name) for fact in sentence_facts(f"There is {noun}.") for zone in fact.zones}
-    return frozenset(zones)
+    made = told if isinstance(told, Graph) else graph(told)
+    spans = sentences(made.text) if isinstance(told, Graph) else [(start, end) for start, end, _ in told.sentences]
+    starts = [start for start, _ in spans]
+    words: list[list[str]] = [[] for _ in spans]
+    labels: list[set[str]] = [set() for _ in spans]
+    for entity in sorted(made.entities, key=lambda entity: (entity.start, entity.end)):
+        number = max(bisect_right(starts, entity.start) - 1, 0)
+        words[number] += made.text[entity.start : entity.end].lower().split()
+        labels[number].add(entity.label)
+    prefixes = ["no" if "OBS-DA" in held else "maybe" if "OBS-U" in held else "" for held in labels]
+    told_all = [" ".join(filter(None, (prefix, *said))) for prefix, said in zip(prefixes, words, strict=True) if said]
+    return f" {SEPARATOR} ".join(told_all)
