@@ -185,11 +185,15 @@ def _entities(parsed: Parsed) -> list[_Entity]:
             moved = {key: value for key, value in moved.items() if key >= 0}
         first = len(made)
         for key, fact in zip(keys, facts, strict=True):
+            if len(made) > first and made[-1].cat == "OTH" and parsed.text[fact.start :][:3].lower() == "tip":
+                moved[key] = len(made) - 1  # 'its tip is in the stomach' is said of the tube before
+                continue
             moved[key] = len(made)
             made.append(_from_fact(fact, facts, section, (start, end), parsed))
         for key, fact in zip(keys, facts, strict=True):
             because = -1 - fact.because_of if section == "hist" and fact.because_of >= 0 else fact.because_of
-            made[moved[key]].because = moved.get(because, -1) if fact.because_of >= 0 else -1
+            if fact.because_of >= 0 and moved.get(because, -1) != moved[key]:
+                made[moved[key]].because = moved.get(because, -1)
         found = spots(sentence, parsed.language)
         if found:
             _attach(made, first, found, section, (start, end), sentence)
