@@ -11,12 +11,12 @@ import csv
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from difflib import get_close_matches
-from os import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from hilum.core.errors import InputError
 from hilum.core.registry import register
+from hilum.io.save import save_text
 from hilum.text.lunguage import Record, dumps
 from hilum.text.parse import parse
 from hilum.text.structure import structure
@@ -29,6 +29,7 @@ COLUMNS = {
     "time": ("study_time", "studytime", "time_of_day"),
 }
 """Column names that are looked for; `columns` names others."""
+Failed = list[tuple[str, str]]
 TEXTS = ("report", "text", "indication", "history", "findings", "impression")
 
 
@@ -46,8 +47,8 @@ def structure_reports(
 ) -> Done:
     """Structure a CSV of reports, or every CSV of a folder, into one Lunguage CSV.
 
-    A report that cannot be read is named in `failed`. Where a patient's visits have no certain order (a date is
-    missing, two times are equal) the rows are written without groups and the patient is named in `failed`.
+    What cannot be read is named in `failed`, and so is a patient whose visits have no certain order (a date is missing,
+    two times are equal): its rows are written without groups.
 
     Args:
         source: CSV with columns for patient, study and date, and `report`, or `findings` and `impression` ...
@@ -58,28 +59,26 @@ def structure_reports(
     Raises:
         InputError: if there is no CSV, or a file lacks a needed column.
     """
-    target, failed = Path(out), []
+    failed: Failed = []
     patients: dict[str, dict[str, Visit]] = {}
     for where, cells in _cells(Path(source), columns or {}):
-        try:
-            patient, visit = _visit(cells)
-            if visit.study_id in patients.setdefault(patient, {}):
-                raise InputError(f"study '{visit.study_id}' of patient '{patient}' was given before")
-            patients[patient][visit.study_id] = visit
-        except InputError as error:
-            failed.append((where, str(error)))
-    part, rows = target.with_name(target.name + ".part"), 0
-    with part.open("w", encoding="utf-8", newline="") as file:
-        file.write(dumps(()))
-        for patient in sorted(patients):
-            records = _records(patient, list(patients[patient].values()), gap_months, failed)
-            rows += len(records)
-            file.write(dumps(records, heading=False))
-    replace(part, target)
-    return Done(rows, sum(map(len, patients.values())), len(patients), tuple(failed))
+        _add(patients, cells, where, failed)
+    told = [_records(name, list(patients[name].values()), gap_months, failed) for name in sorted(patients)]
+    save_text(dumps(record for records in told for record in records), out)
+    return Done(sum(map(len, told)), sum(map(len, patients.values())), len(patients), tuple(failed))
 
 
-def _records(patient: str, visits: list[Visit], gap_months: float, failed: list[tuple[str, str]]) -> tuple[Record, ...]:
+def _add(patients: dict[str, dict[str, Visit]], cells: dict[str, str], where: str, failed: Failed) -> None:
+    try:
+        patient, visit = _visit(cells)
+        if visit.study_id in patients.setdefault(patient, {}):
+            raise InputError(f"study '{visit.study_id}' of patient '{patient}' was given before")
+        patients[patient][visit.study_id] = visit
+    except InputError as error:
+        failed.append((where, str(error)))
+
+
+def _records(patient: str, visits: list[Visit], gap_months: float, failed: Failed) -> tuple[Record, ...]:
     try:
         return timeline(visits, gap_months=gap_months).records(patient)
     except InputError as error:
@@ -112,9 +111,8 @@ def _named(found: object, columns: Mapping[str, str], file: str) -> dict[str, st
         wanted = (columns[key].lower(),) if key in columns else usual
         name = next((each for each in wanted if each in present), "")
         if not name and (key != "time" or key in columns):
-            near = get_close_matches(wanted[0], present, n=2)
-            hint = f"; the nearest: {' or '.join(near)}" if near else ""
-            raise InputError(f"'{file}' has no column for the {key} ({', '.join(wanted)}){hint}")
+            near = " or ".join(get_close_matches(wanted[0], present, n=2)) or "none"
+            raise InputError(f"'{file}' has no column for the {key} ({', '.join(wanted)}); the nearest: {near}")
         names |= {key: present[name]} if name else {}
     texts = {name: present[name] for name in TEXTS if name in present}
     if not texts:
@@ -142,10 +140,10 @@ def _when(day: str, clock: str) -> datetime | date | None:
     try:
         digits = f"{day[:4]}-{day[4:6]}-{day[6:8]}" if len(day) == 8 and day.isdigit() else day
         stamp = datetime.fromisoformat(digits)
-        whole = clock.partition(".")[0].replace(":", "")
-        return datetime.combine(stamp, time.fromisoformat(whole.zfill(6))) if whole else stamp
+        whole = clock.partition(".")[0].replace(":", "").zfill(6)
+        return datetime.combine(stamp, time.fromisoformat(f"{whole[:2]}:{whole[2:4]}:{whole[4:]}")) if clock else stamp
     except ValueError:
-        raise InputError(f"'{day} {clock}'".replace(" '", "'") + " is no date such as 2020-01-31") from None
+        raise InputError(f"'{day}' '{clock}' is no date such as 2020-01-31") from None
 
 
 @register.system("lunguage", summary="Lunguage CSV from dated reports (structuring only)", source="arXiv 2505.21190")
