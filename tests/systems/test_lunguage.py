@@ -71,7 +71,14 @@ def test_what_cannot_be_used_is_named_and_the_rest_completes(tmp_path: Path) -> 
         + "9,b,20200101,1,Left effusion.,\n"
         + "10,c,,,Left effusion.,\n",
     )
-    assert [where for where, _ in done.failed] == ["in.csv:3", "in.csv:4", "in.csv:5", "in.csv:6", "patient 10", "patient 9"]
+    assert [where for where, _ in done.failed] == [
+        "in.csv:3",
+        "in.csv:4",
+        "in.csv:5",
+        "in.csv:6",
+        "patient 10",
+        "patient 9",
+    ]
     told = " ".join(why for _, why in done.failed)
     for words in ("was given before", "is no date such as", "'s3' is empty", "no patient or no study",
                   "have the same time", "has no date-time"):  # fmt: skip

@@ -6,7 +6,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilum.core.errors import InputError
@@ -55,7 +55,8 @@ def only(text: str) -> Row:
         ("New consolidation in the left lower lobe.", {"onset": "new", "event": "new", "worsened": ""}),
         ("Heart size is normal.", {"ent": "heart size", "dx_status": "negative", "concept": "cardiomegaly"}),
         ("Small left effusion.", {"measurement": "small", "location": "loc: left", "severity": ""}),
-        ("Two 5 mm nodules in the right upper lobe.", {"measurement": "two, 5 mm", "location": "loc: right upper lobe"}),
+        ("Two 5 mm nodules in the right upper lobe.",
+         {"measurement": "two, 5 mm", "location": "loc: right upper lobe"}),
         ("Mild to moderate pulmonary edema.", {"severity": "mild to moderate", "cat": "CF"}),
         ("Patchy opacity in the lingula.", {"morphology": "patchy", "location": "loc: lingula"}),
         ("Diffuse opacities.", {"distribution": "diffuse", "morphology": ""}),
@@ -167,6 +168,7 @@ def test_words_give_their_slots() -> None:
     assert set(slots_of("bibasilar")) == {("side", "right"), ("side", "left"), ("zone", "base")}
 
 
+@settings(deadline=None)
 @given(REPORTS)
 def test_any_report_gives_sound_rows(text: str) -> None:
     made = rows(text)
@@ -180,6 +182,7 @@ def test_any_report_gives_sound_rows(text: str) -> None:
         assert all(row.idx in made[idx - 1].associate for idx in row.evidence)
 
 
+@settings(deadline=None)
 @given(REPORTS, st.text(max_size=20), st.integers(0, 99))
 def test_csv_round_trip(text: str, group: str, sequence: int) -> None:
     group = group.replace("\r", "").replace("\x00", "")
