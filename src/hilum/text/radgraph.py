@@ -101,7 +101,8 @@ def from_radgraph(document: Mapping[str, Any], *, annotator: int | None = None) 
 
 def _whole(document: Mapping[str, Any], annotator: int | None) -> Mapping[str, Any]:
     if not isinstance(document, Mapping):
-        raise InputError(f"a RadGraph document is an object with 'text' and 'entities'; a {type(document).__name__} came")
+        came = type(document).__name__
+        raise InputError(f"a RadGraph document is an object with 'text' and 'entities'; a {came} came")
     if not any(name in document for name in _ANNOTATORS):
         return document
     name = _ANNOTATORS[(annotator or 1) - 1] if annotator in (None, 1, 2) else str(annotator)
@@ -142,13 +143,14 @@ def from_file(content: Mapping[str, Any], *, annotator: int | None = None) -> di
     """
     if not isinstance(content, Mapping):
         raise InputError("a RadGraph file is one JSON object of documents by report id; something else came")
-    made = {}
-    for name, document in content.items():
-        try:
-            made[name] = from_radgraph(document, annotator=annotator)
-        except InputError as error:
-            raise InputError(f"document '{name}': {error}") from error
-    return made
+    return {name: _named(name, document, annotator) for name, document in content.items()}
+
+
+def _named(name: str, document: Any, annotator: int | None) -> Graph:
+    try:
+        return from_radgraph(document, annotator=annotator)
+    except InputError as error:
+        raise InputError(f"document '{name}': {error}") from error
 
 
 def to_dygie(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
