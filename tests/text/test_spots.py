@@ -70,6 +70,7 @@ def test_an_entity_is_asserted_by_the_same_cues_as_a_finding(sentence: str, stat
         ("Differences in technique.", "assessment limitations", "Differences in technique"),
         ("The base is not well evaluated.", "assessment limitations", "not well evaluated"),
         ("The patient is rotated.", "assessment limitations", "patient is rotated"),
+        ("Rotation to the left.", "assessment limitations", "Rotation to the left"),
         ("Tube is in standard position.", "placement", "in standard position"),
         ("The line is malpositioned.", "placement", "malpositioned"),
         ("Appropriately positioned tube.", "placement", "Appropriately positioned"),
@@ -171,3 +172,7 @@ def test_spots_point_into_the_sentence_in_order(sentence: str) -> None:
         assert 0 <= each.start < each.end <= len(sentence)
         assert sentence[each.start : each.end].strip() == sentence[each.start : each.end]
         assert (each.kind == "entity") == bool(each.state)
+
+
+def test_a_rotator_cuff_is_no_rotation() -> None:
+    assert found("Calcification of the rotator cuff.", "slot") == []
