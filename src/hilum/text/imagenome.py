@@ -181,7 +181,11 @@ def from_imagenome(document: Mapping[str, Any]) -> SceneGraph:
     numbers = {line: number for number, line in enumerate(lines)}
     text, phrases = _joined(lines)
     made = [each for row in rows for each in _observations(row, numbers)]
-    relations = [each for row in told for each in _compared(row, made, lines)]
+    said: dict[tuple[str, str], list[Observation]] = {}
+    for one in made:
+        said.setdefault((one.sites[0], lines[one.phrase][1]), []).append(one)
+    first = {words: number for number, (_, words, _) in reversed(list(enumerate(lines)))}
+    relations = [each for row in told for each in _compared(row, said, first)]
     prior = next((_text(row, "object_id").removesuffix(f"_{_text(row, 'bbox_name')}") for row in told), "")
     return SceneGraph(
         Scene(text, phrases, tuple(made), tuple(relations)),
@@ -251,12 +255,14 @@ def _observations(row: Mapping[str, Any], numbers: Mapping[_Line, int]) -> list[
     return made
 
 
-def _compared(row: Mapping[str, Any], made: Sequence[Observation], lines: Sequence[_Line]) -> list[Relation]:
+def _compared(
+    row: Mapping[str, Any], said: Mapping[tuple[str, str], list[Observation]], first: Mapping[str, int]
+) -> list[Relation]:
     """Relations of one row; what changed is what the phrase says of the object."""
     site, words = _text(row, "bbox_name"), _text(row, "phrase")
-    said = [each for each in made if site in each.sites and lines[each.phrase][1] == words]
-    number = said[0].phrase if said else next(at for at, line in enumerate(lines) if line[1] == words)
-    names = tuple(dict.fromkeys(name for each in said for name in each.attributes))
+    held = said.get((site, words), [])
+    number = held[0].phrase if held else first[words]
+    names = tuple(dict.fromkeys(name for each in held for name in each.attributes))
     return [Relation(site, each.rsplit("|", 1)[-1], names, number) for each in _words(row, "relationship_names")]
 
 

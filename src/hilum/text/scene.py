@@ -150,7 +150,7 @@ def scene(
 def _read(fact: Fact, negation: bool) -> _Reading | None:
     if fact.history or fact.form == "explained":
         return None
-    said = tuple(fact.attributes.items())
+    said = (*fact.attributes.items(), ("form", (fact.form,))) if fact.form else tuple(fact.attributes.items())
     return _reading(fact.concept, fact.state, fact.certainty, fact.rule, said, negation)
 
 
