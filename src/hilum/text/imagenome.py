@@ -150,17 +150,18 @@ def _add(held: list[str], more: Sequence[str]) -> None:
 
 
 def _relationships(scene: Scene, image_id: str, prior: str) -> list[dict[str, Any]]:
-    made: dict[tuple[str, str, int], dict[str, Any]] = {}
-    for each in scene.relations:
-        span = scene.phrases[each.phrase]
-        key = (each.site, each.change, each.phrase)
-        made.setdefault(key, {
-            "relationship_id": f"{image_id}|{len(made)}", "predicate": each.change,
-            "relationship_names": [f"comparison|yes|{each.change}"],
-            "subject_id": f"{image_id}_{each.site}", "object_id": f"{prior}_{each.site}", "bbox_name": each.site,
-            "phrase": scene.text[span.start : span.end],
-        })  # fmt: skip
-    return list(made.values())
+    """One row per object, change and wording; the files have no number for a phrase here."""
+    told = dict.fromkeys(
+        (each.site, each.change, scene.text[slice(*scene.phrases[each.phrase][:2])]) for each in scene.relations
+    )
+    return [
+        {
+            "relationship_id": f"{image_id}|{number}", "predicate": change,
+            "relationship_names": [f"comparison|yes|{change}"], "subject_id": f"{image_id}_{site}",
+            "object_id": f"{prior}_{site}", "bbox_name": site, "phrase": words,
+        }
+        for number, (site, change, words) in enumerate(told)
+    ]  # fmt: skip
 
 
 def from_imagenome(document: Mapping[str, Any]) -> SceneGraph:
