@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -199,3 +200,14 @@ def test_real_masks_are_taken_and_the_heart_lies_where_it_was_marked(pack: Path)
     ]
     assert len(held) == 8
     assert np.mean(ious) > 0.5
+
+
+def test_a_large_film_is_boxed_like_a_small_one_and_noise_is_refused_in_time() -> None:
+    small, large = boxes(lungs()), boxes(np.kron(lungs(), np.ones((10, 10), bool)))
+    for name, box in small.items():
+        assert large[name].corners == pytest.approx([10 * edge for edge in box.corners], abs=14), name
+    noise = np.random.default_rng(0).random((3000, 3000)) < 0.5
+    began = time.process_time()
+    with pytest.raises(InputError):
+        boxes(noise)
+    assert time.process_time() - began < 5

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilum.core.errors import InputError
 from hilum.core.vocabulary import concept, label_set
+from hilum.text.imagenome import to_imagenome
 from hilum.text.parse import parse
 from hilum.text.scene import Scene, scene
 from hilum.text.scene_table import attribute_of, attributes, families, loaded, sided, sites
@@ -306,3 +309,14 @@ def test_sided_names() -> None:
     assert sided("spine", "left") == "spine"
     assert sites()["right apical zone"].above == ("right upper lung zone", "right lung")
     assert sites()["left hilar structures"].concept == "left hilum"
+
+
+@pytest.mark.parametrize(
+    "sentence", ["Left effusion is unchanged. ", "no new right lung base opacity and ", "effusion, "]
+)
+def test_the_longest_report_is_read_in_time(sentence: str) -> None:
+    text = parse(sentence * (190_000 // len(sentence)))
+    began = time.process_time()
+    made = scene(text, text)
+    to_imagenome(made, image_id="x", prior_image_id="y")
+    assert time.process_time() - began < 2

@@ -26,6 +26,7 @@ _ASPECT = (0.5, 2.2)  # width over height of the box around both lungs
 _BALANCE = 0.12  # the smaller lung has at least this share of both
 _SOLID = 0.25  # share of its own box that a lung fills at least
 _CUT = 0.5  # share of the lung field's width along the top or bottom edge of the image: the film is cropped
+_THIN = 768  # rows or columns of the mask that the lungs are told apart on
 _LEAST = 1.0  # pixels a box measures at least
 
 
@@ -77,7 +78,7 @@ def boxes(mask: Bools, orientation: tuple[str, str] | None = None) -> dict[str, 
         InputError: if the film is not upright and frontal, or the mask does not show two plausible lungs.
     """
     pixels = np.asarray(mask, dtype=np.bool_)
-    lungs = sides(pixels, orientation)
+    lungs = _sides(pixels, orientation)
     _check(pixels, lungs)
     mirrored = orientation is not None and orientation[0][:1] == "R"
     height, width = pixels.shape
@@ -96,6 +97,16 @@ def boxes(mask: Bools, orientation: tuple[str, str] | None = None) -> dict[str, 
             left, right = (width - x1, width - x0) if mirrored else (x0, x1)
             made[region.name] = Box(float(left), float(y0), float(right), float(y1))
     return made
+
+
+def _sides(mask: Bools, orientation: tuple[str, str] | None) -> dict[str, Bools]:
+    """Each lung; of a large mask they are told apart on a thinned one, and their edges hold to that step."""
+    step = max(1, -(-max(mask.shape, default=0) // _THIN))
+    found = sides(mask[::step, ::step] if mask.ndim == 2 else mask, orientation)
+    if step == 1:
+        return found
+    large = {name: lung.repeat(step, axis=0).repeat(step, axis=1) for name, lung in found.items()}
+    return {name: lung[: mask.shape[0], : mask.shape[1]] & mask for name, lung in large.items()}
 
 
 def frames(right: Bools, left: Bools) -> dict[str, Corners]:

@@ -244,15 +244,16 @@ def _places(attribute: Attribute, sides: tuple[str, ...], zones: tuple[str, ...]
 def _relations(now: Scene, prior: Scene | None) -> tuple[Relation, ...]:
     """Change words make relations between an object and itself in the prior study."""
     made = []
-    before = _index(prior) if prior is not None else None
+    before = None if prior is None else _index(prior)
+    spoken: dict[tuple[str, tuple[str, ...]], tuple[int, ...]] = {}
     for each in now.observations:
         for cue in each.comparison:
             for site in each.sites:
-                spoken = None
-                if before is not None:
+                key = (site, each.attributes)
+                if before is not None and key not in spoken:
                     names = (text.split("|", 2)[2] for text in each.attributes if not text.startswith("nlp|"))
-                    spoken = _once_numbers(number for name in names for number in before.get((site, name), ()))
-                made.append(Relation(site, cue.rsplit("|", 1)[1], each.attributes, each.phrase, spoken))
+                    spoken[key] = tuple(dict.fromkeys(n for name in names for n in before.get((site, name), ())))
+                made.append(Relation(site, cue.rsplit("|", 1)[1], each.attributes, each.phrase, spoken.get(key)))
     return tuple(made)
 
 
@@ -263,7 +264,3 @@ def _index(prior: Scene) -> dict[tuple[str, str], list[int]]:
             for site in each.sites:
                 found.setdefault((site, text.split("|", 2)[2]), []).append(number)
     return found
-
-
-def _once_numbers(numbers: Iterable[int]) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(numbers))
