@@ -44,14 +44,15 @@ def _runs(row: Bools) -> list[tuple[int, int]]:
     return [(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def components(mask: Bools) -> list[Bools]:
+def components(mask: Bools, *, smallest: float = 1) -> list[Bools]:
     """Return the 4-connected components of a mask, largest first.
 
     Args:
         mask: bool (H, W).
+        smallest: pixels a component has at least; smaller ones are left out before any mask is made of them.
 
     Returns:
-        Masks of shape (H, W); disjoint, their union is the mask.
+        Masks of shape (H, W); disjoint, their union is the mask but for what was left out.
     """
     parent: list[int] = []
     found: list[tuple[int, int, int]] = []  # row, start, stop of each run; its index is its first label
@@ -74,9 +75,14 @@ def components(mask: Bools) -> list[Bools]:
                 if found[other][1] < stop and start < found[other][2]:
                     parent[root(other)] = root(label)
         above = here
+    sizes: dict[int, int] = {}
+    for label, (_, start, stop) in enumerate(found):
+        sizes[root(label)] = sizes.get(root(label), 0) + stop - start
     parts: dict[int, Bools] = {}
     for label, (y, start, stop) in enumerate(found):
         key = root(label)
+        if sizes[key] < smallest:
+            continue
         if key not in parts:
             parts[key] = np.zeros(mask.shape, np.bool_)
         parts[key][y, start:stop] = True
@@ -118,7 +124,7 @@ def sides(mask: Bools, orientation: tuple[str, str] | None = None) -> dict[str, 
     on_left, on_right = (
         ("right lung", "left lung") if _image_right_is_left(orientation) else ("left lung", "right lung")
     )
-    parts = [part for part in components(pixels) if part.sum() >= _SPECK * pixels.sum()]
+    parts = components(pixels, smallest=max(1.0, _SPECK * float(pixels.sum())))
     if not parts:
         return {}
     kept: Bools = np.logical_or.reduce(parts)
