@@ -45,9 +45,7 @@ def to_findings(parsed: Parsed, made_by: MadeBy | None = None) -> tuple[Finding,
     return tuple(_finding(fact, number, parsed, starts, made_by) for number, fact in enumerate(parsed.facts))
 
 
-def _finding(
-    fact: Fact, number: int, parsed: Parsed, starts: list[tuple[int, int]], made_by: MadeBy | None
-) -> Finding:
+def _finding(fact: Fact, number: int, parsed: Parsed, starts: list[tuple[int, int]], made_by: MadeBy | None) -> Finding:
     origin = next((start for start, end in starts if start <= fact.start < end), 0)
     sites, left_over = _sites(fact, parsed)
     told = {k: v[0] for k, v in fact.attributes.items() if k not in ("side", "zone", "change") and v}
