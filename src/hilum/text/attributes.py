@@ -28,6 +28,8 @@ _JOINS = frozenset({",", "/", "versus", "vs", "associated", "adjacent", "xxxx"})
 _REDACTED = "xxxx"  # after a shadow it mostly hides 'likely' or 'represents'
 _NEAR = 6  # tokens an adjective may stand before its noun
 _FAR = 14
+_LATE = 30  # tokens a place, behind a preposition, or a change, behind a comma, may stand after its finding
+_APART = 3  # tokens between that comma and the change
 
 
 @dataclass
@@ -109,7 +111,8 @@ def _owner(match: Match, found: list[Mention], tokens: Tokens, made: Clauses, pa
         after = -1
     place = match.phrase.name in ("side", "zone")
     gap_after = _gap(match.last, found[after].first, tokens, pack, place) if after >= 0 else 99
-    gap_before = _gap_back(found[before].last, match.first, tokens, pack, place) if before >= 0 else 99
+    change = match.phrase.name == "change"
+    gap_before = _gap_back(found[before].last, match.first, tokens, pack, place, change) if before >= 0 else 99
     if gap_before == gap_after == 99:
         return -1
     return before if gap_before <= gap_after else after
@@ -139,12 +142,14 @@ def _gap(last: int, first: int, tokens: Tokens, pack: Pack, place: bool) -> int:
     return cost
 
 
-def _gap_back(last: int, first: int, tokens: Tokens, pack: Pack, place: bool) -> int:
+def _gap_back(last: int, first: int, tokens: Tokens, pack: Pack, place: bool, change: bool) -> int:
     """Cost of a modifier that stands after its finding; 99 where it cannot."""
     between = tokens.words[last + 1 : first]
-    if len(between) > _FAR:
-        return 99
+    if change and len(between) <= _LATE and ("," in between[-_APART:] or tokens.words[first] in pack.syntax["finite"]):
+        return 5  # 'opacity in the right base, unchanged', 'the opacity in the right base has resolved'
     prep = any(word in pack.syntax["prep"] for word in between)
+    if len(between) > (_LATE if place and prep else _FAR):
+        return 99
     verb = any(word in pack.syntax["verb"] for word in between)
     stops = sum(word in ",;:" for word in between)
     joins = sum(word in pack.listing for word in between)

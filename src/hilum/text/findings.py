@@ -87,7 +87,7 @@ def _sites(fact: Fact, parsed: Parsed) -> tuple[tuple[str, ...], dict[str, str]]
 def _pairs(fact: Fact, parsed: Parsed) -> list[tuple[str, str]]:
     """(side, zone) of each place; every side with every zone unless the words pair them otherwise."""
     sides, zones = fact.sides, fact.zones
-    if len(sides) > 1 and zones and len(fact.modifiers) > 1:
+    if max(len(sides), len(zones)) > 1 and sides and zones and len(fact.modifiers) > 1:
         paired = _paired([_said(parsed, start, end) for start, end in sorted(set(fact.modifiers))], parsed.text)
         if {side for side, _ in paired} - {""} == set(sides) and {zone for _, zone in paired} - {""} == set(zones):
             return paired
@@ -98,7 +98,7 @@ def _paired(said: list[_Said], text: str) -> list[tuple[str, str]]:
     """Read sides and zones in order: a zone goes with the sides before it, listed sides stand together.
 
     'right base and left apex' -> right base, left apex; 'right and left bases' -> both; 'right lung and left base'
-    -> right, left base.
+    -> right, left base; 'lingula and right base' -> lingula, right base.
     """
     paired: list[tuple[str, str]] = []
     sides: tuple[str, ...] = ()
@@ -114,7 +114,11 @@ def _paired(said: list[_Said], text: str) -> list[tuple[str, str]]:
         if found_zones:
             paired += [(side, zone) for zone in found_zones for side in sides or ("",)]
             used = True
-    return paired + ([] if used else [(side, "") for side in sides])
+    if used:
+        return paired
+    if any(side for side, _ in paired):
+        return paired + [(side, "") for side in sides]
+    return [(side, zone) for _, zone in paired for side in sides]  # 'basilar and apical opacities on the right'
 
 
 def _said(parsed: Parsed, start: int, end: int) -> _Said:

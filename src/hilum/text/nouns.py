@@ -52,7 +52,7 @@ def _zones_joined(sites: Sequence[str]) -> list[tuple[str, str]]:
 
 def _where(sites: Sequence[str], entry: dict[str, Any], device: bool) -> str:
     """' in the right lower lung zone and at the left hilum', or ''."""
-    nouns = _zones_joined(sites)
+    nouns = _zones_joined(sorted(sites, key=lambda site: bool(parted(site)[0])))  # a side holds for what follows it
     said: list[str] = []
     last = ""
     for (_, noun), preposition in zip(nouns, _prepositions([first for first, _ in nouns], entry, device), strict=True):
@@ -97,7 +97,8 @@ def _noun(fact: Statement) -> _Noun:
     bases = [parted(site) for site in sites]
     sided, own = entry.get("sided", ()), entry.get("of", {"sites": ()})
     short = not fact.detailed or len(sites) == 1  # a reader looks for adjectives within a few words of the noun
-    if sites and short and all(side and rest in sided for side, rest in bases):
+    alike = len({rest == "apical zone" for _, rest in bases}) == 1  # 'left and right apical' would be both apices
+    if sites and short and alike and all(side and rest in sided for side, rest in bases):
         high = "" if "apical" in noun else " apical"
         adjective = join([side + (high if rest == "apical zone" else "") for side, rest in bases], "and")
         if number == "one" and (len(bases) > 1 or bases[0][0] == "bilateral"):
@@ -131,14 +132,14 @@ def parts(fact: Statement) -> dict[str, str]:
     count, noun, number = _counted(fact, made)
     words = (count, _severity(fact), *fact.looks, made.before, noun)
     size = f" measuring {fact.measured}" if fact.measured else ""
-    bare = " ".join(filter(None, words)) + made.after + size
+    bare = " ".join(filter(None, words)) + made.after
     article = {"one": "an " if bare[:1] in "aeiou" else "a "}.get(number, "")
     return {
         "bare": bare,
         "np": article + bare,
-        "where": made.where,
+        "where": made.where + size,
         "adverb": bank()["severity"]["adverbs"].get(fact.severity, ""),
         "be": "are" if number == "many" else "is",
         "have": "have" if number == "many" else "has",
-        "tail": made.after + size + made.where,
+        "tail": made.after + made.where + size,
     }

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Literal
 
 from hilum.core.errors import InputError
 from hilum.core.finding import Finding
@@ -23,6 +24,7 @@ COMPARISON_WORDS = re.compile(
 """Words that compare with an earlier film; never composed where none was read."""
 
 _LIST = 5  # most findings in one sentence
+_AFAR = 99  # words
 
 
 @dataclass
@@ -44,8 +46,8 @@ class _Section:
 def _templates(fact: Statement, tail: str) -> list[str]:
     """Texts of the templates that can say all that must be said of a finding.
 
-    A cue after its finding ('... cannot be excluded') is read back over a few words only: where the words between,
-    `tail`, are more than the template's `within`, it is left to the others.
+    A cue after its finding ('... cannot be excluded') is read back over a few words only and not over a list: where
+    the words between, `tail`, are more than the template's `within`, it is left to the others.
     """
     words, entry = bank(), fact.entry
     if "sentences" in entry and fact.plain:
@@ -57,7 +59,7 @@ def _templates(fact: Statement, tail: str) -> list[str]:
     own = () if fact.detailed else entry.get("templates", ())
     if fact.severity and fact.severity not in words["severity"]["adverbs"]:
         own = ()
-    between = len(tail.replace(",", " ,").split())
+    between = _AFAR if "," in tail or " and " in tail else len(tail.split())
     fits = [item for item in (*own, *pool) if item["state"] == state and between <= item.get("within", between)]
     return [item["text"] for item in fits if fact.needs <= set(item["slots"])]
 
@@ -66,12 +68,16 @@ def _choose(options: Sequence[str], seed: int, *path: str) -> str:
     return options[int(generator(seed, "phrase", *path).integers(len(options)))]
 
 
+def _since(fact: Statement, seed: int, section: str) -> str:
+    """', new since the prior film', or '' where nothing is compared or the template itself says it."""
+    if not fact.since or (fact.since == "resolved" and fact.state == "absent"):
+        return ""
+    return _choose(bank()["since"][fact.state][fact.since], seed, section, fact.id, "since")
+
+
 def _sentence(fact: Statement, seed: int, section: str, pattern: str = "") -> str:
     """A sentence about one finding, by a template of the bank or by the one given."""
-    words = parts(fact)
-    since = "" if fact.since == "resolved" and fact.state == "absent" else fact.since
-    ways = bank()["since"][fact.state][since] if since else [""]
-    words["since"] = _choose(ways, seed, section, fact.id, "since")
+    words = parts(fact) | {"since": _since(fact, seed, section)}
     pattern = pattern or _choose(_templates(fact, words["tail"]), seed, section, fact.id)
     return pattern.format(**words)
 
@@ -154,7 +160,8 @@ def _say_none(section: _Section, absent: Sequence[Statement], seed: int) -> None
     """Name what was assessed and not found; findings with a place apart, so that no place passes to another."""
     plain = [fact for fact in absent if fact.plain and _listable(fact)] or absent[:1]
     names = ", ".join(dict.fromkeys(parts(fact)["bare"] + parts(fact)["where"] for fact in plain))
-    section.say(bank()["impression"]["none"].format(names=names), [fact.id for fact in plain])
+    since = _since(plain[0], seed, section.name)
+    section.say(bank()["impression"]["none"].format(names=names, since=since), [fact.id for fact in plain])
     _say_all(section, [fact for fact in absent if fact not in plain], seed)
 
 
@@ -185,12 +192,33 @@ def _order(facts: Sequence[Statement]) -> list[Statement]:
     return sorted(facts, key=rank)
 
 
+def _with_negatives(facts: list[Statement], negatives: Iterable[str] | None) -> list[Statement]:
+    """The facts without the absent ones that were not chosen to be told."""
+    if negatives is None:
+        return facts
+    if isinstance(negatives, str) and negatives != "panel":
+        raise InputError(f"negatives must be concepts, 'panel' or None, got the text '{negatives}'")
+    chosen = {canonical_name(name)[0] for name in (bank()["panel"] if isinstance(negatives, str) else negatives)}
+    kept = [fact for fact in facts if fact.state != "absent" or fact.since == "resolved" or fact.name in chosen]
+    return kept or facts
+
+
+def _refuse_comparison(*texts: str) -> None:
+    """Raise InputError where words compare with an earlier film, which was not read."""
+    for found in filter(None, map(COMPARISON_WORDS.search, texts)):
+        raise InputError(
+            f"a finding says '{found.group()}', which compares with an earlier film, but none was read: "
+            "pass prior_read=True or leave that finding out"
+        )
+
+
 def compose(
     findings: Iterable[Finding],
     *,
     not_assessed: Iterable[str | tuple[str, str]] = (),
     views: Iterable[str] = (),
     prior_read: bool = False,
+    negatives: Iterable[str] | Literal["panel"] | None = None,
     indication: str = "",
     seed: int = 0,
 ) -> Report:
@@ -206,6 +234,9 @@ def compose(
         not_assessed: concepts, or (concept, reason) pairs, that were not judged.
         views: View Positions of the films read, for the technique sentence.
         prior_read: whether an earlier film was read; only then is `change` (or the attribute 'prior') told.
+        negatives: concepts whose absence is told, or 'panel' for those a reader of a chest film looks for (`panel`
+            of the bank); every absence that is given where None. What has resolved is always told, and so is every
+            absence where nothing else would be.
         indication: copied as it is.
         seed: 0 or greater; the same seed gives the same words.
 
@@ -220,18 +251,13 @@ def compose(
     facts = _order([statement(finding, number, prior_read) for number, finding in enumerate(given)])
     if len({fact.id for fact in facts}) < len(facts):
         raise InputError("two findings share an id: give each its own, so that sentences can point to them")
+    facts = _with_negatives(facts, negatives)
     body = _Section("findings")
     for state in ("present", "uncertain", "absent"):
         _say_all(body, [fact for fact in facts if fact.state == state], seed)
     impression = _impression(facts, seed)
     if not prior_read:
-        for section in (body, impression):
-            found = COMPARISON_WORDS.search(section.text)
-            if found:
-                raise InputError(
-                    f"a finding says '{found.group()}', which compares with an earlier film, but none was read: "
-                    "pass prior_read=True or leave that finding out"
-                )
+        _refuse_comparison(body.text, impression.text)
     missing = _not_assessed(not_assessed)
     if missing or not body.text:
         body.say(missing or bank()["impression"]["empty"])
