@@ -93,7 +93,7 @@ def _reach(site: str) -> frozenset[str]:
     return frozenset(ends | {each for each in above if each not in LARGE})
 
 
-def draw_finding(draw: random.Random, prior: bool) -> Finding:
+def draw_finding(draw: random.Random) -> Finding:
     """One random finding of the domain."""
     name, state = draw.choice(names()), draw.choice(("present", "absent", "uncertain"))
     places, needs = sites_of(name), name in loop_domain()["needs a site"]
@@ -119,9 +119,8 @@ def draw_finding(draw: random.Random, prior: bool) -> Finding:
     return Finding(name, state, sites=sites, attributes=told, measurements=tuple(sizes), change=change)  # type: ignore[arg-type]
 
 
-def draw_set(seed: int) -> tuple[tuple[Finding, ...], bool, int]:
+def draw_set(draw: random.Random) -> tuple[tuple[Finding, ...], bool, int]:
     """(findings with ids, whether a prior was read, seed of the words) of one case."""
-    draw = random.Random(seed)
     prior = draw.random() < 0.5
-    found = [draw_finding(draw, prior) for _ in range(draw.randint(0, 8))]
+    found = [draw_finding(draw) for _ in range(draw.randint(0, 8))]
     return tuple(replace(item, id=f"f{number}") for number, item in enumerate(found)), prior, draw.randrange(2**31)

@@ -24,7 +24,7 @@ class Stated(NamedTuple):
         state: 'present', 'absent' or 'uncertain'.
         sites: (side, place) pairs, a bilateral site as two; what goes without saying of the concept is left out.
         grade: 'mild', 'moderate', 'severe' or ''; small is mild and large is severe; '' where absent.
-        count: 'one', 'two', 'three', 'multiple' or ''; '' where absent.
+        number: 'one', 'two', 'three', 'multiple' or ''; '' where absent.
         looks: distribution and morphology that the concept's name does not say; empty where absent.
         sizes: diameters in mm, largest first; empty where absent.
         change: against the prior film, or ''; always '' where none was read.
@@ -34,7 +34,7 @@ class Stated(NamedTuple):
     state: str
     sites: frozenset[tuple[str, str]] = frozenset()
     grade: str = ""
-    count: str = ""
+    number: str = ""
     looks: frozenset[str] = frozenset()
     sizes: tuple[float, ...] = ()
     change: str = ""
@@ -68,7 +68,7 @@ def stated(finding: Finding, *, prior_read: bool = False) -> Stated:
     return Stated(
         name, finding.state, sites,
         grade=loop_domain()["grades"].get(word, word),
-        count="" if count in own else count,
+        number="" if count in own else count,
         looks=frozenset(told[slot] for slot in ("distribution", "morphology") if told.get(slot)) - own,
         sizes=_sizes(finding),
         change=change,

@@ -18,7 +18,7 @@ from hilum.text.nouns import join, parts
 from hilum.text.parse import sentence_facts
 
 COMPARISON_WORDS = re.compile(
-    r"\b(new|unchanged|worsened|improved|resolved|resolution|prior|again|interval|stable|previous(ly)?)\b",
+    r"\b(new|unchanged|worsened|improved|resolved|resolution|prior|again|interval|stable|previous(ly)?|newly|worse|progressed)\b",
     re.IGNORECASE,
 )
 """Words that compare with an earlier film; never composed where none was read."""
