@@ -83,16 +83,16 @@ def _sentence(fact: Statement, seed: int, section: str, pattern: str = "") -> st
 
 
 @lru_cache(maxsize=1_024)
-def _names_a_place(noun: str) -> bool:
-    """Whether a noun holds a place ('rib fracture'), which a reader may carry over to others in a list."""
-    return any(fact.sides or fact.zones for fact in sentence_facts(noun))
+def _says_more(noun: str) -> bool:
+    """Whether a noun holds a place or a look ('rib fracture'), which would blur what a list shares."""
+    return any(fact.attributes for fact in sentence_facts(noun))
 
 
 def _listable(fact: Statement) -> bool:
     """Whether a finding can share a sentence: nothing but its concept, or the place of an absent one, must be said."""
     if "sentences" in fact.entry or "count" not in fact.entry or fact.detailed:
         return False
-    if _names_a_place(fact.entry.get("noun", fact.name)):
+    if _says_more(fact.entry.get("noun", fact.name)):
         return False
     if fact.state == "absent":
         return fact.needs == {"concept"} or (fact.needs == {"concept", "sites"} and fact.name not in bank()["midline"])
