@@ -28,7 +28,7 @@ _AFAR = 99  # words
 
 
 @dataclass
-class _Section:
+class SectionText:
     """Text of one report section as sentences are added, with the span of each."""
 
     name: str
@@ -99,7 +99,7 @@ def _listable(fact: Statement) -> bool:
     return fact.plain and fact.state == "present" and fact.kind == "device"
 
 
-def _say_all(section: _Section, facts: Sequence[Statement], seed: int) -> None:
+def _say_all(section: SectionText, facts: Sequence[Statement], seed: int) -> None:
     """Say every fact of one state; those that are seen at one place share a sentence."""
     shared: dict[str, list[Statement]] = {}
     single: list[Statement] = []
@@ -117,7 +117,7 @@ def _say_all(section: _Section, facts: Sequence[Statement], seed: int) -> None:
             _say_lists(section, group, seed)
 
 
-def _say_lists(section: _Section, facts: Sequence[Statement], seed: int) -> None:
+def _say_lists(section: SectionText, facts: Sequence[Statement], seed: int) -> None:
     """Say findings with one place, or none, in as few sentences as they need."""
     for start in range(0, len(facts), _LIST):
         group = facts[start : start + _LIST]
@@ -132,8 +132,8 @@ def _say_lists(section: _Section, facts: Sequence[Statement], seed: int) -> None
         section.say(_choose(options, seed, section.name, *ids).format(**words), ids)
 
 
-def _impression(facts: Sequence[Statement], seed: int) -> _Section:
-    section, words = _Section("impression"), bank()["impression"]
+def _impression(facts: Sequence[Statement], seed: int) -> SectionText:
+    section, words = SectionText("impression"), bank()["impression"]
     told = [fact for fact in facts if fact.kind != "quality"]
     present = [fact for fact in told if fact.state == "present"]
     devices = [fact for fact in present if _listable(fact)]
@@ -156,7 +156,7 @@ def _impression(facts: Sequence[Statement], seed: int) -> _Section:
     return section
 
 
-def _say_none(section: _Section, absent: Sequence[Statement], seed: int) -> None:
+def _say_none(section: SectionText, absent: Sequence[Statement], seed: int) -> None:
     """Name what was assessed and not found; findings with a place apart, so that no place passes to another."""
     plain = [fact for fact in absent if fact.plain and _listable(fact)] or absent[:1]
     names = ", ".join(dict.fromkeys(parts(fact)["bare"] + parts(fact)["where"] for fact in plain))
@@ -252,7 +252,7 @@ def compose(
     if len({fact.id for fact in facts}) < len(facts):
         raise InputError("two findings share an id: give each its own, so that sentences can point to them")
     facts = _with_negatives(facts, negatives)
-    body = _Section("findings")
+    body = SectionText("findings")
     for state in ("present", "uncertain", "absent"):
         _say_all(body, [fact for fact in facts if fact.state == state], seed)
     impression = _impression(facts, seed)
