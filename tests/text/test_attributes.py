@@ -106,4 +106,4 @@ def test_findings_carry_sites_of_the_vocabulary_and_spans_of_their_section() -> 
 
 def test_base_becomes_the_lower_zone() -> None:
     (finding,) = to_findings(parse("Bibasilar atelectasis."))
-    assert finding.sites == ("right lower lung zone", "left lower lung zone")
+    assert finding.sites == ("bilateral lower lung zones",)

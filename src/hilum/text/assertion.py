@@ -127,6 +127,11 @@ def _new_verb(comma: int, words: list[str], pack: Pack) -> bool:
 def assert_all(found: list[Mention], tokens: Tokens, layers: list[list[Match]], made: Clauses) -> list[Assertion]:
     """Return what is said of each mention, in order."""
     cues = [(m, phrase) for m in layers[1] for phrase in m.phrases if phrase.name not in ("break", "pseudo")]
+    muted = next(
+        (Assertion("unasserted", cues=((m.first, m.last, p.rule),)) for m, p in cues if p.name == "mute.all"), None
+    )
+    if muted:
+        return [muted] * len(found)
     before = [(m, p) for m, p in cues if p.name in ("neg.pre", "unc.pre", "advice", "history")]
     said = [_from_before(mention, before, made) for mention in found]
     for match, phrase in cues:

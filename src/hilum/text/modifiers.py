@@ -21,6 +21,9 @@ _CHANGED = frozenset({"worsened", "improved"})
 _COUNTS = {"2": "two", "3": "three", "4": "four", "5": "five", "6": "six"}
 _NEAR = 6  # tokens an adjective may stand before its noun
 _FAR = 14
+_LATE = 30  # tokens a place, behind a preposition, or a change, behind a comma, may stand after its finding
+_APART = 3  # tokens between that comma and the change
+_LATE_COST = 5
 _NEVER = 99  # the cost of what cannot be
 
 
@@ -113,7 +116,10 @@ class Modifiers:
         before, after = self._in_clause(match, before, after)
         place = match.phrase.name in ("side", "zone")
         gap_after = self._gap(match, self.found[after].first, place) if after >= 0 else _NEVER
-        gap_before = self._gap_back(self.found[before].last, first, place) if before >= 0 else _NEVER
+        late = match.phrase.name == "change" and before >= 0 and self._late(self.found[before].last, first)
+        gap_before = _LATE_COST if late else _NEVER
+        if before >= 0 and not late:
+            gap_before = self._gap_back(self.found[before].last, first, place)
         if gap_before >= _NEVER and gap_after >= _NEVER:
             return -1
         return before if gap_before < gap_after or gap_before == gap_after > 0 else after
@@ -179,13 +185,19 @@ class Modifiers:
             after += 1
         return at - 1 in self.covered and after in self.covered
 
+    def _late(self, last: int, first: int) -> bool:
+        """Whether a change far behind its finding is told of it: 'opacity in the right base, unchanged'."""
+        words = self.tokens.words
+        between = words[last + 1 : first]
+        return len(between) <= _LATE and ("," in between[-_APART:] or words[first] in self.pack.syntax["finite"])
+
     def _gap_back(self, last: int, first: int, place: bool) -> int:
         """Cost of a modifier that stands after its finding; 99 where it cannot."""
         pack = self.pack
         between = self.tokens.words[last + 1 : first]
-        if len(between) > _FAR:
-            return _NEVER
         prep = not pack.syntax["prep"].isdisjoint(between)
+        if len(between) > (_LATE if place and prep else _FAR):
+            return _NEVER
         verb = not pack.syntax["verb"].isdisjoint(between)
         stops = sum([word in ",;:(" for word in between])
         joins = sum([word in pack.listing for word in between])

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
 from hilum.core.errors import InputError
-from hilum.core.finding import Finding, Measurement, Span
-from hilum.core.image import MadeBy
 from hilum.core.report import SECTIONS, Report, Sentence
 from hilum.text.assertion import assert_all, clauses
 from hilum.text.attributes import attach
+from hilum.text.findings import to_findings
 from hilum.text.lexicon import Pack, pack
 from hilum.text.mentions import mentions
 from hilum.text.sections import REPORTING, Section, sections
@@ -21,6 +20,7 @@ from hilum.text.sentences import sentences
 from hilum.text.sharing import SHADOWS
 from hilum.text.tokens import find, tokenize
 
+__all__ = ["LONGEST_REPORT", "Cue", "Fact", "Parsed", "parse", "sentence_facts", "to_findings", "to_report"]
 LONGEST_REPORT = 200_000  # characters; a hundred printed pages
 _HARMLESS = frozenset(
     {"nipple shadow", "rib fracture", "healed rib fracture", "fracture", "artifact", "skin fold", "end-on vessel",
@@ -253,63 +253,6 @@ def _explained(facts: list[Fact]) -> list[Fact]:
     if not benign:
         return facts
     return [fact._replace(form="explained") if number in benign else fact for number, fact in enumerate(facts)]
-
-
-def to_findings(parsed: Parsed, made_by: MadeBy | None = None) -> tuple[Finding, ...]:
-    """Return the facts as core Findings; spans count from the start of their section."""
-    offsets = {(part.name, part.start, part.end): part.start for part in parsed.sections}
-
-    def origin(fact: Fact) -> int:
-        return next((s for (_, s, e) in offsets if s <= fact.start < e), 0)
-
-    return tuple(
-        Finding(
-            fact.concept,
-            fact.state,  # type: ignore[arg-type]
-            sites=_sites(fact),
-            attributes={k: v[0] for k, v in fact.attributes.items() if k not in ("side", "zone", "change")}
-            | {"certainty": fact.certainty},
-            change=_change(fact),  # type: ignore[arg-type]
-            measurements=tuple(Measurement("diameter", value, unit) for value, unit in fact.sizes),
-            evidence=Span(fact.section, fact.start - origin(fact), fact.end - origin(fact)),
-            because_of=(f"f{fact.because_of}",) if fact.because_of >= 0 else (),
-            made_by=made_by,
-            id=f"f{number}",
-        )
-        for number, fact in enumerate(parsed.facts)
-    )
-
-
-def _change(fact: Fact) -> str | None:
-    said = fact.attributes.get("change", ())
-    if not said:
-        return None
-    return said[0] if not (fact.state == "absent" and said[0] in ("new", "worsened", "improved")) else None
-
-
-_SITES = {
-    "base": "lower lung zone", "lower zone": "lower lung zone", "upper zone": "upper lung zone",
-    "mid zone": "mid lung zone", "apex": "apical zone", "perihilar": "perihilar region",
-    "retrocardiac": "retrocardiac region",
-}  # fmt: skip
-
-
-def _sites(fact: Fact) -> tuple[str, ...]:
-    """Sites by their names in the vocabulary where it has them: side + zone."""
-    from hilum.core.vocabulary import concept
-
-    sides: Iterable[str] = fact.sides or ("",)
-    made = []
-    for said in fact.zones or ("",):
-        zone = _SITES.get(said, said)
-        for side in sides:
-            zone_name = "right middle lobe" if zone == "middle lobe" else zone
-            name = f"{side} {zone_name}".strip() if zone_name and not zone_name.startswith(side or "-") else zone_name
-            try:
-                made.append(concept(name or f"{side} lung").name if (name or side) else "")
-            except InputError:
-                made.append(name or side)
-    return tuple(dict.fromkeys(site for site in made if site))
 
 
 def to_report(parsed: Parsed) -> Report:
