@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import product
@@ -160,6 +160,18 @@ class Pack:
         """Words that list findings: and, or, with."""
         return self.syntax["and"] | self.syntax["or"] | self.syntax["with"]
 
+    def add(self, words: Iterable[str], phrase: Phrase) -> None:
+        """Enter a phrase under its words; 'stem*' stands for every word that begins so.
+
+        Raises:
+            InputError: if a stem is shorter than two letters.
+        """
+        node = self.trie
+        for word in words:
+            _declare(self, word)
+            node = node.after.setdefault(word, Node())
+        node.end(phrase)
+
     def word(self, spelling: str) -> Word:
         """Return a token's lower-case form, its key in the trie and the node of the phrases that begin with it."""
         return self.memo[spelling]
@@ -257,11 +269,7 @@ def _add_phrases(
             kept = [word for word in words if word not in skip]
             if not kept:
                 continue
-            node = made.trie
-            for word in kept:
-                _declare(made, word)
-                node = node.after.setdefault(word, Node())
-            node.end(Phrase(kind, name, sets, f"{kind}:{name}:{' '.join(words)}", LAYERS[kind]))
+            made.add(kept, Phrase(kind, name, sets, f"{kind}:{name}:{' '.join(words)}", LAYERS[kind]))
 
 
 def unaccented(text: str) -> str:

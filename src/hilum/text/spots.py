@@ -95,20 +95,8 @@ def _patterns() -> Pack:
         phrase = Phrase(row["kind"], row["name"], {"value": (row["value"],)}, "", layer)
         for written in row["patterns"].split(";"):
             for words in expand(written):
-                _insert(made, [word for word in words if word not in made.skip], phrase)
+                made.add([word for word in words if word not in made.skip], phrase)
     return made
-
-
-def _insert(made: Pack, words: list[str], phrase: Phrase) -> None:
-    node = made.trie
-    for word in words:
-        if word.endswith("*"):
-            stems = made.prefixes.setdefault(word[:2], [])
-            stems += [word[:-1]] * (word[:-1] not in stems)
-        else:
-            made.symbols.add(word)
-        node = node.setdefault(word, {})
-    node.setdefault("", []).append(phrase)
 
 
 @lru_cache(maxsize=_CACHE)
