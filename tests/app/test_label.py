@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hilum.app.label import Reading, explain, label_files
+from hilum.app.label import label_files
+from hilum.app.label_explain import explain
+from hilum.app.label_rows import Reading
 from hilum.core.errors import InputError
 from hilum.text.labels import label
 

@@ -1,0 +1,119 @@
+"""One report in, one JSON row out: labels, findings with spans and rules, and the graph, scene and structure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hilum.app.report_row import Row
+from hilum.core.errors import HilumError, InputError
+from hilum.text.labels import Aggregate, Labels, Likely, Uncertain, label
+from hilum.text.language import language_of
+from hilum.text.parse import Fact
+
+CELLS = {"present": 1, "absent": 0, "uncertain": -1}
+"""How the states are written in a row; a label that is not mentioned is not in the row."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How reports are read: see `hilum.text.labels.label`.
+
+    Args:
+        label_set, uncertain, likely, aggregate: which labels, and how doubt is read.
+        language: of the reports; 'auto' decides for each.
+        explain: add lines for people.
+        graph, scene, structure: add the RadGraph document, the scene graph, the structured rows.
+        lean: leave findings and evidence out, for outputs that hold labels only.
+    """
+
+    label_set: str = "chexpert-14"
+    uncertain: Uncertain = "keep"
+    likely: Likely = "present"
+    aggregate: Aggregate = "strongest"
+    language: str = "auto"
+    explain: bool = False
+    graph: bool = False
+    scene: bool = False
+    structure: bool = False
+    lean: bool = False
+
+    def label(self, text: str | Mapping[str, str]) -> Labels:
+        """Label one report; raises InputError if it is too long or of no known language."""
+        language = self.language
+        if language == "auto":
+            language = language_of(text if isinstance(text, str) else " ".join(text.values()))
+            if not language:
+                raise InputError(
+                    "this does not read like a report in a language there is a pack for (English, Spanish)"
+                )
+        return label(
+            text, self.label_set, uncertain=self.uncertain, likely=self.likely, aggregate=self.aggregate,
+            language=language,
+        )  # fmt: skip
+
+
+def label_row(row: Row, reading: Reading, *, repeated: bool = False) -> dict[str, Any]:
+    """Return the JSON row of one report: id, labels and findings with spans and rules, or id and error."""
+    error = row.error or ("this id was met before: give each report its own" if repeated else "")
+    if not error:
+        try:
+            return as_row(row.id, reading.label(row.text), reading)
+        except HilumError as failed:
+            if failed.exit_code == 2:
+                raise
+            error = str(failed)
+    return {"id": row.id, "label_set": reading.label_set, "error": error}
+
+
+def as_row(name: str, labels: Labels, reading: Reading) -> dict[str, Any]:
+    """Return labels and findings as JSON values; offsets count characters of 'text' where it had to be joined."""
+    parsed = labels.parsed
+    made: dict[str, Any] = {
+        "id": name,
+        "label_set": labels.label_set,
+        "language": parsed.language,
+        "labels": {key: CELLS[state] for key, state in labels.states.items()},
+    }
+    if not reading.lean:
+        made["evidence"] = {key: list(numbers) for key, numbers in labels.evidence.items()}
+        made["findings"] = [fact_row(fact, parsed.text) for fact in parsed.facts]
+    if reading.explain:
+        from hilum.app.label_explain import explain
+
+        made["explain"] = explain(labels)
+    if reading.graph or reading.scene or reading.structure:
+        made.update(documents(labels, reading))
+    return made
+
+
+def documents(labels: Labels, reading: Reading) -> dict[str, Any]:
+    """Return the asked documents of one report by name: 'graph' (RadGraph), 'scene' (ImaGenome), 'structure'."""
+    made: dict[str, Any] = {}
+    return made
+
+
+def fact_row(fact: Fact, text: str) -> dict[str, Any]:
+    """Return one fact as JSON values; what it does not state is left out."""
+    made: dict[str, Any] = {
+        "concept": fact.concept,
+        "state": fact.state,
+        "certainty": fact.certainty,
+        "section": fact.section,
+        "span": [fact.start, fact.end],
+        "text": text[fact.start : fact.end],
+        "sentence": list(fact.sentence),
+        "rule": fact.rule,
+    }
+    if fact.cues:
+        made["cues"] = [[cue.start, cue.end, cue.rule] for cue in fact.cues]
+    if fact.attributes:
+        made["attributes"] = {slot: list(values) for slot, values in fact.attributes.items()}
+    if fact.sizes:
+        made["sizes"] = [list(size) for size in fact.sizes]
+    if fact.because_of >= 0:
+        made["because_of"] = fact.because_of
+    if fact.history:
+        made["history"] = True
+    return made
