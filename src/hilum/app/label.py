@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hilum.app.label_outputs import check_suffix, finish
+from hilum.app.label_page import write_page
 from hilum.app.label_rows import Reading
 from hilum.app.label_run import OnBytes, OnRow, Outcome, Run
 from hilum.app.label_timeline import Visits
@@ -25,6 +26,7 @@ def label_files(
     columns: Mapping[str, str] | None = None,
     resume: bool = False,
     timeline: bool = False,
+    page: Path | None = None,
     on_row: OnRow | None = None,
     on_bytes: OnBytes | None = None,
 ) -> Outcome:
@@ -40,6 +42,7 @@ def label_files(
         columns: names of the columns to read, e.g. {'report': 'Report Text', 'id': 'Study'}.
         resume: skip the reports that an earlier run wrote.
         timeline: write one row per patient to <stem>.timeline.jsonl as well.
+        page: an .html file to write as well, to look at the reports with their words marked.
         on_row: called with each row after it is written.
         on_bytes: called now and then with the bytes read so far and those of all inputs.
 
@@ -58,6 +61,9 @@ def label_files(
     reading.label("")  # refuse wrong choices at once
     target = Path(out)
     check_suffix(target)
+    shown = target if target.suffix.lower() == ".html" else page
+    if shown and shown.suffix.lower() != ".html":
+        raise InputError(f"a page is an .html file, got '{shown.name}'")
     outcome = Outcome()
     reader = Reader(columns or {}, outcome.notes, timeline=timeline)
     run = Run(given, target, reading, reader, outcome, on_row, on_bytes)
@@ -74,6 +80,8 @@ def label_files(
         else:
             run.label(written)
             outcome.written += finish(run.part, target, reading.label_set)
+        if shown:
+            outcome.written.append(write_page(shown, run.sources(), outcome, reading, columns))
         run.end()
     except OSError as error:
         raise InputError(

@@ -15,16 +15,17 @@ class Piece(NamedTuple):
     text: str
     style: str = ""
 
+    @property
+    def plain(self) -> str:
+        """The characters, marked where they are a «finding» or a ‹cue›."""
+        if self.style == "cue":
+            return f"‹{self.text}›"
+        return f"«{self.text}»" if self.style in ("present", "absent", "uncertain") else self.text
+
 
 def explain(labels: Labels) -> list[str]:
     """Return lines of plain text, with «findings» and ‹cues› marked."""
-    return ["".join(_plain(piece) for piece in line) for line in explained(labels)]
-
-
-def _plain(piece: Piece) -> str:
-    if piece.style == "cue":
-        return f"‹{piece.text}›"
-    return f"«{piece.text}»" if piece.style in ("present", "absent", "uncertain") else piece.text
+    return ["".join(piece.plain for piece in line) for line in explained(labels)]
 
 
 def explained(labels: Labels) -> Iterator[list[Piece]]:

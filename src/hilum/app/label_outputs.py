@@ -46,6 +46,9 @@ def finish(part: Path, target: Path, name: str) -> list[Path]:
     if kind == ".jsonl":
         part.replace(target)
         return [target]
+    if kind == ".html":
+        part.unlink()
+        return []  # the page is written from the reports
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     failures = target.with_name(f"{target.stem}.failed.csv")
     try:

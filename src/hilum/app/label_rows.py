@@ -54,12 +54,20 @@ class Reading:
         )  # fmt: skip
 
 
+def reading_of(
+    label_set: str, uncertain: str, likely: str, aggregate: str, language: str, **documents: bool
+) -> Reading:
+    """Return a reading of choices given as text; wrong ones are refused by the first report or by `label_files`."""
+    return Reading(label_set, uncertain, likely, aggregate, language, **documents)  # type: ignore[arg-type]
+
+
 def label_row(row: Row, reading: Reading, *, repeated: bool = False) -> dict[str, Any]:
     """Return the JSON row of one report: id, labels and findings with spans and rules, or id and error."""
     error = row.error or ("this id was met before: give each report its own" if repeated else "")
     if not error:
         try:
-            return as_row(row.id, reading.label(row.text), reading)
+            made = as_row(row.id, reading.label(row.text), reading)
+            return {**made, "patient": row.patient} if row.patient else made
         except HilumError as failed:
             if failed.exit_code == 2:
                 raise
@@ -91,7 +99,16 @@ def as_row(name: str, labels: Labels, reading: Reading) -> dict[str, Any]:
 def documents(labels: Labels, reading: Reading) -> dict[str, Any]:
     """Return the asked documents of one report by name: 'graph' (RadGraph), 'scene' (ImaGenome), 'structure'."""
     made: dict[str, Any] = {}
+    if reading.structure:
+        from hilum.text.structure import structure
+
+        made["structure"] = [filled(row) for row in structure(labels.parsed)]
     return made
+
+
+def filled(row: Any) -> dict[str, Any]:
+    """Return the cells of a structured row that hold something."""
+    return {name: value for name, value in row._asdict().items() if value not in ("", (), -1)}
 
 
 def fact_row(fact: Fact, text: str) -> dict[str, Any]:

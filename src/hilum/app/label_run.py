@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -81,13 +81,17 @@ class Run:
         """What was asked and what came of it."""
         return self.target.with_name(self.target.name + ".run.json")
 
+    def sources(self) -> Iterator[Source]:
+        """Return the files to read: all that was given, but none that a run writes."""
+        own = (self.target, self.part, self.card, *Visits.files(self.target))
+        return sources_of(self.given, {path.absolute() for path in own})
+
     def label(self, written: Written, visits: Visits | None = None) -> None:
         """Read, label and append every report that is not written yet; keep them for a timeline where asked."""
-        own = {path.absolute() for path in (self.target, self.part, self.card, *Visits.files(self.target))}
-        total = sum(source.size for source in sources_of(self.given, own)) if self.on_bytes else 0
+        total = sum(source.size for source in self.sources()) if self.on_bytes else 0
         met, before = Met(), 0
         with self.part.open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            for source in sources_of(self.given, own):
+            for source in self.sources():
                 repeated = 0
                 for number, row in enumerate(self.reader.rows(source)):
                     if self.on_bytes and number % _OFTEN == 0:

@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from hilum.app.label_ids import key_of
+from hilum.app.label_rows import filled
 from hilum.app.report_row import Row
 from hilum.core.errors import HilumError, InputError
 from hilum.text.language import language_of
@@ -142,11 +143,6 @@ def _values(made: Timeline, *, dated: bool) -> dict[str, Any]:
             for each in made.rows
         ],
     }  # fmt: skip
-
-
-def filled(row: Any) -> dict[str, Any]:
-    """Return the cells of a structured row that hold something."""
-    return {name: value for name, value in row._asdict().items() if value not in ("", (), -1)}
 
 
 def moment(said: str, name: str) -> datetime:

@@ -135,6 +135,8 @@ class Reader:
                 yield Row(where, error=f"line {number} of {name} is not an object with named fields, but {what}")
                 continue
             try:
+                if "label_set" in record and "labels" in record:
+                    raise NoReportError(f"{name} is what a labelling run writes, not reports")
                 if known != tuple(record):
                     chosen = choose(list(record), name, self.columns)
                     if self.timeline and not known:
