@@ -66,7 +66,7 @@ def key(row: Row) -> Key:
     table = _table()
     name = row.concept or row.ent
     family = table.family.get(name, name)
-    past = row.section == "hist" and row.cat in ("PF", "CF", "OTH") or bool(row.past_hx)
+    past = (row.section == "hist" and row.cat in ("PF", "CF", "OTH")) or bool(row.past_hx)
     if name in table.midline or row.cat in ("COF", "NCD", "PATIENT INFO."):
         return Key(family, past=past)
     side = row.side or table.side.get(row.zone, "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from hilum.core.errors import InputError
@@ -116,7 +117,7 @@ def timeline(visits: Iterable[Visit], *, gap_months: float = GAP_MONTHS) -> Time
         for each, row in rows:
             by_group.setdefault(settled[each], []).append((sequence, row))
     keys = sorted(by_group)
-    days = [_stamp(visit.time).timestamp() / 86_400 for visit in ordered]
+    days = [(_stamp(visit.time) - _stamp(ordered[0].time)).total_seconds() / 86_400 for visit in ordered]
     denials = {each: _denials(rows) for each, rows in by_group.items()}
     groups = []
     for each in keys:
@@ -149,11 +150,11 @@ def _ordered(visits: list[Visit]) -> list[Visit]:
     if len({_stamp(visit.time).tzinfo is None for visit in visits}) > 1:
         raise InputError("some visits have a time zone and some have none: give it for all or for none")
     ordered = sorted(visits, key=lambda visit: _stamp(visit.time))
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if _stamp(before.time) == _stamp(after.time):
             raise InputError(
-                f"studies '{before.study_id}' and '{after.study_id}' have the same time {before.time}: which came first "
-                "is not known; add the time of day, or join them to one report"
+                f"studies '{before.study_id}' and '{after.study_id}' have the same time {before.time}: which came "
+                "first is not known; add the time of day, or join them to one report"
             )
     return ordered
 
@@ -208,15 +209,13 @@ def _begins(rows: Sequence[Row], before: str, state: str, since_closed: bool, fa
     """Whether a visit begins a new episode, given the state told of before it."""
     if rows[0].cat in _SYMPTOMS:
         return True
-    if before in ("resolved", "removed"):
-        return state != before
-    if state in ("resolved", "removed"):
-        return before == "absent" or (far and rows[0].cat != "OTH")
+    if rows[0].cat == "OTH":
+        return state == "present" and before != "present"
+    if state == "resolved":  # belongs to the episode that it ends
+        return before == "absent" or (before == "present" and far)
     if state != before:
-        return not (rows[0].cat == "OTH" and state == "absent" and before == "absent")
-    if state == "absent" or rows[0].cat == "OTH":
-        return False
-    return since_closed or far or any(row.event == "new" for row in rows)
+        return True
+    return state == "present" and (since_closed or far or any(row.event == "new" for row in rows))
 
 
 def summary(made: Timeline) -> tuple[str, ...]:
@@ -241,7 +240,7 @@ def _step(made: Timeline, group: int, sequence: int, episode: int, state: str) -
     tentative = all(row.dx_certainty == "tentative" for row in here)
     opens = not any(g == group and s < sequence and e == episode for g, s, e in _points(made, group))
     mark = f"[{episode}] " if opens and episode > 1 else ""
-    denied = f"{state}: " if state != "present" and said != state else ""
+    denied = f"{state}: " if state not in ("present", said) else ""
     return f"{mark}{made.visits[sequence - 1].time:%Y-%m-%d} {denied}{said}{' (uncertain)' if tentative else ''}"
 
 

@@ -1,0 +1,161 @@
+"""Single-finding phrases: a report cut so that each piece tells one finding, in the report's own words.
+
+Source: the phrase style of RadFact (Bannur et al., MAIRA-2, arXiv 2406.04449; its worked examples are MIT).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from hilum.text.lexicon import pack
+from hilum.text.minimal import minimal_sentence, wording
+from hilum.text.parse import Fact, Parsed, sentence_facts
+from hilum.text.places import places
+from hilum.text.sections import REPORTING
+from hilum.text.spots import rules, slots_of
+from hilum.text.tokens import find, tokenize
+
+_JOIN = re.compile(r"[,;/]|\b(?:and|or|nor|with|without|but|versus|vs|as well as)\b", re.IGNORECASE)
+_EDGE = re.compile(r"^(?:[\s,;:/]|\b(?:and|or|nor|with|but|versus|vs|as well as)\b)+|[\s,;:/.]+$", re.IGNORECASE)
+_CACHE = 16_384
+_Told = frozenset[tuple[str, str, tuple[str, ...]]]
+
+
+def phrases(parsed: Parsed) -> tuple[str, ...]:
+    """Return the report as phrases of one finding each, with its grade, place and change; each text once.
+
+    A sentence that tells one finding (with what it is likely to be) stays whole. Others are cut at the words that
+    join their findings; what was said once for all ('no', 'possible', a shared side) is repeated. A sentence about a
+    body part without a finding ('mediastinum is unchanged') stays. Technique, limits of the film, advice, history and
+    speculation ('which may be pneumonia') are left out, as in RadFact's examples.
+    """
+    by_sentence: dict[tuple[int, int], list[int]] = {}
+    for number, fact in enumerate(parsed.facts):
+        by_sentence.setdefault(fact.sentence, []).append(number)
+    made: dict[str, None] = {}
+    for start, end, section in parsed.sentences:
+        if section in REPORTING:
+            sentence = parsed.text[start:end]
+            numbers = by_sentence.get((start, end), [])
+            stated = [number for number in numbers if not _left_out(parsed.facts, number)]
+            if numbers and not stated:
+                continue
+            units = _units(parsed, stated)
+            if len(units) < 2 and len(stated) == len(numbers):
+                told = [sentence] if numbers or _about_a_part(sentence, parsed.language) else []
+            else:
+                told = [_cut(parsed, units, number, (start, end)) for number in range(len(units))]
+            made.update(dict.fromkeys(_tidy(each) for each in told if each))
+    return tuple(made)
+
+
+def _left_out(facts: Sequence[Fact], number: int) -> bool:
+    """Whether a fact is no finding of its own: history, a limit of the film, or speculation about another."""
+    fact = facts[number]
+    guessed = fact.because_of >= 0 and fact.state == "uncertain"
+    return fact.history or fact.concept == "suboptimal study" or guessed
+
+
+def _units(parsed: Parsed, numbers: Sequence[int]) -> list[list[Fact]]:
+    """Facts of a sentence, each with those that explain it."""
+    units: dict[int, list[Fact]] = {}
+    for number in numbers:
+        fact = parsed.facts[number]
+        root = number
+        tip = parsed.text[fact.start : fact.start + 3].lower() == "tip"
+        if tip and units and list(units.values())[-1][-1].kind == "device":
+            list(units.values())[-1].append(fact)  # 'its tip is in the stomach' is said of the tube before
+            continue
+        while parsed.facts[root].because_of in numbers and parsed.facts[root].because_of < root:
+            root = parsed.facts[root].because_of
+        units.setdefault(root, []).append(fact)
+    return list(units.values())
+
+
+@lru_cache(maxsize=_CACHE)
+def _about_a_part(sentence: str, language: str) -> bool:
+    chosen = pack(language)
+    layers = find(tokenize(sentence, chosen), chosen)
+    kinds = {match.phrase.kind for match in layers[4]}
+    changed = any("change" in match.phrase.sets for match in layers[2])
+    return "part" in kinds and ("quality" in kinds or changed)
+
+
+def _tidy(text: str) -> str:
+    """One spaced line, opened by a capital, closed by a stop, without 'however' and the like."""
+    words = " ".join(text.split())
+    for opener in wording()["openers"]:
+        if words[: len(opener) + 1].lower() in (f"{opener} ", f"{opener},"):
+            words = words[len(opener) :].lstrip(" ,")
+    for negator in ("without any ", "without "):
+        if words[: len(negator)].lower() == negator:
+            words = f"no {words[len(negator) :]}"
+    words = words.rstrip(" .,;:/")
+    return words[:1].upper() + words[1:] + "."
+
+
+def _cut(parsed: Parsed, units: list[list[Fact]], number: int, sentence: tuple[int, int]) -> str:
+    """The piece of a sentence that tells one unit; the first candidate that reads back as that unit."""
+    unit = units[number]
+    wanted = _told(unit)
+    left = sentence[0] if number == 0 else _boundary(parsed.text, units[number - 1], unit)
+    right = sentence[1] if number == len(units) - 1 else _boundary(parsed.text, unit, units[number + 1])
+    last = max(fact.end for fact in unit)
+    guess = [fact for fact in parsed.facts if fact.sentence == sentence and last <= fact.start < right]
+    if guess:  # speculation follows: stop before it
+        right = min(
+            _boundary(parsed.text, unit, guess), *(cue.start for cue in guess[0].cues if cue.start >= last), right
+        )
+    piece = _EDGE.sub("", parsed.text[left:right]) if left < right else ""
+    state = _state(unit[0])
+    candidates = [piece, f"{state} {piece}"] if piece else []
+    candidates += _composed(parsed, unit, state)
+    for each in candidates:
+        if _told(sentence_facts(each.strip() + ".", parsed.language)) == wanted:
+            return each.strip()
+    place = unit[0].sides[0] if len(unit[0].sides) == 1 else ""
+    return minimal_sentence(unit[0].concept, unit[0].state, place) or candidates[-1].strip()
+
+
+def _told(facts: Sequence[Fact]) -> _Told:
+    return frozenset((fact.concept, fact.state, tuple(sorted(fact.sides))) for fact in facts)
+
+
+def _state(fact: Fact) -> str:
+    said = "likely" if fact.certainty == "likely" and fact.state == "present" else fact.state
+    return str(wording()["prefix"][said])
+
+
+def _boundary(text: str, before: Sequence[Fact], after: Sequence[Fact]) -> int:
+    """Character where one unit ends and the next begins: the join that no modifier of either crosses."""
+    start = max(fact.end for fact in before)
+    end = min(fact.start for fact in after)
+    if start >= end:
+        return end
+    last = max([b for fact in before for a, b in fact.modifiers if start <= a and b <= end], default=start)
+    own = [a for fact in after for a, b in fact.modifiers if start <= a and b <= end and a >= last]
+    first = min(own, default=end)
+    joins = [match.start() for match in _JOIN.finditer(text, start, end)]
+    fit = [at for at in joins if last <= at <= first]
+    return (fit or joins or [first])[-1 if not fit else 0]
+
+
+def _composed(parsed: Parsed, unit: Sequence[Fact], state: str) -> list[str]:
+    """'No small left effusion in the left base': put together from the words of the first fact."""
+    fact, text = unit[0], parsed.text
+    if fact.rule.startswith("pair:"):
+        part = rules().part.get(fact.rule[5:].partition("+")[0], "")
+        normal = wording()["normal"].format(part=part)
+        return [normal] if part and fact.state == "absent" else [f"{state} {fact.concept}"]
+    words = {span: text[slice(*span)] for span in sorted(fact.modifiers)}
+    slots = {span: {slot for slot, _ in slots_of(said.lower(), parsed.language)} for span, said in words.items()}
+    described = [said for span, said in words.items() if not slots[span] & {"side", "zone", "change"}]
+    changed = [said for span, said in words.items() if "change" in slots[span]]
+    where = [str(place) for place in places(fact, text, (), parsed.language) if place.zone]
+    noun = " ".join((*described, text[fact.start : fact.end]))
+    after = f" in the {' and '.join(where)}" if where else ""
+    sided = f"{' and '.join(fact.sides)} {noun}"
+    pieces = [f"{' '.join(changed)} {noun}{after}", f"{noun}{after}", f"{' '.join(changed)} {sided}", sided]
+    return [f"{state} {piece}" for piece in (pieces if where else pieces[2:])]
