@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from hilum.app.label_outputs import check_suffix, finish
+from hilum.app.label_outputs import check_suffix
 from hilum.app.label_page import write_page
 from hilum.app.label_rows import Reading
 from hilum.app.label_run import OnBytes, OnRow, Outcome, Run
@@ -73,13 +73,13 @@ def label_files(
         if timeline:
             with Visits(target) as visits:
                 run.label(written, visits)
-                outcome.written += finish(run.part, target, reading.label_set)
+                run.close()
                 outcome.written.append(visits.write(reading.language))
             outcome.patients = visits.patients
             outcome.notes += visits.notes
         else:
             run.label(written)
-            outcome.written += finish(run.part, target, reading.label_set)
+            run.close()
         if shown:
             outcome.written.append(write_page(shown, run.sources(), outcome, reading, columns))
         run.end()

@@ -18,7 +18,7 @@ from hilum.app.label_rows import Reading, as_row, label_row
 from hilum.app.label_run import Outcome
 from hilum.app.label_show import LabelProgress, complaints, show, summary
 from hilum.app.report_files import KINDS, Source, kind_of
-from hilum.app.report_row import choose
+from hilum.app.report_row import choose, near
 from hilum.app.report_rows import Reader
 from hilum.core.errors import HilumError, InputError
 
@@ -87,6 +87,14 @@ def _there(path: Path) -> bool:
         return False
 
 
+def _like(path: Path) -> str:
+    try:
+        names = sorted(each.name for each in path.parent.iterdir())
+    except (OSError, ValueError):
+        return ""
+    return near(path.name, names)
+
+
 def standard_input(data: bytes) -> Source:
     """Return standard input as a source: JSON lines, a table with a header, or else one report."""
     head = data[:65536].decode("utf-8", "replace").lstrip("\ufeff").lstrip()
@@ -108,7 +116,7 @@ def _columns(said: Sequence[str]) -> dict[str, str]:
     for each in said:
         if "=" not in each:
             raise InputError(f"--column needs role=name, e.g. report=\"Report Text\", got '{each}'")
-    return dict(each.split("=", 1) for each in said)  # type: ignore[misc]
+    return dict(each.split("=", 1) for each in said)
 
 
 def _texts(said: Sequence[Source], asked: Asked) -> bool:
@@ -137,6 +145,9 @@ def _texts(said: Sequence[Source], asked: Asked) -> bool:
 
 def _files(given: Sequence[Path | Source], asked: Asked) -> bool:
     """Label files into a file, with a bar, and say what came of it."""
+    for path in given:
+        if isinstance(path, Path) and not _there(path):
+            raise InputError(f"there is no file or folder '{path}'{_like(path)}")
     began = time.perf_counter()
     out = asked.out or Path("labels.jsonl")
     with LabelProgress(hidden=asked.quiet or asked.as_json) as progress:

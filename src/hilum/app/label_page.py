@@ -76,11 +76,11 @@ def page(rows: Sequence[tuple[Row, Labels | str]], outcome: Outcome, name: str) 
         name: the label set.
     """
     total = outcome.done + outcome.failed + outcome.skipped
-    shown = f"the first {len(rows):,} of {total:,} reports" if total > len(rows) else f"{total:,} reports"
+    shown = f" Below: the first {len(rows):,}." if total > len(rows) else ""
     return document(
         "labels",
         f"Hilum labels: {name}",
-        counts=f"{total:,} reports, {outcome.failures:,} failed. Below: {shown}.",
+        counts=f"{total:,} reports, {outcome.failures:,} failed.{shown}",
         totals=join(_totals(outcome, name, max(total - outcome.failures, 1))),
         rows=join(_report(row, labels) for row, labels in rows),
         label_set=name,

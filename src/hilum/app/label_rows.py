@@ -10,7 +10,7 @@ from hilum.app.report_row import Row
 from hilum.core.errors import HilumError, InputError
 from hilum.text.labels import Aggregate, Labels, Likely, Uncertain, label
 from hilum.text.language import language_of
-from hilum.text.parse import Fact
+from hilum.text.parse import Fact, Parsed
 
 CELLS = {"present": 1, "absent": 0, "uncertain": -1}
 """How the states are written in a row; a label that is not mentioned is not in the row."""
@@ -98,12 +98,28 @@ def as_row(name: str, labels: Labels, reading: Reading) -> dict[str, Any]:
 
 def documents(labels: Labels, reading: Reading) -> dict[str, Any]:
     """Return the asked documents of one report by name: 'graph' (RadGraph), 'scene' (ImaGenome), 'structure'."""
+    builders = {"graph": _graph, "structure": _structure}
     made: dict[str, Any] = {}
-    if reading.structure:
-        from hilum.text.structure import structure
-
-        made["structure"] = [filled(row) for row in structure(labels.parsed)]
+    for name, build in builders.items():
+        if getattr(reading, name):
+            try:
+                made[name] = build(labels.parsed)
+            except InputError as error:  # e.g. a language without a graph table: the labels hold all the same
+                made[name] = {"error": str(error)}
     return made
+
+
+def _graph(parsed: Parsed) -> Any:
+    from hilum.text.graph import graph
+    from hilum.text.radgraph import to_radgraph
+
+    return to_radgraph(graph(parsed))
+
+
+def _structure(parsed: Parsed) -> Any:
+    from hilum.text.structure import structure
+
+    return [filled(row) for row in structure(parsed)]
 
 
 def filled(row: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from hilum import __version__
 from hilum.app.label_ids import Met, Written
+from hilum.app.label_outputs import finish
 from hilum.app.label_rows import Reading, label_row
 from hilum.app.label_timeline import Visits
 from hilum.app.report_files import Source, sources_of
@@ -134,6 +135,21 @@ class Run:
         self.part.unlink(missing_ok=True)
         self._note_down({})
         return Written()
+
+    def close(self) -> None:
+        """Turn the rows into the file that was asked for.
+
+        Raises:
+            InputError: if no report could be labelled and there is an earlier file, which is better kept.
+        """
+        outcome = self.outcome
+        if not outcome.done and not outcome.skipped and outcome.failures and self.target.exists():
+            self.part.unlink()
+            raise InputError(
+                f"no report could be labelled, so {self.target} was left as it was. The first reason: "
+                f"{outcome.reasons[0][1]}"
+            )
+        outcome.written += finish(self.part, self.target, self.reading.label_set)
 
     def end(self) -> None:
         """Write down what came of the run."""
