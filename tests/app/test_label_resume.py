@@ -70,7 +70,7 @@ def test_stopping_anywhere_and_resuming_gives_the_same_file(
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
 def test_an_interrupted_command_goes_on_to_the_same_file(tmp_path: Path, kind: str) -> None:
     """The real command, a real SIGINT in the middle, then --resume: byte for byte the uninterrupted file."""
-    rows = [(f"r{n}", f"Nodule of {n} mm in the {'left' if n % 2 else 'right'} upper lobe.") for n in range(30_000)]
+    rows = [(f"r{n}", f"Nodule of {n} mm in the {'left' if n % 2 else 'right'} upper lobe.") for n in range(12_000)]
     source, out = table(tmp_path / "in.csv", rows), tmp_path / f"out.{kind}"
     command = [sys.executable, "-m", "hilum", "label", str(source), "-o", str(out), "--quiet"]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

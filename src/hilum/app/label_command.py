@@ -67,6 +67,8 @@ def _source(given: str, number: int, explain: bool) -> Path | Source:
     """A path; or a text, where there is no such path and it reads like one; or standard input for '-'."""
     if given == "-":
         return standard_input(sys.stdin.buffer.read(_MOST))
+    if not given.strip():
+        raise InputError("an empty text or path was given: name a file or a folder, or write a sentence")
     path = Path(given)
     if reads_like_text(given, explain) and not _there(path):
         return Source(f"text {number}", data=given.encode("utf-8", "surrogatepass"), kind=".txt")
@@ -75,9 +77,9 @@ def _source(given: str, number: int, explain: bool) -> Path | Source:
 
 def reads_like_text(given: str, explain: bool) -> bool:
     """Whether an argument is a sentence rather than a path: it has words, or is to be explained, and no file suffix."""
-    if kind_of(Path(given.strip() or "x")) in KINDS:
+    if kind_of(Path(given.strip())) in KINDS:
         return False
-    return len(given.split()) > 1 or (explain and os.sep not in given)
+    return len(given.split()) > 1 or (explain and bool(given) and os.sep not in given)
 
 
 def _there(path: Path) -> bool:
