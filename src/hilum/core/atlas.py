@@ -35,7 +35,8 @@ class Region:
 
     Args:
         name: as in the label set 'imagenome-29'.
-        frame: 'field', the box around both lungs; 'right lung' or 'left lung', the box around that lung.
+        frame: 'right lung' or 'left lung', the box around that lung; 'midline', as wide and as high as the box around
+            both, with 0.5 half-way between the lungs' inner edges.
         tight: whether the box is drawn in to the lung pixels inside it.
         corners: (x0, y0, x1, y1), 0 to 1 from the frame's image-left top to its right bottom, the patient's right
             on image left.
@@ -77,16 +78,16 @@ def boxes(mask: Bools, orientation: tuple[str, str] | None = None) -> dict[str, 
     """
     pixels = np.asarray(mask, dtype=np.bool_)
     lungs = sides(pixels, orientation)
-    field = _checked(pixels, lungs)
+    _check(pixels, lungs)
     mirrored = orientation is not None and orientation[0][:1] == "R"
     height, width = pixels.shape
     if mirrored:
         lungs = {name: lung[:, ::-1] for name, lung in lungs.items()}
-        field = _extent(lungs["right lung"] | lungs["left lung"])
+    known = frames(lungs["right lung"], lungs["left lung"])
     made = {}
     for region in regions():
         lung = lungs.get(region.frame)
-        corners = _placed(region.corners, field if lung is None else _extent(lung))
+        corners = _placed(region.corners, known[region.frame])
         if region.tight and lung is not None:
             corners = _drawn_in(corners, lung)
         x0, x1 = np.clip((corners[0], corners[2]), 0, width)
@@ -97,16 +98,38 @@ def boxes(mask: Bools, orientation: tuple[str, str] | None = None) -> dict[str, 
     return made
 
 
-def _checked(mask: Bools, lungs: dict[str, Bools]) -> Corners:
-    """The box around both lungs, or an InputError that says why the mask cannot be used."""
+def frames(right: Bools, left: Bools) -> dict[str, Corners]:
+    """Return the frames that the atlas measures in.
+
+    Args:
+        right, left: bool (H, W), each lung; the patient's right on image left. Neither may be empty.
+
+    Returns:
+        'right lung', 'left lung' and 'midline' -> (x0, y0, x1, y1) in pixels.
+    """
+    x0, y0, x1, y1 = _extent(right | left)
+    middle = (_inner_edge(right) + right.shape[1] - _inner_edge(left[:, ::-1])) / 2
+    half = (x1 - x0) / 2
+    return {"right lung": _extent(right), "left lung": _extent(left), "midline": (middle - half, y0, middle + half, y1)}
+
+
+def _inner_edge(lung: Bools) -> float:
+    """Median image-right edge of a lung over the middle half of its rows."""
+    rows = np.flatnonzero(lung.any(axis=1))
+    inner = lung[rows[len(rows) // 4 : len(rows) - len(rows) // 4]]
+    return float(np.median(lung.shape[1] - np.argmax(inner[:, ::-1], axis=1)))
+
+
+def _check(mask: Bools, lungs: dict[str, Bools]) -> None:
+    """Raise an InputError that says why the mask cannot be used, if it cannot."""
     if not mask.any():
         raise InputError("no boxes: the lung mask is empty; two lungs on an upright frontal film are expected")
     if len(lungs) < 2:
         seen = next(iter(lungs), "no lung whose side can be told")
         raise InputError(f"no boxes: the mask shows {seen} only; two lungs are expected")
     both = lungs["right lung"] | lungs["left lung"]
-    field = _extent(both)
-    width, height = field[2] - field[0], field[3] - field[1]
+    x0, y0, x1, y1 = _extent(both)
+    width, height = x1 - x0, y1 - y0
     share, areas = float(both.mean()), sorted(int(lung.sum()) for lung in lungs.values())
     faults = (
         (share < _SMALLEST_SHARE, f"the lungs cover {share:.1%} of the image, at least {_SMALLEST_SHARE:.0%}"),
@@ -122,7 +145,6 @@ def _checked(mask: Bools, lungs: dict[str, Bools]) -> Corners:
     for wrong, sentence in faults:
         if wrong:
             raise InputError(f"no boxes: {sentence} is expected; check the lung mask")
-    return field
 
 
 def _fill(lung: Bools) -> float:

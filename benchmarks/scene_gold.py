@@ -1,0 +1,186 @@
+"""Score the scene's object-attribute pairs against the human codes of Open-i, beside its control arms.
+
+Run: python benchmarks/scene_gold.py --data ../shared/data [--half dev]
+Gold: every MeSH code with a side, or of a site without sides, gives pairs (site, attribute) by its region and side,
+closed under the same parents as ours; a code without a side is not scored, nor is what it implies. What we state and
+no code says counts as wrong. Arms: the whole rule graph; default locations only; no negation; no parents; no placing
+by what the report says elsewhere. Intervals: bootstrap over groups of reports with the same text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from hilum.core.seed import generator
+from hilum.text.parse import parse
+from hilum.text.scene import Scene, scene
+from hilum.text.scene_table import SIDES, attributes, families, sided, sites
+
+HEADS = {
+    "Pulmonary Atelectasis": "atelectasis", "Cardiomegaly": "enlarged cardiac silhouette",
+    "Cardiac Shadow": "enlarged cardiac silhouette", "Pleural Effusion": "pleural effusion",
+    "Infiltrate": "infiltration", "Mass": "mass/nodule (not otherwise specified)",
+    "Nodule": "mass/nodule (not otherwise specified)", "Pneumonia": "pneumonia", "Pneumothorax": "pneumothorax",
+    "Consolidation": "consolidation", "Pulmonary Edema": "pulmonary edema/hazy opacity", "Opacity": "lung opacity",
+    "Airspace Disease": "airspace opacity", "Calcified Granuloma": "calcified nodule",
+    "Cicatrix": "pleural/parenchymal scarring", "Scoliosis": "scoliosis", "Pulmonary Congestion": "vascular congestion",
+    "Emphysema": "copd/emphysema", "Pulmonary Emphysema": "copd/emphysema", "Hydropneumothorax": "hydropneumothorax",
+}  # fmt: skip
+SAME = {
+    "linear/patchy atelectasis": "atelectasis", "lobar/segmental collapse": "atelectasis",
+    "multiple masses/nodules": "mass/nodule (not otherwise specified)",
+}  # fmt: skip
+"""Kinds that MeSH does not tell apart."""
+REGIONS = {
+    "base": "lower lung zone", "lower lobe": "lower lung zone", "upper lobe": "upper lung zone",
+    "middle lobe": "mid lung zone", "lingula": "mid lung zone", "apex": "apical zone", "hilum": "hilar structures",
+    "costophrenic angle": "costophrenic angle", "retrocardiac": "lower lung zone",
+}  # fmt: skip
+IMPLIED = {"middle lobe": "right", "lingula": "left", "retrocardiac": "left"}
+SCORED = frozenset(HEADS.values()) | {up for name in HEADS.values() for up in attributes()[name].above}
+LUNGS = frozenset({"right lung", "left lung", "cardiac silhouette", "spine"})
+ARMS = {
+    "whole": {}, "default location only": {"places": "default"}, "no negation": {"negation": False},
+    "no parents": {"parents": False},
+}  # fmt: skip
+Pairs = set[tuple[str, str]]
+
+
+def closed(name: str, at: set[str]) -> Pairs:
+    """Pairs of one attribute at some sites with what they imply."""
+    held = attributes()[name]
+    allowed = {sided(family, side) for family in held.permitted for side in SIDES}
+    where = at | {up for site in at for up in sites()[site].above if up in allowed}
+    return {(site, attribute) for site in where for attribute in (name, *held.above)}
+
+
+def coded(row: dict[str, str]) -> tuple[Pairs, set[str]]:
+    """Gold pairs of a report, and the attributes that cannot be scored in it."""
+    pairs: Pairs = set()
+    open_ended: set[str] = set()
+    for entry in json.loads(row["qualifiers_json"]):
+        name = HEADS.get(entry["term"].split("/")[0].strip())
+        if name is None:
+            continue
+        held = attributes()[name]
+        told = [region for region in entry["region"] if REGIONS.get(region) in held.permitted]
+        sides = {s for side in entry["side"] for s in (SIDES if side == "bilateral" else (side,)) if s in SIDES}
+        sides |= {IMPLIED[region] for region in told if region in IMPLIED}
+        needed = [REGIONS[region] for region in told] or list(held.default)
+        if not sides and any(families()[family] for family in needed):
+            open_ended |= {name, *held.above}
+            continue
+        pairs |= closed(name, {sided(family, side) for family in needed for side in sides or SIDES})
+    named = {HEADS[head] for term in row["mesh_major"].split(";") if (head := term.split("/")[0].strip()) in HEADS}
+    bare = named - {name for _, name in pairs} - open_ended
+    for name in bare:  # coded without any qualifier
+        held = attributes()[name]
+        if any(families()[family] for family in held.default):
+            open_ended |= {name, *held.above}
+        else:
+            pairs |= closed(name, set(held.default))
+    return pairs, open_ended
+
+
+def stated(made: Scene) -> Pairs:
+    return {(site, SAME.get(name, name)) for site, name in made.pairs("yes") if SAME.get(name, name) in SCORED}
+
+
+def elsewhere_off(made: Scene) -> Scene:
+    """The scene without the statements that were placed by another sentence."""
+    kept = tuple(each for each in made.observations if each.placed != "elsewhere")
+    return Scene(made.text, made.phrases, kept)
+
+
+def certain(made: Scene) -> Scene:
+    """The scene without hedged statements."""
+    kept = tuple(each for each in made.observations if "severity|yes|hedge" not in each.severity)
+    return Scene(made.text, made.phrases, kept)
+
+
+def counts(gold: list[tuple[Pairs, set[str]]], ours: list[Pairs], only: frozenset[str] | None) -> np.ndarray:
+    """(reports, 3): right, wrong and missed pairs."""
+    made = []
+    for (pairs, skipped), found in zip(gold, ours, strict=True):
+        left, right = ({(site, name) for site, name in each if name not in skipped and (only is None or site in only)}
+                       for each in (pairs, found))  # fmt: skip
+        made.append((len(left & right), len(right - left), len(left - right)))
+    return np.asarray(made, dtype=float)
+
+
+def scores(total: np.ndarray) -> np.ndarray:
+    tp, fp, fn = np.moveaxis(total, -1, 0)
+    return np.stack(
+        [tp / np.maximum(tp + fp, 1), tp / np.maximum(tp + fn, 1), 2 * tp / np.maximum(2 * tp + fp + fn, 1)], -1
+    )
+
+
+def drawn(groups: np.ndarray, draws: int = 1000) -> np.ndarray:
+    """(draws, reports) weights of a bootstrap over groups."""
+    names, at = np.unique(groups, return_inverse=True)
+    random = generator(0, "scene gold")
+    return np.stack(
+        [np.bincount(random.integers(0, len(names), len(names)), minlength=len(names))[at] for _ in range(draws)]
+    )
+
+
+def report(gold: list[tuple[Pairs, set[str]]], arms: dict[str, list[Pairs]], groups: np.ndarray) -> None:
+    weights = drawn(groups)
+    known = [{name for _, name in pairs} for pairs, _ in gold]
+    given = {name: [{(site, attribute) for site, attribute in each if attribute in held}
+                    for each, held in zip(ours, known, strict=True)] for name, ours in arms.items()}  # fmt: skip
+    for title, only, arms in (
+        ("all sites", None, arms), ("lungs, heart and spine as wholes", LUNGS, arms),
+        ("all sites, given that the attribute is coded in the report", None, given),
+    ):  # fmt: skip
+        print(f"\n## {title}")
+        base = None
+        for name, ours in arms.items():
+            each = counts(gold, ours, only)
+            p, r, f = scores(each.sum(axis=0))
+            boot = scores(weights @ each)
+            low, high = np.percentile(boot, (2.5, 97.5), axis=0)
+            line = (f"{name:24s} P {p:.3f} [{low[0]:.3f}, {high[0]:.3f}]  R {r:.3f} [{low[1]:.3f}, {high[1]:.3f}]  "
+                    f"F1 {f:.3f} [{low[2]:.3f}, {high[2]:.3f}]")  # fmt: skip
+            if base is None:
+                base = boot
+            else:
+                gap = np.percentile(base[:, 2] - boot[:, 2], (2.5, 97.5))
+                line += f"  whole is better by {np.mean(base[:, 2] - boot[:, 2]):+.3f} [{gap[0]:+.3f}, {gap[1]:+.3f}]"
+            print(line)
+
+
+def load(data: Path, half: str) -> list[dict[str, str]]:
+    with (data / "openi" / "gold_findings.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["gold_status"] == "ok"]
+    wanted = {"dev": (0,), "test": (1,), "all": (0, 1)}[half]
+    return [row for row in rows if int(row["text_hash"], 16) % 2 in wanted and (row["findings"] or row["impression"])]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    default = os.environ.get("HILUM_PACK") or Path(__file__).resolve().parents[2] / "shared" / "data"
+    options.add_argument("--data", type=Path, default=default, help="folder that holds openi/gold_findings.csv")
+    options.add_argument("--half", choices=("dev", "test", "all"), default="test")
+    chosen = options.parse_args()
+    if not (chosen.data / "openi" / "gold_findings.csv").exists():
+        raise SystemExit(f"{chosen.data} holds no openi/gold_findings.csv: give the folder with --data")
+    rows = load(chosen.data, chosen.half)
+    parsed = [parse({"findings": row["findings"], "impression": row["impression"]}) for row in rows]
+    gold = [coded(row) for row in rows]
+    whole: list[Scene] = [scene(each) for each in parsed]
+    arms = {name: [stated(scene(each, **how)) for each in parsed] for name, how in ARMS.items()}
+    arms["hedged left out"] = [stated(certain(each)) for each in whole]
+    arms["not placed from elsewhere"] = [stated(elsewhere_off(each)) for each in whole]
+    print(f"half: {chosen.half}; {len(rows)} reports; {sum(len(pairs) for pairs, _ in gold)} gold pairs")
+    report(gold, arms, np.asarray([row["text_hash"] for row in rows]))
+
+
+if __name__ == "__main__":
+    main()
