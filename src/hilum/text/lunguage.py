@@ -52,13 +52,14 @@ class Record(NamedTuple):
     report: str = ""
 
 
-def dumps(records: Iterable[Record]) -> str:
-    """Return the records as CSV text with a heading line; links read 'lung opacity, idx3'."""
+def dumps(records: Iterable[Record], *, heading: bool = True) -> str:
+    """Return the records as CSV text, with a heading line or without; links read 'lung opacity, idx3'."""
     held = list(records)
     named = {(record.subject_id, record.study_id, record.row.idx): record.row.ent for record in held}
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    if heading:
+        writer.writeheader()
     writer.writerows(_line(record, named) for record in held)
     return out.getvalue()
 

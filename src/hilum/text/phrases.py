@@ -46,7 +46,8 @@ def phrases(parsed: Parsed) -> tuple[str, ...]:
             if len(units) < 2 and len(stated) == len(numbers):
                 told = [sentence] if numbers or _about_a_part(sentence, parsed.language) else []
             else:
-                told = [_cut(parsed, units, number, (start, end)) for number in range(len(units))]
+                here = [parsed.facts[number] for number in numbers]
+                told = [each for number in range(len(units)) for each in _cut(parsed, units, number, here)]
             made.update(dict.fromkeys(_tidy(each) for each in told if each))
     return tuple(made)
 
@@ -59,19 +60,17 @@ def _left_out(facts: Sequence[Fact], number: int) -> bool:
 
 
 def _units(parsed: Parsed, numbers: Sequence[int]) -> list[list[Fact]]:
-    """Facts of a sentence, each with those that explain it."""
-    units: dict[int, list[Fact]] = {}
+    """Facts of a sentence, each with those that explain it where none of another finding stands between."""
+    units: list[list[int]] = []
     for number in numbers:
         fact = parsed.facts[number]
-        root = number
-        tip = parsed.text[fact.start : fact.start + 3].lower() == "tip"
-        if tip and units and list(units.values())[-1][-1].kind == "device":
-            list(units.values())[-1].append(fact)  # 'its tip is in the stomach' is said of the tube before
-            continue
-        while parsed.facts[root].because_of in numbers and parsed.facts[root].because_of < root:
-            root = parsed.facts[root].because_of
-        units.setdefault(root, []).append(fact)
-    return list(units.values())
+        last = units[-1] if units else []
+        tip = parsed.text[fact.start : fact.start + 3].lower() == "tip"  # 'its tip is in the stomach': of the tube
+        if last and (fact.because_of in last or (tip and parsed.facts[last[-1]].kind == "device")):
+            last.append(number)
+        else:
+            units.append([number])
+    return [[parsed.facts[number] for number in unit] for unit in units]
 
 
 @lru_cache(maxsize=_CACHE)
@@ -96,27 +95,45 @@ def _tidy(text: str) -> str:
     return words[:1].upper() + words[1:] + "."
 
 
-def _cut(parsed: Parsed, units: list[list[Fact]], number: int, sentence: tuple[int, int]) -> str:
-    """The piece of a sentence that tells one unit; the first candidate that reads back as that unit."""
+def _cut(parsed: Parsed, units: list[list[Fact]], number: int, here: Sequence[Fact]) -> list[str]:
+    """The piece of a sentence that tells one unit: the first candidate that reads back as it.
+
+    Where none does, the one that reads back but for its sides; where there is none, minimal sentences.
+    """
     unit = units[number]
-    wanted = _told(unit)
-    left = sentence[0] if number == 0 else _boundary(parsed.text, units[number - 1], unit)
-    right = sentence[1] if number == len(units) - 1 else _boundary(parsed.text, unit, units[number + 1])
-    last = max(fact.end for fact in unit)
-    guess = [fact for fact in parsed.facts if fact.sentence == sentence and last <= fact.start < right]
-    if guess:  # speculation follows: stop before it
-        right = min(
-            _boundary(parsed.text, unit, guess), *(cue.start for cue in guess[0].cues if cue.start >= last), right
-        )
-    piece = _EDGE.sub("", parsed.text[left:right]) if left < right else ""
-    state = _state(unit[0])
-    candidates = [piece, f"{state} {piece}"] if piece else []
+    piece = _piece(parsed.text, units, number, here)
+    state, sides = _state(unit[0]), " and ".join(unit[0].sides)
+    candidates = [piece, f"{state} {piece}", f"{state} {sides} {piece}"] if piece else []
     candidates += _composed(parsed, unit, state)
-    for each in candidates:
-        if _told(sentence_facts(each.strip() + ".", parsed.language)) == wanted:
-            return each.strip()
-    place = unit[0].sides[0] if len(unit[0].sides) == 1 else ""
-    return minimal_sentence(unit[0].concept, unit[0].state, place) or candidates[-1].strip()
+    wanted, near = _told(unit), ""
+    for each in (" ".join(candidate.split()) for candidate in candidates):
+        told = _told(sentence_facts(each + ".", parsed.language))
+        if told == wanted:
+            return [each]
+        if not near and {said[:2] for said in told} == {said[:2] for said in wanted}:
+            near = each
+    if near:
+        return [near]
+    made = [
+        minimal_sentence(fact.concept, fact.state, place.side, place.zone)
+        for fact in unit
+        for place in places(fact, parsed.text, here, parsed.language)
+    ]
+    return [each for each in made if each]
+
+
+def _piece(text: str, units: list[list[Fact]], number: int, here: Sequence[Fact]) -> str:
+    """Characters between the joins on both sides of a unit, without the joins; speculation that follows is cut."""
+    unit, (left, right) = units[number], here[0].sentence
+    if number:
+        left = _boundary(text, units[number - 1], unit)
+    if number < len(units) - 1:
+        right = _boundary(text, unit, units[number + 1])
+    last = max(fact.end for fact in unit)
+    guess = [fact for fact in here if last <= fact.start < right]
+    if guess:
+        right = min(_boundary(text, unit, guess), *(cue.start for cue in guess[0].cues if cue.start >= last), right)
+    return _EDGE.sub("", text[left:right]) if left < right else ""
 
 
 def _told(facts: Sequence[Fact]) -> _Told:

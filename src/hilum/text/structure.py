@@ -27,7 +27,7 @@ _FIELDS = {
 }  # fmt: skip
 _REMOVED = ("remov", "withdraw")
 _REACH = 80  # characters between a finding and what the table says of it
-_GONE = ("resolved", "improved", "worsened", "unchanged")
+_IMPLYING = ("improved", "worsened", "unchanged")
 
 
 class Row(NamedTuple):
@@ -150,8 +150,7 @@ def _rows(entity: _Entity, first: int, text: str) -> Iterator[Row]:
     cells = {name: ", ".join(words) for name, words in entity.cells.items()}
     sent = " ".join(text[entity.sent[0] : entity.sent[1]].split())
     for number, place in enumerate(entity.places):
-        detailed = place.zone in rules().detail
-        where, details = place.side if detailed else str(place), [place.zone] * detailed
+        where, details = str(place), []
         if entity.site:
             where, details = entity.site, [str(place)] * any(place)
         details += entity.detail
@@ -185,11 +184,15 @@ def _entities(parsed: Parsed) -> list[_Entity]:
             moved = {key: value for key, value in moved.items() if key >= 0}
         first = len(made)
         for key, fact in zip(keys, facts, strict=True):
+            if len(made) > first and made[-1].cat == "OTH" and parsed.text[fact.start :][:3].lower() == "tip":
+                moved[key] = len(made) - 1  # 'its tip is in the stomach' is said of the tube before
+                continue
             moved[key] = len(made)
             made.append(_from_fact(fact, facts, section, (start, end), parsed))
         for key, fact in zip(keys, facts, strict=True):
             because = -1 - fact.because_of if section == "hist" and fact.because_of >= 0 else fact.because_of
-            made[moved[key]].because = moved.get(because, -1) if fact.because_of >= 0 else -1
+            if fact.because_of >= 0 and moved.get(because, -1) != moved[key]:
+                made[moved[key]].because = moved.get(because, -1)
         found = spots(sentence, parsed.language)
         if found:
             _attach(made, first, found, section, (start, end), sentence)
@@ -215,15 +218,17 @@ def _category(name: str, kind: str) -> str:
 
 
 def _from_fact(fact: Fact, facts: list[Fact], section: str, sent: tuple[int, int], parsed: Parsed) -> _Entity:
-    text = parsed.text
-    change = fact.attributes.get("change", ())
-    kept = "present" if fact.state != "absent" or any(each in _GONE for each in change) else "absent"
+    text, change = parsed.text, fact.attributes.get("change", ())
     denied = any(cue.rule.startswith("cue:neg.pre") for cue in fact.cues)
+    implied = "resolved" in change or (not denied and any(each in _IMPLYING for each in change))
+    told = places(fact, text, [other for other in facts if other is not fact], parsed.language)
+    details = [place.zone for place in told if place.zone in rules().detail]
+    sites = [place for place in told if place.zone not in rules().detail]
     made = _Entity(
         section, sent, fact.start, fact.end, _named(fact, text), _category(fact.concept, fact.kind),
-        kept == "present" and not (denied and fact.state == "absent"), fact.certainty == "definite", fact.concept,
-        places=places(fact, text, [other for other in facts if other is not fact], parsed.language),
-        event=_event(fact, text),
+        fact.state != "absent" or implied, fact.certainty == "definite", fact.concept, event=_event(fact, text),
+        places=tuple(sites) or tuple(dict.fromkeys(Place(place.side) for place in told)),
+        detail=list(dict.fromkeys(details)),
     )  # fmt: skip
     _describe(made, fact, text, parsed.language)
     if fact.history:

@@ -220,32 +220,34 @@ def _begins(rows: Sequence[Row], before: str, state: str, since_closed: bool, fa
 
 def summary(made: Timeline) -> tuple[str, ...]:
     """Return one line for each group that was ever there: what, first seen when, and its course."""
+    here: dict[tuple[int, int], list[Row]] = {}
+    for each in made.rows:
+        here.setdefault((each.group, each.sequence), []).append(each.row)
     lines = []
     for number, group in enumerate(made.groups):
         if group.first_seen and not group.key.past:
             first = made.visits[group.first_seen - 1]
-            steps = " → ".join(_step(made, number, *point) for point in group.course)
-            lines.append(f"{group.name}: first seen {first.time:%Y-%m-%d} ({first.study_id}); {steps}")
+            steps, opened = [], 1
+            for sequence, episode, state in group.course:
+                mark = f"[{episode}] " if episode > opened else ""
+                opened = episode
+                day = made.visits[sequence - 1].time
+                steps.append(f"{mark}{day:%Y-%m-%d} {_said(here[number, sequence], state)}")
+            lines.append(f"{group.name}: first seen {first.time:%Y-%m-%d} ({first.study_id}); {' → '.join(steps)}")
     return tuple(lines)
 
 
-def _step(made: Timeline, group: int, sequence: int, episode: int, state: str) -> str:
-    """'2020-01-14 small, improved': one visit of a course, with what is said there; a new episode is marked."""
-    here = [each.row for each in made.rows if each.group == group and each.sequence == sequence]
-    words = [
-        cell for row in here for cell in (row.severity, row.measurement, row.onset, row.improved, row.worsened,
-                                          row.no_change) if cell
-    ]  # fmt: skip
-    said = ", ".join(dict.fromkeys(words)) or state
-    tentative = all(row.dx_certainty == "tentative" for row in here)
-    opens = not any(g == group and s < sequence and e == episode for g, s, e in _points(made, group))
-    mark = f"[{episode}] " if opens and episode > 1 else ""
-    denied = f"{state}: " if state not in ("present", said) else ""
-    return f"{mark}{made.visits[sequence - 1].time:%Y-%m-%d} {denied}{said}{' (uncertain)' if tentative else ''}"
-
-
-def _points(made: Timeline, group: int) -> list[tuple[int, int, int]]:
-    return [(group, sequence, episode) for sequence, episode, _ in made.groups[group].course]
+def _said(rows: Sequence[Row], state: str) -> str:
+    """'small, improved': what is said of a group at one visit."""
+    cells = [
+        cell
+        for row in rows
+        for cell in (row.severity, row.measurement, row.onset, row.improved, row.worsened, row.no_change)
+        if cell
+    ]
+    said = ", ".join(dict.fromkeys(cells)) or state
+    ended = f"{state}: " if state not in ("present", said) else ""
+    return ended + said + (" (uncertain)" if all(row.dx_certainty == "tentative" for row in rows) else "")
 
 
 def to_json(made: Timeline) -> dict[str, Any]:
