@@ -34,9 +34,9 @@ def explained(labels: Labels) -> Iterator[list[Piece]]:
     for name, numbers in labels.evidence.items():
         for number in numbers:
             reasons.setdefault(number, []).append(f"{name} = {labels.states.get(name, 'left out')}")
-    text = labels.parsed.text
+    text, stated = labels.parsed.text, by_sentence(labels.findings)
     for start, end, section in labels.parsed.sentences:
-        facts = [(n, fact) for n, fact in enumerate(labels.findings) if fact.sentence == (start, end)]
+        facts = stated.get((start, end))
         if not facts:
             continue
         yield [Piece(f"[{section}] ", "head"), *marked(text, start, end, [fact for _, fact in facts])]
@@ -52,6 +52,14 @@ def explained(labels: Labels) -> Iterator[list[Piece]]:
                 Piece(f"{about}{labelled}"),
                 Piece(f" · by {fact.rule}{cues}", "quiet"),
             ]
+
+
+def by_sentence(facts: Sequence[Fact]) -> dict[tuple[int, int], list[tuple[int, Fact]]]:
+    """Return the numbered facts of each sentence, which is named by its (start, end)."""
+    made: dict[tuple[int, int], list[tuple[int, Fact]]] = {}
+    for number, fact in enumerate(facts):
+        made.setdefault(fact.sentence, []).append((number, fact))
+    return made
 
 
 def marked(text: str, start: int, end: int, facts: Sequence[Fact]) -> list[Piece]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from hilum.app.label_explain import marked
+from hilum.app.label_explain import by_sentence, marked
 from hilum.app.label_rows import Reading
 from hilum.app.label_run import Outcome
 from hilum.app.markup import Html, element, join
@@ -113,6 +113,7 @@ def _report(row: Row, labels: Labels | str) -> Html:
 def _sections(labels: Labels) -> Iterator[Html]:
     """The report by section, each sentence with its findings and cues marked."""
     parsed, now, words = labels.parsed, "", list[object]()
+    stated = by_sentence(parsed.facts)
     for start, end, section in parsed.sentences:
         if start > _LONGEST:
             words.append("...")
@@ -121,7 +122,7 @@ def _sections(labels: Labels) -> Iterator[Html]:
             yield _paragraph(now, words)
             words = []
         now = section
-        facts = [fact for fact in parsed.facts if fact.sentence == (start, end)]
+        facts = [fact for _, fact in stated.get((start, end), ())]
         rules = {(fact.start, fact.end): fact for fact in facts}
         at = start
         for piece in marked(parsed.text, start, end, facts):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ def label_row(row: Row, reading: Reading, *, repeated: bool = False) -> dict[str
     error = row.error or ("this id was met before: give each report its own" if repeated else "")
     if not error:
         try:
-            made = as_row(row.id, reading.label(row.text), reading)
+            made = as_row(row.id, reading.label(row.text), reading, row.patient)
             return {**made, "patient": row.patient} if row.patient else made
         except HilumError as failed:
             if failed.exit_code == 2:
@@ -75,7 +75,7 @@ def label_row(row: Row, reading: Reading, *, repeated: bool = False) -> dict[str
     return {"id": row.id, "label_set": reading.label_set, "error": error}
 
 
-def as_row(name: str, labels: Labels, reading: Reading) -> dict[str, Any]:
+def as_row(name: str, labels: Labels, reading: Reading, patient: str = "") -> dict[str, Any]:
     """Return labels and findings as JSON values; offsets count characters of 'text' where it had to be joined."""
     parsed = labels.parsed
     made: dict[str, Any] = {
@@ -92,20 +92,25 @@ def as_row(name: str, labels: Labels, reading: Reading) -> dict[str, Any]:
 
         made["explain"] = explain(labels)
     if reading.graph or reading.scene or reading.structure:
-        made.update(documents(labels, reading))
+        made.update(documents(name, labels, reading, patient))
     return made
 
 
-def documents(labels: Labels, reading: Reading) -> dict[str, Any]:
+def documents(name: str, labels: Labels, reading: Reading, patient: str = "") -> dict[str, Any]:
     """Return the asked documents of one report by name: 'graph' (RadGraph), 'scene' (ImaGenome), 'structure'."""
-    builders = {"graph": _graph, "structure": _structure}
+    parsed = labels.parsed
+    builders: dict[str, Callable[[], Any]] = {
+        "graph": lambda: _graph(parsed),
+        "scene": lambda: _scene(name, parsed, patient),
+        "structure": lambda: _structure(parsed),
+    }
     made: dict[str, Any] = {}
-    for name, build in builders.items():
-        if getattr(reading, name):
+    for asked, build in builders.items():
+        if getattr(reading, asked):
             try:
-                made[name] = build(labels.parsed)
+                made[asked] = build()
             except InputError as error:  # e.g. a language without a graph table: the labels hold all the same
-                made[name] = {"error": str(error)}
+                made[asked] = {"error": str(error)}
     return made
 
 
@@ -114,6 +119,14 @@ def _graph(parsed: Parsed) -> Any:
     from hilum.text.radgraph import to_radgraph
 
     return to_radgraph(graph(parsed))
+
+
+def _scene(name: str, parsed: Parsed, patient: str) -> Any:
+    """The scene of a report alone: no film, so no boxes, and the report stands for its image."""
+    from hilum.text.imagenome import to_imagenome
+    from hilum.text.scene import scene
+
+    return to_imagenome(scene(parsed), image_id=name, study_id=name, patient_id=patient)
 
 
 def _structure(parsed: Parsed) -> Any:
