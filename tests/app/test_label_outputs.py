@@ -101,7 +101,7 @@ def test_vindr_is_a_column_of_0_or_1_per_label(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [each.name for each in label_sets()])
 def test_every_label_set_has_a_layout_of_full_lines(name: str) -> None:
     header, line = layout(name)
-    labels = {label: value for label, value in zip(label_set(name).labels, (1, 0, -1) * 99, strict=False)}
+    labels = dict(zip(label_set(name).labels, (1, 0, -1) * 99, strict=False))
     for row in ({"id": "a", "labels": {}}, {"id": "a", "patient": "p", "labels": labels}):
         assert len(line(row)) == len(header)
         assert "a" in line(row)
@@ -135,12 +135,20 @@ def test_arrow_outputs_hold_labels_findings_and_documents(tmp_path: Path, kind: 
     assert sorted(path.name for path in tmp_path.iterdir() if "part" in path.name and path != out) == []
 
 
+@pytest.mark.parametrize("out", ["labels.csv", "labels.html"])
+def test_an_output_without_a_place_for_a_document_says_so(tmp_path: Path, out: str) -> None:
+    (tmp_path / "in.csv").write_text(TABLE, encoding="utf-8")
+    outcome = label_files([tmp_path / "in.csv"], tmp_path / out, reading=Reading(graph=True), timeline=True)
+    assert outcome.notes[0] == f"{out} has no place for graph: write .jsonl, .parquet or .arrow"
+    assert (tmp_path / "labels.timeline.jsonl").stat().st_size > 0
+
+
 def test_an_output_that_cannot_be_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot write '.xlsx'"):
         label_files([tmp_path], tmp_path / "labels.xlsx")
     with pytest.raises(InputError, match="is a folder"):
         label_files([tmp_path], tmp_path)
-    with pytest.raises(InputError, match="a page is an .html file"):
+    with pytest.raises(InputError, match=r"a page is an \.html file"):
         label_files([tmp_path], tmp_path / "a.jsonl", page=tmp_path / "page.txt")
 
 

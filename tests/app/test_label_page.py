@@ -47,7 +47,8 @@ def test_the_page_counts_and_marks(tmp_path: Path) -> None:
     shown = list(root.one("table", class_="reports").all("tr"))
     first = shown[1]
     assert [(mark.text, mark.attributes["class"]) for mark in first.all("mark")] == [
-        ("No", "cue"), ("pneumothorax", "absent"), ("effusion", "present"), ("Possible", "cue"), ("pneumonia", "uncertain"),
+        ("No", "cue"), ("pneumothorax", "absent"), ("effusion", "present"), ("Possible", "cue"),
+        ("pneumonia", "uncertain"),
     ]  # fmt: skip
     assert "sky is blue" in first.text
     assert "holds no text" in shown[3].text

@@ -143,7 +143,7 @@ def test_a_run_without_one_good_report_leaves_the_earlier_file_alone(tmp_path: P
     label_files([table(tmp_path / "in.csv", [("a", "No effusion.")])], out)
     before = out.read_bytes()
     (tmp_path / "bad.csv").write_text("x,y\n1,2\n")
-    with pytest.raises(InputError, match="was left as it was.*no column 'report'"):
+    with pytest.raises(InputError, match=r"was left as it was.*no column 'report'"):
         label_files([tmp_path / "bad.csv"], out)
     assert out.read_bytes() == before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from hilum.app.label_outputs import check_suffix
@@ -65,6 +66,7 @@ def label_files(
     if shown and shown.suffix.lower() != ".html":
         raise InputError(f"a page is an .html file, got '{shown.name}'")
     outcome = Outcome()
+    reading = _fitting(reading, target, outcome)
     reader = Reader(columns or {}, outcome.notes, timeline=timeline)
     run = Run(given, target, reading, reader, outcome, on_row, on_bytes)
     try:
@@ -89,3 +91,13 @@ def label_files(
             "the same command with --resume goes on from there"
         ) from error
     return outcome
+
+
+def _fitting(reading: Reading, target: Path, outcome: Outcome) -> Reading:
+    """What the output has a place for; what was asked and it has none for is said."""
+    if target.suffix.lower() not in (".csv", ".html"):
+        return reading
+    lost = [name for name in ("graph", "scene", "explain") if getattr(reading, name)]
+    if lost:
+        outcome.notes.append(f"{target.name} has no place for {', '.join(lost)}: write .jsonl, .parquet or .arrow")
+    return replace(reading, lean=True, graph=False, scene=False, structure=False, explain=False)

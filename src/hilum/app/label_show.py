@@ -79,7 +79,7 @@ def summary(outcome: Outcome, name: str, seconds: float) -> str:
     if not counted:
         lines.append("no label is mentioned in any report")
     new = outcome.done + outcome.failed
-    rate = f" in {seconds:.1f} s ({new / seconds:,.0f} reports per second)" if new and seconds > 0 else ""
+    rate = f" in {seconds:.1f} s ({new / seconds:,.0f} reports per second)" if new and seconds >= 1 else ""
     taken = f", {outcome.skipped:,} taken over from the earlier run" if outcome.skipped else ""
     lines += [
         "",
