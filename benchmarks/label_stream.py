@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import resource
 import tempfile
 import time
 from collections.abc import Iterator
@@ -57,12 +58,18 @@ def write(path: Path, count: int, seed: int) -> None:
         table.writerows(reports(count, seed))
 
 
+def peak() -> float:
+    """Return the largest resident size that this process had, in MiB; Linux counts it in KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
 def measure(count: int, folder: Path, reading: Reading, seed: int) -> tuple[dict[int, float], float]:
     """Return resident MiB of the process by percent of the reports, and reports per second."""
     source = folder / "reports.csv"
     write(source, count, seed)
     process, marks, done = psutil.Process(), {}, 0
     marks[0] = process.memory_info().rss / 2**20
+    before = peak()
 
     def on_row(_: dict[str, Any]) -> None:
         nonlocal done
@@ -74,6 +81,7 @@ def measure(count: int, folder: Path, reading: Reading, seed: int) -> tuple[dict
     began = time.process_time()
     outcome = label_files([source], folder / "labels.jsonl", reading=reading, on_row=on_row)
     seconds = time.process_time() - began
+    print(f"peak {peak():.1f} MiB (before the first report {before:.1f})")
     if outcome.done != count:
         raise SystemExit(f"{outcome.done} of {count} reports were labelled: {outcome.reasons}")
     return marks, count / seconds

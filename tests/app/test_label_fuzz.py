@@ -18,7 +18,8 @@ MEGABYTE = 1_000_000
 SECONDS = 2.0
 ALPHABETS = (
     "()[]{}", "0123456789", " \t\n\r\u00a0\u2003", ". ", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "FINDINGS:\n", ":;,-/",
-    "XXXX ___",     "1.2,3 x\u00d7mcm", "áéíóúñüßΩж中\u200d😀\u0301\ud800", "\x00\x01\x1b\x7f", "no. ", "'\"`*_#<>&\\|~^=+%$@!?",
+    "XXXX ___", "1.2,3 x\u00d7mcm", "áéíóúñüßΩж中\u200d😀\u0301\ud800", "\x00\x01\x1b\x7f", "no. ",
+    "'\"`*_#<>&\\|~^=+%$@!?",
 )  # fmt: skip
 WORDS = (
     "no", "effusion", "pneumothorax", "without", "or", "and", ",", ".", "FINDINGS:", "cannot exclude", "5 x 6 mm", "1.",
