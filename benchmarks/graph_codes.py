@@ -141,11 +141,11 @@ def stated(made: Graph, number: int, head: str, gold: set[str]) -> Instance:
     return Instance(head, frozenset(sides), frozenset(zones), frozenset(grade["severity"]))
 
 
-def instances(made: Graph, gold: set[str]) -> list[tuple[int, Instance]]:
-    """Number of the node and instance of every present head of a graph."""
+def instances(made: Graph, gold: set[str], labels: tuple[str, ...]) -> list[tuple[int, Instance]]:
+    """Number of the node and instance of every head of a graph that has one of the labels."""
     found = []
     for number, entity in enumerate(made.entities):
-        head = named(made, number) if entity.label == "OBS-DP" else ""
+        head = named(made, number) if entity.label in labels else ""
         if head:
             found.append((number, stated(made, number, head, gold)))
     return found
@@ -188,14 +188,19 @@ def align(said: list[Instance], gold: list[Instance]) -> list[tuple[Instance, In
 
 
 def print_codes(rows: dict[str, dict[str, str]]) -> None:
+    """Both readings: only what is stated counts, or what is uncertain too."""
+    for title, labels in (("OBS-DP", ("OBS-DP",)), ("OBS-DP or OBS-U", ("OBS-DP", "OBS-U"))):
+        print_reading(dev(rows), title, labels)
+
+
+def print_reading(chosen: list[dict[str, str]], title: str, labels: tuple[str, ...]) -> None:
     heads, exact = Tally(), Tally()
     slots = {slot: Tally() for slot in SLOTS}
     many, near, leaks = Tally(), Tally(), [0, 0, 0, 0]
-    chosen = dev(rows)
     for row in chosen:
         parsed = parse({"findings": row["findings"], "impression": row["impression"]})
         made, gold = graph(parsed), coded(row)
-        found = instances(made, {zone for each in gold for zone in each.zone})
+        found = instances(made, {zone for each in gold for zone in each.zone}, labels)
         said = [each for _, each in found]
         heads.add({each.head for each in said}, {each.head for each in gold})
         exact.add(set(map(str, _least(said))), set(map(str, _least(gold))))
@@ -204,7 +209,7 @@ def print_codes(rows: dict[str, dict[str, str]]) -> None:
                 tally.add(getattr(ours, slot), getattr(theirs, slot))
         _many(parsed, made, found, gold, many, near)
         _leaks(made, gold, leaks)
-    print(f"\n## Protocol B: MeSH codes of {len(chosen)} Open-i dev reports, through the graph")
+    print(f"\n## Protocol B: MeSH codes of {len(chosen)} Open-i dev reports, through the graph; read: {title}")
     print(f"heads           {heads}\nexact instances {exact}\ngiven the head:")
     for slot, tally in slots.items():
         print(f"{slot:15s} {tally}")

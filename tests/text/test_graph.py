@@ -107,6 +107,14 @@ SENTENCES = {
     "Opacities due to edema.": "Opacities/P s>edema; edema/P",
     "Bibasilar opacities, likely atelectasis.":
         "Bibasilar/A; opacities/P l>Bibasilar s>atelectasis; atelectasis/U",
+    "Density in the right base, scarring versus atelectasis.":
+        "Density/P l>base s>scarring s>atelectasis; right/A m>base; base/A; scarring/U; atelectasis/U",
+    "No opacity, scarring or atelectasis.": "opacity/N; scarring/N; atelectasis/N",
+    "Opacities in the left lung, XXXX atelectasis.":
+        "Opacities/P l>lung s>atelectasis; left/A m>lung; lung/A; atelectasis/U",
+    "Sternotomy XXXX, mediastinal clips.": "Sternotomy/P; mediastinal/A; clips/P l>mediastinal",
+    "The interstitial markings are prominent, which may represent edema.":
+        "interstitial/A m>markings; markings/A; prominent/P l>markings s>edema; edema/U",
     "Possible mild edema.": "mild/U m>edema; edema/U",
     "Atelectasis versus infiltrate.": "Atelectasis/U; infiltrate/U",
     "Scarring or atelectasis.": "Scarring/U; atelectasis/U",

@@ -134,6 +134,8 @@ def nodes(tokens: Tokens, layers: list[list[Match]], language: str = "en") -> li
         elif role == "extent":
             last += last + 1 < count and words[last + 1] == "of"
         else:
+            if role == "comma":  # a word removed before it belongs to the phrase before
+                gap &= ~(REDACTED | HIDDEN)
             gap |= _between(role, at, last, words, trie, found, links)
         at = last + 1
     return found

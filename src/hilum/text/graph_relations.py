@@ -71,6 +71,7 @@ class _Reader:
         lead: qualities before the noun of the phrase before.
         target: whether the last organs are where the findings are, not a subject.
         spread: whether a property joined by 'and' takes the predicate too.
+        denied: whether the last list of findings began with a denial.
         lungs: the lungs, when said to be clear.
     """
 
@@ -91,12 +92,14 @@ class _Reader:
         self.lungs: list[int] = []
         self.findings = findings
         self.subject = self.last = "finding" if findings else ""
-        self.target = self.spread = False
+        self.target = self.spread = self.denied = False
 
     def read(self, phrase: Phrase, after: Phrase | None) -> None:
         """Add the relations of one phrase with those before it."""
         if phrase.gap & BREAK:
-            self.clear(self.findings if phrase.gap & LINK else [])
+            of_organ = self.last == "quality" and self.subject != "finding"
+            kept = self.predicates if of_organ else self.findings
+            self.clear(kept if phrase.gap & LINK else [])
         elif after and self._opens(phrase, after):
             self.clear([])
         if not phrase.heads:
@@ -104,7 +107,7 @@ class _Reader:
         if phrase.kind == "quality":
             self._quality(phrase)
         elif phrase.kind == "finding":
-            self._finding(phrase)
+            self._finding(phrase, after)
         elif self.found[phrase.heads[-1]].role == "place" and (self.organs or self.findings):
             self._adverb(phrase.heads[-1])
         else:
@@ -117,7 +120,8 @@ class _Reader:
         if not phrase.gap:
             return bool(after.gap & VERB)  # a stop is missing: '... is normal the lungs are clear'
         within = bool(after.gap & IN) and not after.gap & VERB  # 'and heart size within normal limits'
-        return self.target and bool(phrase.gap & LISTS) and (within or (phrase.gap & COMMA and after.gap & VERB) != 0)
+        told = self.target or self.last == "quality"
+        return told and bool(phrase.gap & LISTS) and (within or (phrase.gap & COMMA and after.gap & VERB) != 0)
 
     def _adverb(self, head: int) -> None:
         """'Bilaterally' modifies the organ named; where none is named, the finding is located at it."""
@@ -149,13 +153,14 @@ class _Reader:
         self.predicates = [*self.predicates, *phrase.heads] if joined else list(phrase.heads)
         self.last = "quality"
 
-    def _finding(self, phrase: Phrase) -> None:
+    def _finding(self, phrase: Phrase, after: Phrase | None) -> None:
         head, gap = phrase.heads[0], phrase.gap
         hidden = self._hidden(head, gap)
         if hidden or (gap & LINK and gap & HIDDEN):
             self.hedged.append(head)
         likely = gap & HEDGE and gap & (COMMA | VERB) and self.findings and not gap & ~(HEDGE | COMMA | VERB | WORD)
-        apart = hidden or likely or gap & (_NOT_LISTED | AND) or not gap & LISTS
+        likely = likely or self._alternatives(head, gap, after)
+        apart = hidden or likely or gap & (_NOT_LISTED | AND) or not gap & LISTS or self.last != "finding"
         self.chain = [head] if apart else [*self.chain, head]
         if gap & OR and not gap & (AND | SLASH) and len(self.chain) > 1:
             self.choices += self.chain
@@ -170,7 +175,7 @@ class _Reader:
         else:
             self._sides_only(phrase)
             self._said_of_before(phrase)
-            self.findings = [head]
+            self.findings, self.denied = [head], bool(gap & WITHOUT)
         if not gap & LINK:
             self._of_clear_lungs(head, gap)
         self.subject = self.last = "finding"
@@ -178,12 +183,21 @@ class _Reader:
         if phrase.places:
             self.placed.add(head)
 
+    def _alternatives(self, head: int, gap: int, after: Phrase | None) -> bool:
+        """Whether a shadow is explained by a choice: 'opacity in the base, scarring versus atelectasis'."""
+        shadows = group("shadow", self.language)
+        told = bool(self.findings) and self.found[self.findings[-1]].word in shadows
+        choice = (
+            after is not None and after.kind == "finding" and bool(after.gap & OR) and not after.gap & (AND | SLASH)
+        )
+        return told and gap == COMMA and choice and not self.denied and self.found[head].word not in shadows
+
     def _hidden(self, head: int, gap: int) -> bool:
         """Whether a removed word stands where 'likely' or 'represents' would stand before an explanation."""
         if not self.findings or not gap & REDACTED or gap & ~(REDACTED | HIDDEN | COMMA | VERB):
             return False
         if self.last == "organ":
-            return self.target and bool(gap & HIDDEN)
+            return self.target and bool(gap & (HIDDEN | COMMA))
         shadows = group("shadow", self.language)
         told = self.found[self.findings[-1]].word in shadows and self.found[head].word not in shadows
         return told or bool(gap & (COMMA | VERB))
