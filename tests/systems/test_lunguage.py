@@ -112,6 +112,11 @@ def test_no_csv_and_no_text_are_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
 
 
+def test_an_unknown_role_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="columns can name patient, study, date, time, got pat"):
+        run(tmp_path, HEAD, columns={"pat": "subject_id"})
+
+
 def test_the_gap_is_handed_on(tmp_path: Path) -> None:
     table = HEAD + "7,s1,20200101,1,Left effusion.,\n7,s2,20200901,1,Left effusion.,\n"
     assert [r.temporal_group for r in run(tmp_path, table)[1]] == [1, 2]

@@ -1,15 +1,14 @@
 """Lunguage, structuring only: dated reports to its CSV, one row an entity, with entity and temporal groups.
 
-Source: Moon et al., Lunguage: a benchmark for structured and sequential chest X-ray interpretation, arXiv 2505.21190.
-The paper structures with language models; this recipe uses the rules of `hilum.text`. Its score is not here: feed two
-such CSVs, one of them gold, to a LunguageScore. Gold: PhysioNet `lunguage` 1.0.0, credentialed, not shipped.
+Source: Moon et al., Lunguage, arXiv 2505.21190. It structures with language models; this recipe uses the rules of
+`hilum.text`. The score is not here. Data: the gold is PhysioNet `lunguage` 1.0.0, credentialed, not shipped.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime, time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
@@ -22,13 +21,12 @@ from hilum.text.parse import parse
 from hilum.text.structure import structure
 from hilum.text.timeline import GAP_MONTHS, Visit, timeline
 
-COLUMNS = {
+COLUMNS = {  # names that are looked for; `columns` gives others
     "patient": ("subject_id", "patient_id", "patient", "patientid"),
     "study": ("study_id", "id", "report_id", "uid"),
     "date": ("study_date", "studydate", "date", "datetime", "study_datetime", "time"),
     "time": ("study_time", "studytime", "time_of_day"),
 }
-"""Column names that are looked for; `columns` names others."""
 Failed = list[tuple[str, str]]
 TEXTS = ("report", "text", "indication", "history", "findings", "impression")
 
@@ -51,7 +49,7 @@ def structure_reports(
     two times are equal): its rows are written without groups.
 
     Args:
-        source: CSV with columns for patient, study and date, and `report`, or `findings` and `impression` ...
+        source: with columns for patient, study and date, and `report`, or `findings` and `impression` ...
         out: the CSV to write; it appears when it is complete.
         columns: other names, e.g. {'patient': 'pid', 'date': 'taken'}.
         gap_months: see `hilum.text.timeline.timeline`.
@@ -61,6 +59,8 @@ def structure_reports(
     """
     failed: Failed = []
     patients: dict[str, dict[str, Visit]] = {}
+    if not set(columns or {}) <= set(COLUMNS):
+        raise InputError(f"columns can name {', '.join(COLUMNS)}, got {', '.join(columns or {})}")
     for where, cells in _cells(Path(source), columns or {}):
         _add(patients, cells, where, failed)
     told = [_records(name, list(patients[name].values()), gap_months, failed) for name in sorted(patients)]
@@ -103,9 +103,9 @@ def _cells(source: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, dict
                 raise InputError(f"'{path.name}' is not a CSV in UTF-8: {error}") from error
 
 
-def _named(found: object, columns: Mapping[str, str], file: str) -> dict[str, str]:
+def _named(found: Iterable[str], columns: Mapping[str, str], file: str) -> dict[str, str]:
     """Which column holds what; a needed one that is missing is an error that names the nearest."""
-    present = {str(name).strip().lower(): str(name) for name in found}  # type: ignore[attr-defined]
+    present = {name.strip().lower(): name for name in found}
     names: dict[str, str] = {}
     for key, usual in COLUMNS.items():
         wanted = (columns[key].lower(),) if key in columns else usual
@@ -114,32 +114,28 @@ def _named(found: object, columns: Mapping[str, str], file: str) -> dict[str, st
             near = " or ".join(get_close_matches(wanted[0], present, n=2)) or "none"
             raise InputError(f"'{file}' has no column for the {key} ({', '.join(wanted)}); the nearest: {near}")
         names |= {key: present[name]} if name else {}
-    texts = {name: present[name] for name in TEXTS if name in present}
-    if not texts:
+    if not any(name in present for name in TEXTS):
         raise InputError(f"'{file}' has no column with text ({', '.join(TEXTS)})")
-    return names | texts
+    return names | {name: present[name] for name in TEXTS if name in present}
 
 
 def _visit(cells: dict[str, str]) -> tuple[str, Visit]:
     patient, study = cells["patient"].strip(), cells["study"].strip()
-    whole = cells.get("report", "") or cells.get("text", "")
-    parts = {name: cells.get(name, "").strip() for name in ("findings", "impression")}
-    parts["indication"] = cells.get("indication", "").strip() or cells.get("history", "").strip()
+    whole = (cells.get("report") or cells.get("text") or "").strip()
+    parts = {name: cells.get(name, "").strip() for name in ("indication", "findings", "impression")}
+    parts["indication"] = parts["indication"] or cells.get("history", "").strip()
     if not patient or not study:
         raise InputError("the row names no patient or no study")
-    if not whole.strip() and not any(parts.values()):
+    if not whole and not any(parts.values()):
         raise InputError(f"the report of study '{study}' is empty")
-    when = _when(cells["date"].strip(), cells.get("time", "").strip())
-    return patient, Visit(study, when, parse(whole if whole.strip() else parts))  # type: ignore[arg-type]
+    when = _when(cells["date"].strip(), cells.get("time", "").strip()) if cells["date"].strip() else None
+    return patient, Visit(study, when, parse(whole or parts))  # type: ignore[arg-type]
 
 
-def _when(day: str, clock: str) -> datetime | date | None:
-    """'2020-01-31', '20200131', '2020-01-31 08:15' and a time such as '081500.250'; None where nothing is said."""
-    if not day:
-        return None
+def _when(day: str, clock: str) -> datetime:
+    """'2020-01-31', '20200131', '2020-01-31 08:15' and a time such as '081500.250'."""
     try:
-        digits = f"{day[:4]}-{day[4:6]}-{day[6:8]}" if len(day) == 8 and day.isdigit() else day
-        stamp = datetime.fromisoformat(digits)
+        stamp = datetime.fromisoformat(f"{day[:4]}-{day[4:6]}-{day[6:]}" if len(day) == 8 and day.isdigit() else day)
         whole = clock.partition(".")[0].replace(":", "").zfill(6)
         return datetime.combine(stamp, time.fromisoformat(f"{whole[:2]}:{whole[2:4]}:{whole[4:]}")) if clock else stamp
     except ValueError:
