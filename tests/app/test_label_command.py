@@ -231,9 +231,11 @@ def test_reading_choices_reach_the_labels(hilum: Run) -> None:
     assert labels("--uncertain", "exclude") == {"Pleural Effusion": 1}
 
 
+@pytest.mark.slow
 def test_the_open_i_folder(hilum: Run, pack: Path, tmp_path: Path) -> None:
     """The real folder: its table is read, two other tables are left alone, the archive repeats what the table has."""
-    done = hilum("label", pack / "openi", "--as", "nih-14", "--json", "-o", tmp_path / "out.jsonl")
+    options = ("--as", "nih-14", "--graph", "--scene", "--timeline", "--json", "-o", tmp_path / "out.jsonl")
+    done = hilum("label", pack / "openi", *options)
     made = json.loads(done.out)
     assert made["labelled"] + made["failed"] == 3184
     assert made["repeated"] == 3184
@@ -241,4 +243,10 @@ def test_the_open_i_folder(hilum: Run, pack: Path, tmp_path: Path) -> None:
     assert [note.split()[2] for note in made["notes"] if note.startswith("left")] == [
         "gold_labels14.csv", "gold_mapping.csv",
     ]  # fmt: skip
+    assert made["patients"] == made["labelled"]
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    good = [row for row in rows if "error" not in row]
+    assert len(good) == made["labelled"]
+    bare = [row["id"] for row in good for name in ("graph", "scene") if "error" in row[name]]
+    assert bare == []
     assert done.code == 1
