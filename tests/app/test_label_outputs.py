@@ -82,6 +82,7 @@ def test_nih_is_written_as_its_data_entry_table(tmp_path: Path) -> None:
 def test_padchest_is_written_as_its_table(tmp_path: Path) -> None:
     rows = written(tmp_path, "padchest", "labels.csv")
     assert sorted(literal_eval(rows[0]["Labels"])) == ["cardiomegaly", "pleural effusion"]
+    assert [row["Labels"] for row in rows[1:]] == ["[]", "['normal']"]
     theirs = wheel("PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz")
     assert set(rows[0]) <= set(theirs[0])
     spelled = Counter(label for row in theirs if row["Labels"] for label in literal_eval(row["Labels"]))

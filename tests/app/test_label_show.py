@@ -70,6 +70,8 @@ def test_the_table_is_sorted_and_shortened() -> None:
 
     many = Counter({(label, 1): 1 for label in label_set("padchest").labels})
     assert f"and {len(many) - 28} more labels" in summary(Outcome(done=1, counts=many), "padchest", 0.1)
+    nothing = Outcome(failed=1, failures=1, written=[Path("a.jsonl")])
+    assert summary(nothing, "nih-14", 0.1) == "No report was labelled, 1 failed. a.jsonl says why."
     assert "no label is mentioned" in summary(Outcome(done=1), "nih-14", 0.1)
 
 

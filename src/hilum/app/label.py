@@ -86,10 +86,10 @@ def label_files(
             outcome.written.append(write_page(shown, run.sources(), outcome, reading, columns))
         run.end()
     except OSError as error:
-        raise InputError(
-            f"could not write {target}: {error.strerror or error}. What was finished is kept in {run.part.name}; "
-            "the same command with --resume goes on from there"
-        ) from error
+        kept = ""
+        if run.kept():
+            kept = f". What was finished is kept in {run.part.name}; the same command with --resume goes on from there"
+        raise InputError(f"could not write {target}: {error.strerror or error}{kept}") from error
     return outcome
 
 

@@ -17,7 +17,8 @@ def layout(name: str) -> tuple[list[str], Line]:
 
     chexpert-14: MIMIC-CXR's file (subject_id, study_id, the labels by alphabet; 1.0, 0.0, -1.0 or blank).
     nih-14, nih-15, chestx-ray8: Data_Entry_2017 (Image Index, Finding Labels joined by '|', Patient ID).
-    padchest: StudyID, PatientID, Labels as a Python list. vindr: image_id and a column of 0 or 1 per label.
+    padchest: StudyID, PatientID, Labels as a Python list, 'normal' where nothing is present or uncertain.
+    vindr: image_id and a column of 0 or 1 per label.
     Others: id and one column per label, written by the convention of the set.
     """
     known = label_set(name)
@@ -32,7 +33,7 @@ def layout(name: str) -> tuple[list[str], Line]:
         ]  # fmt: skip
     if name == "padchest":
         return ["StudyID", "PatientID", "Labels"], lambda row: [
-            row["id"], row.get("patient", ""), str(_present(row, known.labels))
+            row["id"], row.get("patient", ""), str(_present(row, known.labels) or _normal(row))
         ]  # fmt: skip
     first = "image_id" if name == "vindr" else "id"
     return [first, *known.labels], lambda row: [
@@ -46,6 +47,11 @@ def _state(value: int | None) -> str | None:
 
 def _decimal(value: int | None) -> str:
     return "" if value is None else f"{value}.0"
+
+
+def _normal(row: Mapping[str, Any]) -> list[str]:
+    """PadChest's word for a report without a finding; none where one is possible."""
+    return [] if -1 in row["labels"].values() else ["normal"]
 
 
 def _present(row: Mapping[str, Any], labels: tuple[str, ...]) -> list[str]:

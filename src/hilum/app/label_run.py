@@ -82,6 +82,13 @@ class Run:
         """What was asked and what came of it."""
         return self.target.with_name(self.target.name + ".run.json")
 
+    def kept(self) -> bool:
+        """Whether rows are there that a resumed run can go on from."""
+        try:
+            return self.part.exists()
+        except OSError:
+            return False
+
     def sources(self) -> Iterator[Source]:
         """Return the files to read: all that was given, but none that a run writes."""
         own = (self.target, self.part, self.card, *Visits.files(self.target))

@@ -66,6 +66,9 @@ class LabelProgress:
 
 def summary(outcome: Outcome, name: str, seconds: float) -> str:
     """Return the closing lines: how often each label is there, what was written, and what to try next."""
+    written = ", ".join(str(path) for path in outcome.written)
+    if not outcome.done and not outcome.skipped:
+        return f"No report was labelled, {outcome.failures:,} failed. {written} says why."
     lines = [f"{name:28} {'present':>9} {'uncertain':>9} {'absent':>9}"]
     counted = [
         (label, [outcome.counts[label, cell] for cell in (1, -1, 0)])
@@ -84,7 +87,7 @@ def summary(outcome: Outcome, name: str, seconds: float) -> str:
     lines += [
         "",
         f"{outcome.done:,} labelled, {outcome.failed:,} failed{taken}{rate}. {RESEARCH_USE}",
-        f"Wrote {', '.join(str(path) for path in outcome.written)}.",
+        f"Wrote {written}.",
         next_step([path.suffix for path in outcome.written]),
     ]
     return "\n".join(lines)
