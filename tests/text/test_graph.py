@@ -56,8 +56,8 @@ SENTENCES = {
         "Right/A m>rib; 5th/A m>rib; 6th/A m>rib; rib/A; fractures/P l>rib",
     "There is left hilar fullness.": "left/A m>hilar; hilar/A; fullness/P l>hilar",
     "Right lung base opacity.": "Right/A m>base; lung/A m>base; base/A; opacity/P l>base",
-    "Right lower lobe airspace disease.":
-        "Right/A m>lobe; lower/A m>lobe; lobe/A; airspace/A; disease/P l>lobe l>airspace",
+    "Left lower lobe alveolar consolidation.":
+        "Left/A m>lobe; lower/A m>lobe; lobe/A; alveolar/A; consolidation/P l>lobe l>alveolar",
     "Nodule in the periphery of the left lung.":
         "Nodule/P l>periphery; periphery/A m>lung; left/A m>lung; lung/A",
     "Wedge deformity of T12.": "Wedge/P m>deformity; deformity/P l>T12; T12/A",
@@ -80,8 +80,8 @@ SENTENCES = {
     "Small to moderate effusion.": "Small/P m>effusion; moderate/P m>effusion; effusion/P",
     # predicates of findings; one-word fragments
     "The effusion appears increased but small.": "effusion/P; increased/P m>effusion; small/P m>effusion",
-    "A left upper lobe granuloma appears unchanged.":
-        "left/A m>lobe; upper/A m>lobe; lobe/A; granuloma/P l>lobe; unchanged/P m>granuloma",
+    "A right upper lobe nodule appears smaller.":
+        "right/A m>lobe; upper/A m>lobe; lobe/A; nodule/P l>lobe; smaller/P m>nodule",
     "Small right effusion. Unchanged.":
         "Small/P m>effusion; right/A; effusion/P l>right; Unchanged/P m>effusion",
     "Small effusion. Cardiomegaly.": "Small/P m>effusion; effusion/P; Cardiomegaly/P",
@@ -93,17 +93,17 @@ SENTENCES = {
         "focal/N m>consolidation; consolidation/N; pleural/A; effusion/N l>pleural; pneumothorax/N",
     "Scarring and osteopenia are present in the thoracic spine.":
         "Scarring/P l>spine; osteopenia/P l>spine; thoracic/A m>spine; spine/A",
-    "Calcified granuloma, right base.": "Calcified/P m>granuloma; granuloma/P l>base; right/A m>base; base/A",
+    "Calcified nodule, left apex.": "Calcified/P m>nodule; nodule/P l>apex; left/A m>apex; apex/A",
     # lungs said to be clear
     "The lungs are clear without infiltrate or effusion.":
         "lungs/A; clear/P l>lungs; infiltrate/N l>lungs; effusion/N",
     "The lungs are free of consolidation.": "lungs/A; consolidation/N l>lungs",
-    "Both lungs are free of infiltrates and expanded.":
-        "Both/A m>lungs; lungs/A; infiltrates/N l>lungs; expanded/P l>lungs",
+    "Both lungs are free of nodules and inflated.":
+        "Both/A m>lungs; lungs/A; nodules/N l>lungs; inflated/P l>lungs",
     # hedges and explanations
     "Opacity in the left base may represent pneumonia.":
         "Opacity/P l>base s>pneumonia; left/A m>base; base/A; pneumonia/U",
-    "Findings consistent with emphysema.": "Findings/P s>emphysema; emphysema/P",
+    "Findings in keeping with asbestosis.": "Findings/P s>asbestosis; asbestosis/P",
     "Opacities due to edema.": "Opacities/P s>edema; edema/P",
     "Bibasilar opacities, likely atelectasis.":
         "Bibasilar/A; opacities/P l>Bibasilar s>atelectasis; atelectasis/U",
@@ -112,7 +112,7 @@ SENTENCES = {
     "No opacity, scarring or atelectasis.": "opacity/N; scarring/N; atelectasis/N",
     "Opacities in the left lung, XXXX atelectasis.":
         "Opacities/P l>lung s>atelectasis; left/A m>lung; lung/A; atelectasis/U",
-    "Sternotomy XXXX, mediastinal clips.": "Sternotomy/P; mediastinal/A; clips/P l>mediastinal",
+    "Sternotomy XXXX, axillary staples.": "Sternotomy/P; axillary/A; staples/P l>axillary",
     "The interstitial markings are prominent, which may represent edema.":
         "interstitial/A m>markings; markings/A; prominent/P l>markings s>edema; edema/U",
     "Possible mild edema.": "mild/U m>edema; edema/U",
@@ -128,8 +128,8 @@ SENTENCES = {
         "Resolution/P m>pneumothorax; small/N m>pneumothorax; right/A; pneumothorax/N l>right",
     "Interval increase in the left effusion.":
         "Interval/P m>increase; increase/P m>effusion; left/A; effusion/P l>left",
-    "Sequela of prior granulomatous disease.":
-        "Sequela/P m>disease; prior/P m>disease; granulomatous/P m>disease; disease/P",
+    "Sequela of old granulomatous infection.":
+        "Sequela/P m>infection; old/P m>infection; granulomatous/P m>infection; infection/P",
     # devices and surgery
     "Central venous catheter with tip in the SVC.":
         "Central/A m>venous; venous/A; catheter/P l>venous; tip/P l>SVC; SVC/A",

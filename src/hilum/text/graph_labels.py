@@ -85,7 +85,7 @@ def _label(node: Node, said: Assertion, tokens: Tokens, language: str) -> str:
     if said.state == "unasserted" or said.history:
         return ""
     if said.state == "absent":
-        far = node.first - said.cues[0][1] > 2  # 'free of infiltrates and expanded'
+        far = node.first - said.cues[0][1] > 2  # 'free of nodules and inflated'
         return "OBS-DP" if far and node.word in group("of-lungs", language) else "OBS-DA"
     if said.certainty == "definite":
         return "OBS-DP"
