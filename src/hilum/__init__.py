@@ -34,6 +34,8 @@ _PUBLIC = {
     "from_json": "core.record",
     "open_studies": "io.intake",
     "read": "app.reading",
+    "label": "text.labels",
+    "label_table": "app.label_table",
 }
 
 __all__ = ["RESEARCH_USE", "__version__", *_PUBLIC]

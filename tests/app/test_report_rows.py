@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hilum.app.report_rows import Row, choose, encoding_of, row_from, rows_of
+from hilum.app.report_files import encoding_of
+from hilum.app.report_row import Row, choose, row_from
+from hilum.app.report_rows import rows_of
 from hilum.core.errors import InputError
 
 

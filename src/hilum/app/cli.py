@@ -28,6 +28,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random draw.")]
 
+_INTERRUPTED = 130
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -94,6 +96,44 @@ def _example() -> Path:
     from importlib.resources import files
 
     return Path(str(files("hilum").joinpath("app/static/example-film.dcm")))
+
+
+@app.command("label")
+def label_command(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(help="CSV, TSV, JSONL, Parquet, Arrow, XML, text, archives, folders; a sentence; - for input."),
+    ] = None,
+    label_set: Annotated[str, typer.Option("--as", help="Label set: chexpert-14, nih-14, padchest, vindr ...")] = (
+        "chexpert-14"
+    ),
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help=".jsonl, .csv, .parquet, .arrow or .html [labels.jsonl].")
+    ] = None,
+    graph: Annotated[bool, typer.Option("--graph", help="Add the RadGraph document.")] = False,
+    scene: Annotated[bool, typer.Option("--scene", help="Add the scene graph (Chest ImaGenome layout).")] = False,
+    timeline: Annotated[bool, typer.Option("--timeline", help="Add structured rows and a file by patient.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the words and the rules behind each label.")] = False,
+    page: Annotated[Path | None, typer.Option(help="Also write an .html page with the words marked.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help='role=name, e.g. report="Report Text".')] = None,
+    uncertain: Annotated[str, typer.Option(help="Possible findings: keep, absent, present, exclude.")] = "keep",
+    likely: Annotated[str, typer.Option(help="Likely findings: present or uncertain.")] = "present",
+    aggregate: Annotated[str, typer.Option(help="strongest, or chexpert (heart failure adds).")] = "strongest",
+    language: Annotated[str, typer.Option(help="en, es, or auto.")] = "auto",
+    example: Annotated[bool, typer.Option("--example", help="Label the bundled invented reports.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Label reports: findings with their words and rules, as the label sets of public data sets."""
+    from hilum.app.label_command import Asked, run
+    from hilum.app.label_rows import reading_of
+
+    documents = {"explain": explain, "graph": graph, "scene": scene, "structure": timeline}
+    reading = reading_of(label_set, uncertain, likely, aggregate, language, **documents)
+    asked = Asked(paths or (), out, page, reading, column or (), timeline, resume, example, as_json, quiet)
+    if not run(asked):
+        raise typer.Exit(1)
 
 
 @app.command("train")
@@ -199,9 +239,11 @@ def main(arguments: list[str] | None = None) -> None:
     except HilumError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != _INTERRUPTED:  # typer makes 130 of an interrupt, in silence
+            raise
         print("stopped: what was finished is kept; the same command with --resume goes on", file=sys.stderr)
-        raise SystemExit(130) from None
+        raise SystemExit(_INTERRUPTED) from None
     except Exception as error:
         if "--debug" in given:
             raise

@@ -7,7 +7,7 @@
 
   const search = one(".filter input");
   if (search) {
-    const rows = all("tbody tr");
+    const rows = all("tbody:not(.sums) tr");
     search.addEventListener("input", () => {
       const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
       for (const row of rows) row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
