@@ -46,3 +46,32 @@ def test_scores_that_are_not_finite_are_null(tmp_path: Path) -> None:
     from hilum.app.claims import _plain
 
     assert _plain({"a": (float("nan"), 1.0), "b": {"c": float("inf")}}) == {"a": [None, 1.0], "b": {"c": None}}
+
+
+def test_the_verb_prints_the_evidence_and_ends_with_the_outcomes_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from hilum.app.cli import main
+
+    held = collection(tmp_path, [("Right effusion.", "effusion"), ("No mass.", "normal")] * 9)
+    command = ["reproduce", "chestx-ray8", "--data", str(held), "-o", str(tmp_path / "runs"), "--set", "half=all"]
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert not ended.value.code
+    shown = capsys.readouterr().out
+    assert "assertion-aware mining lifts label precision: holds" in shown
+    assert (tmp_path / "runs" / "chestx-ray8" / "verdict.json").is_file()
+    failed = collection(tmp_path, [("Right effusion.", "effusion")] * 9)
+    with pytest.raises(SystemExit) as ended:
+        main([*command[:3], str(failed), *command[4:], "--json"])
+    assert ended.value.code == 3
+    assert json.loads(capsys.readouterr().out)["outcome"] == "fails"
+
+
+def test_training_what_has_nothing_to_train_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from hilum.app.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "chestx-ray8", "--data", str(tmp_path)])
+    assert ended.value.code == 2
+    assert "nothing to train" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from hilum import RESEARCH_USE, __version__
-from hilum.core.errors import HilumError, InputError
+from hilum.core.errors import HilumError, InputError, MissingError
 
 app = typer.Typer(
     add_completion=False,
@@ -156,8 +156,30 @@ def train_command(
     _load(plugin)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     recipe = get("system", system)
+    if not hasattr(recipe, "train"):
+        raise MissingError(f"'{system}' has nothing to train: see docs, or 'hilum reproduce {system}'")
     written = recipe.train(data=data, out=out, seed=seed, resume=resume, settings=_pairs(settings or []))
     print(f"Wrote {written}. Next: 'hilum list systems', or the system's report command in its documentation.")
+
+
+@app.command("reproduce")
+def reproduce_command(
+    system: Annotated[str, typer.Argument(help="System whose claim to judge; see 'hilum list systems'.")],
+    data: Annotated[Path | None, typer.Option(help="Root folder of its data, where it needs one.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for verdict.json.")] = Path("runs"),
+    settings: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. --set half=dev.")] = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    plugin: Plugins = None,
+) -> None:
+    """Judge one published claim beside its control arms: holds, fails, or cannot be tested here."""
+    from hilum.app.claims import EXIT_CODES, reproduce
+
+    _load(plugin)
+    verdict, written = reproduce(system, data, out / system, seed=seed, settings=_pairs(settings or []))
+    print(written.read_text(encoding="utf-8") if as_json else f"{verdict}\nWrote {written}. {RESEARCH_USE}")
+    if EXIT_CODES[verdict.outcome]:
+        raise typer.Exit(EXIT_CODES[verdict.outcome])
 
 
 def _pairs(settings: list[str]) -> dict[str, str]:

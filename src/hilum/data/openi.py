@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import md5
 from pathlib import Path
-from xml.etree import ElementTree
 
 from hilum.core.cohort import Cohort
 from hilum.core.errors import InputError, MissingError
@@ -22,6 +21,7 @@ from hilum.core.image import MadeBy
 from hilum.core.registry import register
 from hilum.core.report import Report
 from hilum.core.study import Study
+from hilum.data.openi_xml import read_xml
 
 LICENCE = "CC BY-NC-ND 4.0"
 CITATION = "Demner-Fushman et al. Preparing a collection of radiology examinations. JAMIA 2016;23:304-310"
@@ -167,18 +167,12 @@ def from_xml(content: bytes, name: str) -> CodedReport:
     Raises:
         InputError: if it is too long, not XML, or not a report of the collection.
     """
-    if len(content) > _LARGEST or b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise InputError(f"{name} is over {_LARGEST:,} bytes or declares entities: it is no Open-i report")
-    try:
-        tree = ElementTree.fromstring(content)  # noqa: S314 - entities are refused above
-    except ElementTree.ParseError as error:
-        raise InputError(f"{name} is not XML: {error}") from None
-    uid = tree.find("uId")
-    if uid is None or not uid.get("id"):
+    if len(content) > _LARGEST:
+        raise InputError(f"{name} has {len(content):,} bytes: no Open-i report is over {_LARGEST:,}")
+    found = read_xml(content, name)
+    if not found.id:
         raise InputError(f"{name} has no uId: expected an Open-i report as in {ARCHIVES[0]}")
-    said = {part.get("Label", "").lower(): " ".join((part.text or "").split()) for part in tree.iter("AbstractText")}
-    codes = tuple(" ".join((code.text or "").split()) for code in tree.findall("MeSH/major"))
-    return CodedReport(str(uid.get("id")), _report(said), codes)
+    return CodedReport(found.id, _report(found.sections), found.codes)
 
 
 def _studies(root: Path) -> Iterator[Study]:
