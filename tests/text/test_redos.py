@@ -82,8 +82,8 @@ def _patterns() -> list[tuple[str, re.Pattern[str]]]:
     return found
 
 
-PIECES = ["a", "A", " ", ".", ",", "\n", "1", "1.", "_", "-", ":", "x", " x ", "mm", "A ", "1 x ", "a.", "\n ", "'a", "XXXX-a-",
-          "\t\r", "é", "- "]  # fmt: skip
+PIECES = ["a", "A", " ", ".", ",", "\n", "1", "1.", "_", "-", ":", "x", " x ", "mm", "A ", "1 x ", "a.", "\n ", "'a",
+          "XXXX-a-", "\t\r", "é", "- "]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "pattern"), _patterns(), ids=[name for name, _ in _patterns()])

@@ -1,4 +1,4 @@
-"""The XML that Open-i reports come in: id, labelled sections of the abstract, and codes; nothing declared is expanded."""
+"""The XML of Open-i reports: id, labelled sections of the abstract, codes; nothing declared is expanded."""
 
 from __future__ import annotations
 
