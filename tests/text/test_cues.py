@@ -175,8 +175,9 @@ def test_volume_overload_is_edema_for_chexpert_but_not_for_nih() -> None:
     assert "Edema" not in label("Volume overload.", "nih-14").states
 
 
-def test_a_mediastinal_mass_is_a_mass_for_nih_and_no_lung_lesion() -> None:
+def test_a_mass_is_a_mass_wherever_it_lies() -> None:
     from hilum.text.labels import label
 
     assert label("Anterior mediastinal mass.", "nih-14").states["Mass"] == "present"
-    assert "Lung Lesion" not in label("Anterior mediastinal mass.", "chexpert-14").states
+    assert label("Anterior mediastinal mass.", "chexpert-14").states["Lung Lesion"] == "present"
+    assert "Mass" not in label("Mass effect on the trachea.", "nih-14").states

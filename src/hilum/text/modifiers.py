@@ -94,36 +94,39 @@ class Modifiers:
 
     def owner(self, match: Match) -> int:
         """Number of the mention a modifier belongs to, -1 for none."""
-        if match.first in self.apposed:
-            return self.apposed[match.first]
-        within = [n for n, m in enumerate(self.found) if m.first <= match.last and match.first <= m.last]
-        within = [n for n in within if self.found[n].kind != "study"]
-        if within:
-            return min(within, key=lambda n: self.found[n].last - self.found[n].first)
-        before, after = self._neighbours(match)
+        first, last = match.first, match.last
+        if first in self.apposed:
+            return self.apposed[first]
+        before, after, within = -1, -1, -1
+        for number, mention in enumerate(self.found):
+            if mention.kind == "study":
+                continue  # 'unchanged' is said of the film: it has no side or grade
+            if mention.last < first:
+                before = number
+            elif mention.first > last:
+                after = number
+                break
+            elif within < 0 or mention.last - mention.first < self.found[within].last - self.found[within].first:
+                within = number
+        if within >= 0:
+            return within
+        before, after = self._in_clause(match, before, after)
         place = match.phrase.name in ("side", "zone")
         gap_after = self._gap(match, self.found[after].first, place) if after >= 0 else _NEVER
-        gap_before = self._gap_back(self.found[before].last, match.first, place) if before >= 0 else _NEVER
+        gap_before = self._gap_back(self.found[before].last, first, place) if before >= 0 else _NEVER
         if gap_before >= _NEVER and gap_after >= _NEVER:
             return -1
         return before if gap_before < gap_after or gap_before == gap_after > 0 else after
 
-    def _neighbours(self, match: Match) -> tuple[int, int]:
-        """The mention before and the one after a modifier in its own clause; -1 for none."""
-        before, after = -1, -1
-        for number, mention in enumerate(self.found):
-            if mention.kind == "study":
-                continue  # 'unchanged' is said of the film: it has no side or grade
-            if mention.last < match.first:
-                before = number
-            elif after < 0 and mention.first > match.last:
-                after = number
+    def _in_clause(self, match: Match, before: int, after: int) -> tuple[int, int]:
+        """The mentions before and after a modifier, each -1 where a clause ends between."""
         segments, at = self.made.segments, match.first
         starts = self.made.statements
         if after >= 0:
             first = self.found[after].first
             parted = before >= 0 and starts and any(match.last < s <= first for s in starts)
-            if segments[first] != segments[at] or parted:  # but 'in the left base, there is'
+            headed = segments[first] == segments[at] + 1 and before < 0 and self._heads(at, first)
+            if (segments[first] != segments[at] and not headed) or parted:  # but 'in the left base, there is'
                 after = -1
         if before >= 0:
             last = self.found[before].last
@@ -131,6 +134,10 @@ class Modifiers:
             if other or (starts and any(last < s <= at for s in starts)):
                 before = -1
         return before, after
+
+    def _heads(self, at: int, first: int) -> bool:
+        """Whether a place is the heading of what follows: 'right base: atelectasis'."""
+        return ":" in self.tokens.words[at:first]
 
     def _goes_on(self, at: int) -> bool:
         """Whether the clause of token `at` only says more of what stands before it: 'which ...', 'effusion: small'."""
@@ -178,14 +185,16 @@ class Modifiers:
         between = self.tokens.words[last + 1 : first]
         if len(between) > _FAR:
             return _NEVER
-        prep = not pack.syntax["prep"].isdisjoint(between)
-        verb = not pack.syntax["verb"].isdisjoint(between)
-        stops = sum([word in ",;:" for word in between])
-        joins = sum([word in pack.listing for word in between])
+        prep = any(word in pack.syntax["prep"] for word in between)
+        verb = any(word in pack.syntax["verb"] for word in between)
+        stops = sum(word in ",;:(" for word in between)
+        joins = sum(word in pack.listing for word in between)
         if place:
             cost = len(between) // 4 + 3 * stops + (0 if prep or verb or not between else 3)
             return cost + (4 * joins if not self._joined_places(between) else 0)
         after_noun = "adjectives" in pack.syntax.get("after noun", ()) and len(between) <= 3
+        if between == ["of"]:
+            return 2  # 'effusion of mild degree'
         if not verb and not after_noun and (between or first - last > 1) and not (stops == 1 and len(between) == 1):
             return _NEVER
         return 2 + len(between) // 3 + 3 * stops + 6 * joins + (_NEVER if prep and not verb else 0)
@@ -201,26 +210,36 @@ class Modifiers:
 
 
 def _levelled(matches: list[Match], words: list[str], pack: Pack) -> list[Match]:
-    """'Right upper and left lower lobe': the first level takes the noun of the zone that it is listed with."""
+    """Give a level its zone: 'upper' in 'right upper and left lower lobe', in 'upper left lung'; else leave it out."""
     if not any(m.phrase.name == "level" for m in matches):
         return matches
     kept: list[Match] = []
     joins = pack.syntax["and"] | pack.syntax["or"] | {",", "to"}
-    for number, match in enumerate(matches):
+    for number in range(len(matches) - 1, -1, -1):
+        match = matches[number]
         if match.phrase.name != "level":
             kept.append(match)
             continue
-        following = [m for m in matches[number + 1 : number + 4] if m.phrase.name == "zone"]
-        zones = following[0].phrase.sets.get("zone", ("",)) if following else ("",)
-        noun = zones[0].rpartition(" ")[2]
-        near = following and following[0].first - match.last <= 4 and words[match.last + 1] in joins
-        if near and noun in ("lobe", "zone"):
+        noun = _noun(match, kept, words, joins)
+        if noun:
             level = match.phrase.sets["level"][0]
             value = f"{'mid' if (level, noun) == ('middle', 'zone') else level} {noun}"
-            sets = {"zone": (value,)}
-            zone = Phrase("word", "zone", sets, match.phrase.rule, 2)
+            zone = Phrase("word", "zone", {"zone": (value,)}, match.phrase.rule, 2)
             kept.append(Match(match.first, match.last, (zone,), zone))
-    return kept
+    return kept[::-1]
+
+
+def _noun(level: Match, following: list[Match], words: list[str], joins: frozenset[str]) -> str:
+    """'lobe' or 'zone' that a level belongs to, from the matches after it (the nearest last); '' for none."""
+    near = following[-1] if following else None
+    if near and near.phrase.name == "side" and near.first == level.last + 1:
+        after = words[near.last + 1 : near.last + 2]
+        return "lobe" if after in (["lobe"], ["lobes"]) else "zone" if after in (["lung"], ["lungs"]) else ""
+    zones = [m for m in following[-3:] if m.phrase.name == "zone"]
+    if not zones or zones[-1].first - level.last > 4 or words[level.last + 1] not in joins:
+        return ""
+    noun = zones[-1].phrase.sets.get("zone", ("",))[0].rpartition(" ")[2]
+    return noun if noun in ("lobe", "zone") else ""
 
 
 def modify(words: Modifiers, said: list[Attached]) -> None:
@@ -228,10 +247,13 @@ def modify(words: Modifiers, said: list[Attached]) -> None:
     tokens, found = words.tokens, words.found
     for at, match in enumerate(words.matches):
         name = match.phrase.name
-        if name == "severity" and _grades_change(words.matches, at, tokens.words):
-            continue
         number = words.owner(match)
-        if number >= 0 and not (name == "size" and match.first == found[number].anchor):
+        if number < 0:
+            continue
+        grown = name == "severity" and _grades_change(words.matches, at, tokens.words)
+        if grown and not found[number].rule.startswith("pair"):  # 'heart size is mildly increased' is mild
+            continue
+        if not (name == "size" and match.first == found[number].anchor):
             own = said[number]
             own.matches.append(match)
             own.spans.append(tokens.span(match.first, match.last))

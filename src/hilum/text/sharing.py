@@ -135,8 +135,9 @@ def share(
         found, said, tokens, made, pack: the sentence and what is known of its findings.
         described: tokens that are modifiers, which do not count as words between two findings.
     """
-    joins, listed_with = _joins(pack)
-    _share_back(found, said, tokens, listed_with, made)
+    joins = pack.listing | _JOINS
+    origins: dict[int, int] = {}  # which mention lent its place: an effusion takes no lobe, what follows it may
+    _share_back(found, said, tokens, joins - pack.syntax["with"], made)
     for number, own in enumerate(said):
         if not any(slot in own.values for slot in (*GRADES, "extent")):
             _share_grade(number, found, said, tokens, pack)
@@ -148,13 +149,15 @@ def share(
             between = [tokens.words[at] for at in places if at not in described]
             listed = len(between) <= 5 and (not between or bool(joins.intersection(between)))
             same = made.segments[found[number - 1].last] == made.segments[found[number].first]
-            verb = listed and same and not pack.syntax["verb"].isdisjoint(between)
-            source = number - 1 if listed and same and not verb else -1
+            verb = any(word in pack.syntax["verb"] for word in between)
+            source = origins.get(number - 1, number - 1) if listed and same and not verb else -1
+        if source >= 0 and not _placed(own):
+            origins[number] = source
         if source >= 0 and _placed(own):
             for value in said[source].values.get("side", ()):
                 own.give("side", value)
         elif source >= 0:
-            _give_places(said[source], own, found[number].concept)
+            _give_places(said[source], own, found[number].concept, own.because_of == source)
     _share_change(found, said, tokens, pack)
 
 
@@ -185,12 +188,13 @@ def _sideless(own: Attached) -> bool:
     return not sided and set(own.values["zone"]) <= _SIDED_ZONES
 
 
-def _give_places(source: Attached, own: Attached, concept: str) -> None:
+def _give_places(source: Attached, own: Attached, concept: str, explains: bool = False) -> None:
     if concept in _DIFFUSE and len(source.values.get("side", ())) != 1:
         return  # edema on both sides is edema
     for slot in PLACES:
         for value in source.values.get(slot, ()):
-            if value != "costophrenic angle" and (slot != "zone" or concept not in _PLEURAL or value in _PLEURAL_ZONES):
+            foreign = slot == "zone" and concept in _PLEURAL and value not in _PLEURAL_ZONES and not explains
+            if value != "costophrenic angle" and not foreign:
                 own.give(slot, value)
     for part in source.parts:
         places = {slot: list(part.values[slot]) for slot in PLACES if slot in part.values}
