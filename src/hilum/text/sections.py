@@ -12,7 +12,7 @@ REPORTING = frozenset({"body", "findings", "impression", "addendum"})
 """Sections that state what this film shows; the others give history, technique or notices."""
 _STOPS = "\n.!?:]"
 _LONGEST = 48  # characters of a heading
-_CAPITALS = re.compile(r"(?<![A-ZÁÉÍÓÚÑ/&])[A-ZÁÉÍÓÚÑ/&]{2,}(?: [A-ZÁÉÍÓÚÑ/&]{2,}){0,7} ?$")
+_CAPITALS = re.compile(r"[A-ZÁÉÍÓÚÑ/&]{2,48}(?: [A-ZÁÉÍÓÚÑ/&]{2,48}){0,7} ?\Z")
 _WORD = re.compile(r"[^ ]+")
 _TEXT = re.compile(r"\S")
 _BLANK = re.compile(r"\n[ \t\r]{0,80}\n")
