@@ -4,7 +4,7 @@ Source: RadGraph's baseline (Jain et al. 2021), which is DyGIE++ (Wadden et al. 
 spans of at most 8 words as [h_start; h_end; width], two feed-forward scorers with the null class fixed at 0, and
 relations among the ceil(n_words / 2) likeliest spans only. The word encoder is exchangeable.
 
-Shapes: B sentences, T words (padded), S = 8 T spans, K = ceil(T / 2) kept spans, H features of a word, D of a span.
+Shapes: B sentences, T words (padded), S = 8 T spans, K = ceil(keep * T) kept spans, H features of a word, D of a span.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 WIDEST = 8
 """Words of the longest span."""
-NEVER = -1e4
-"""Score of a span or pair that does not exist: far below the null class, which has 0."""
+NEVER = -100.0
+"""Score of a span or pair that does not exist, far below the null class, which has 0: exp(-100) is nothing."""
 
 
 class SpanOutput(NamedTuple):
@@ -81,7 +81,9 @@ class _TwoWay(nn.Module):
         mirror = (lengths.unsqueeze(1) - 1 - steps).clamp(min=0).unsqueeze(2)
         onward, _ = self.onward(x)
         back, _ = self.back(x.gather(1, mirror.expand(-1, -1, x.shape[2])))
-        return torch.cat([onward, back.gather(1, mirror.expand(-1, -1, back.shape[2]))], dim=2)
+        # Selecting every step changes nothing; it tells the exporter that the LSTM's length may vary.
+        ahead = onward.index_select(1, steps)
+        return torch.cat([ahead, back.gather(1, mirror.expand(-1, -1, back.shape[2]))], dim=2)
 
 
 class WordEncoder(nn.Module):
@@ -134,11 +136,15 @@ class SpanTagger(nn.Module):
         drop: their dropout.
         width_feature: features of the span's width; 0 leaves them out (an ablation).
         pairs: whether relations are scored; without, no relation is ever found (an ablation).
+        keep: share of a sentence's words, in tenths, that are kept as spans, rounded up; .5 is the published
+            share for whole reports, single sentences are denser in entities and need 1.
+        own_mention: score mentions by a scorer of their own, which only the relation loss teaches, as published;
+            without, by the best entity score.
     """
 
     def __init__(
         self, encoder: nn.Module, *, labels: int, kinds: int, hidden: int = 150, drop: float = 0.4,
-        width_feature: int = 20, pairs: bool = True,
+        width_feature: int = 20, pairs: bool = True, keep: float = 0.5, own_mention: bool = True,
     ) -> None:  # fmt: skip
         """Build with random heads; the encoder keeps its weights."""
         super().__init__()
@@ -146,7 +152,8 @@ class SpanTagger(nn.Module):
         features = 2 * int(encoder.width) + width_feature  # type: ignore[arg-type]
         self.widths = nn.Parameter(torch.randn(WIDEST, width_feature) * 0.1)
         self.entity = _scorer(features, hidden, labels, drop)
-        self.mention = _scorer(features, hidden, 1, drop)
+        self.mention = _scorer(features, hidden, 1, drop) if own_mention else None
+        self.tenths = round(10 * keep)
         self.relation = _scorer(3 * features, hidden, kinds, drop)
 
     def forward(self, lengths: Tensor, *inputs: Tensor) -> SpanOutput:
@@ -157,9 +164,10 @@ class SpanTagger(nn.Module):
         last = (torch.arange(count).unsqueeze(1) + torch.arange(WIDEST)).flatten().to(lengths.device)
         real = last < lengths.unsqueeze(1)
         entities = torch.where(real.unsqueeze(2), self.entity(spans), NEVER)
-        mention = torch.where(real, self.mention(spans).squeeze(2), NEVER)
-        best = mention.topk((count + 1) // 2, dim=1)
-        there = torch.arange(best.indices.shape[1], device=lengths.device) < (lengths.unsqueeze(1) + 1) // 2
+        likely = entities.amax(dim=2) if self.mention is None else self.mention(spans).squeeze(2)
+        best = torch.where(real, likely, -1e9).topk((count * self.tenths + 9) // 10, dim=1)
+        room = (lengths.unsqueeze(1) * self.tenths + 9) // 10
+        there = torch.arange(best.indices.shape[1], device=lengths.device) < room
         kept = torch.where(there, best.indices, -1)
         return SpanOutput(entities, kept, self._relations(spans, best.indices, best.values, there))
 
