@@ -14,6 +14,7 @@ from hilum.learn.spans import WIDEST, Entity, Schema, Tagged
 from hilum.text.grammar import write
 from hilum.text.lexicon import pack
 from hilum.text.parse import Parsed, parse
+from hilum.text.sections import REPORTING
 from hilum.text.tokens import tokenize
 
 SCHEMA = Schema(
@@ -75,12 +76,13 @@ def lines_of(parsed: Parsed, *, unit: str = "sentence") -> list[Line]:
     if unit not in ("sentence", "section"):
         raise InputError(f"unknown unit '{unit}': 'sentence' or 'section' is expected")
     lines, homes = [], []
-    for start, end, _ in parsed.sentences:
+    for start, end, section in parsed.sentences:
+        if section not in REPORTING:
+            continue
         tokens = tokenize(parsed.text[start:end], pack(parsed.language))
         spans = tuple((start + a, start + b) for a, b in zip(tokens.starts, tokens.ends, strict=True))
-        if spans:
-            lines.append(Line(tuple(tokens.words), spans))
-            homes.append(next(n for n, part in enumerate(parsed.sections) if part.start <= start < part.end))
+        lines += [Line(tuple(tokens.words), spans)] * bool(spans)
+        homes += [next(n for n, part in enumerate(parsed.sections) if part.start <= start < part.end)] * bool(spans)
     if unit == "sentence":
         return lines
     joined: dict[int, Line] = {}
