@@ -34,6 +34,13 @@ class SpanOutput(NamedTuple):
     relations: Tensor
 
 
+def _ends(words: Tensor) -> Tensor:
+    """Return what stands at the last word of every span, 0 past the end: (B, T, X) -> (B, T, 8, X)."""
+    batch, count, features = words.shape
+    padded = torch.cat([words, words.new_zeros(batch, WIDEST - 1, features)], dim=1)
+    return torch.stack([padded[:, width : width + count] for width in range(WIDEST)], dim=2)
+
+
 def span_vectors(words: Tensor, widths: Tensor) -> Tensor:
     """Return [h_start; h_end; width] of every span.
 
@@ -42,14 +49,11 @@ def span_vectors(words: Tensor, widths: Tensor) -> Tensor:
         widths: (8, F) features of the widths 1 to 8; F may be 0.
 
     Returns:
-        (B, 8 T, 2 H + F); a span that runs past the last word ends in zeros.
+        (B, 8 T, 2 H + F); for a span that runs past the last word, h_end is 0.
     """
-    batch, count, features = words.shape
-    padded = torch.cat([words, words.new_zeros(batch, WIDEST - 1, features)], dim=1)
-    ends = torch.stack([padded[:, width : width + count] for width in range(WIDEST)], dim=2)
     starts = words.unsqueeze(2).expand(-1, -1, WIDEST, -1)
-    wide = widths.expand(batch, count, -1, -1)
-    return torch.cat([starts, ends, wide], dim=3).flatten(1, 2)
+    wide = widths.expand(words.shape[0], words.shape[1], -1, -1)
+    return torch.cat([starts, _ends(words), wide], dim=3).flatten(1, 2)
 
 
 def pair_vectors(spans: Tensor) -> Tensor:
@@ -60,11 +64,42 @@ def pair_vectors(spans: Tensor) -> Tensor:
     return torch.cat([one, two, one * two], dim=3)
 
 
-def _scorer(inputs: int, hidden: int, outputs: int, drop: float) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(drop),
-        nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(drop), nn.Linear(hidden, outputs),
-    )  # fmt: skip
+class _Scorer(nn.Module):
+    """Two hidden layers with ReLU and dropout; `first` and `rest` can be used apart."""
+
+    def __init__(self, features: int, hidden: int, outputs: int, drop: float) -> None:
+        super().__init__()
+        self.first = nn.Linear(features, hidden)
+        self.rest = nn.Sequential(
+            nn.ReLU(), nn.Dropout(drop), nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(drop),
+            nn.Linear(hidden, outputs),
+        )  # fmt: skip
+
+
+class SpanScorer(_Scorer):
+    """The scorer of span vectors; W [h_start; h_end; width] = W1 h_start + W2 h_end + W3 width, once per word."""
+
+    def forward(self, words: Tensor, widths: Tensor) -> Tensor:
+        """Map words (B, T, H) and widths (8, F) to the scores of all spans (B, 8 T, outputs)."""
+        features = words.shape[2]
+        start, end, wide = torch.split(self.first.weight, [features, features, widths.shape[1]], dim=1)
+        starts = nn.functional.linear(words, start, self.first.bias).unsqueeze(2)
+        ends = _ends(nn.functional.linear(words, end))
+        scores: Tensor = self.rest((starts + ends + nn.functional.linear(widths, wide)).flatten(1, 2))
+        return scores
+
+
+class PairScorer(_Scorer):
+    """The scorer of pair vectors; W [g_i; g_j; g_i * g_j] = W1 g_i + W2 g_j + W3 (g_i * g_j); no pair is stored."""
+
+    def forward(self, spans: Tensor) -> Tensor:
+        """Map spans (B, K, D) to the scores of ordered pairs (B, K, K, outputs)."""
+        one, two, both = torch.split(self.first.weight, spans.shape[2], dim=1)
+        source = nn.functional.linear(spans, one, self.first.bias).unsqueeze(2)
+        target = nn.functional.linear(spans, two).unsqueeze(1)
+        product = nn.functional.linear(spans.unsqueeze(2) * spans.unsqueeze(1), both)
+        scores: Tensor = self.rest(source + target + product)
+        return scores
 
 
 class _TwoWay(nn.Module):
@@ -151,10 +186,10 @@ class SpanTagger(nn.Module):
         self.encoder, self.kinds, self.pairs = encoder, kinds, pairs
         features = 2 * int(encoder.width) + width_feature  # type: ignore[arg-type]
         self.widths = nn.Parameter(torch.randn(WIDEST, width_feature) * 0.1)
-        self.entity = _scorer(features, hidden, labels, drop)
-        self.mention = _scorer(features, hidden, 1, drop) if own_mention else None
+        self.entity = SpanScorer(features, hidden, labels, drop)
+        self.mention = SpanScorer(features, hidden, 1, drop) if own_mention else None
         self.tenths = round(10 * keep)
-        self.relation = _scorer(3 * features, hidden, kinds, drop)
+        self.relation = PairScorer(3 * features, hidden, kinds, drop)
 
     def forward(self, lengths: Tensor, *inputs: Tensor) -> SpanOutput:
         """Tag sentences of the given lengths (B,) int64, at least 1; `inputs` are the encoder's."""
@@ -163,8 +198,8 @@ class SpanTagger(nn.Module):
         count = words.shape[1]
         last = (torch.arange(count).unsqueeze(1) + torch.arange(WIDEST)).flatten().to(lengths.device)
         real = last < lengths.unsqueeze(1)
-        entities = torch.where(real.unsqueeze(2), self.entity(spans), NEVER)
-        likely = entities.amax(dim=2) if self.mention is None else self.mention(spans).squeeze(2)
+        entities = torch.where(real.unsqueeze(2), self.entity(words, self.widths), NEVER)
+        likely = entities.amax(dim=2) if self.mention is None else self.mention(words, self.widths).squeeze(2)
         best = torch.where(real, likely, -1e9).topk((count * self.tenths + 9) // 10, dim=1)
         room = (lengths.unsqueeze(1) * self.tenths + 9) // 10
         there = torch.arange(best.indices.shape[1], device=lengths.device) < room
@@ -179,4 +214,4 @@ class SpanTagger(nn.Module):
             return torch.full((*real.shape[:3], self.kinds), NEVER, device=spans.device)
         chosen = spans.gather(1, indices.unsqueeze(2).expand(-1, -1, spans.shape[2]))
         likely = (mention.unsqueeze(2) + mention.unsqueeze(1)).unsqueeze(3)
-        return torch.where(real, self.relation(pair_vectors(chosen)) + likely, NEVER)
+        return torch.where(real, self.relation(chosen) + likely, NEVER)

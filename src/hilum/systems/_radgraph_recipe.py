@@ -20,9 +20,9 @@ class Recipe:
     Args:
         first: the fit on rule graphs and written sentences.
         second: the fit that goes on with hand-made graphs among them; 0 steps leave it out.
-        agree: whether, after the second fit, rule sentences that the model reads otherwise are dropped and both
-            fits are run once more on the rest, from new weights ("corrected by agreement").
-        shares, tuning: share of a batch per source ('rules', 'written', 'gold') in the first and second fit.
+        agree: whether rule sentences that the model then reads otherwise are dropped and the second fit is run again
+            from where it began ("corrected by agreement").
+        shares, tuning: share of a batch per source ('rules', 'written'; then also 'gold') in each fit.
         batch: sentences per step.
         written: sentences of the grammar.
         unit: what is read at once: 'sentence', or 'section' as RadGraph does.
@@ -42,7 +42,7 @@ class Recipe:
     first: Fit = field(default_factory=lambda: Fit(steps=900, rate=2e-3, decay=0.01, clip=5.0, bf16=False))
     second: Fit = field(default_factory=lambda: Fit(steps=400, rate=1e-3, decay=0.01, clip=5.0, bf16=False))
     agree: bool = False
-    shares: Mapping[str, float] = field(default_factory=lambda: {"rules": 0.75, "written": 0.25, "gold": 0.0})
+    shares: Mapping[str, float] = field(default_factory=lambda: {"rules": 0.75, "written": 0.25})
     tuning: Mapping[str, float] = field(default_factory=lambda: {"rules": 0.3, "written": 0.1, "gold": 0.6})
     batch: int = 32
     written: int = 4_000

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.core.seed import generator
 from hilum.learn.spans import Tagged
-from hilum.systems._radgraph_corpus import Case, Marked
+from hilum.systems._radgraph_corpus import Marked, marks_of
 from hilum.systems._radgraph_recipe import Recipe
+from hilum.systems._radgraph_reports import Case
+
+if TYPE_CHECKING:
+    from hilum.systems._radgraph_sources import Sources
 
 PARTS = ("span", "entity", "relation", "modify", "located_at", "suggestive_of")
 """What is counted: spans; spans with their label; relations whose kind, both spans and both labels are right."""
@@ -41,16 +45,6 @@ def count_lines(found: Iterable[Tagged], reference: Iterable[Tagged]) -> Counts:
     return count([marks_of(each) for each in found], [marks_of(each) for each in reference])
 
 
-def marks_of(sentence: Tagged) -> list[Marked]:
-    """Return a tagged sentence as marks; words take the place of characters."""
-    from hilum.systems._radgraph_corpus import Mark
-
-    links: dict[int, list[tuple[str, int]]] = {}
-    for one, two, kind in sentence.relations:
-        links.setdefault(one, []).append((kind, two))
-    return [Mark(e.first, e.last + 1, e.label, tuple(links.get(n, ()))) for n, e in enumerate(sentence.entities)]
-
-
 def f1(counts: Counts) -> Counts:
     """Return micro F1 of summed counts (..., 3): twice what both state, over what each states."""
     return 2 * counts[..., 0] / np.maximum(counts[..., 1] + counts[..., 2], 1)
@@ -72,30 +66,34 @@ def interval(counts: Counts, other: Counts | None = None, *, draws: int = 2_000,
 
     def drawn(own: Counts) -> Counts:
         scores = f1(np.einsum("dr,...rpk->...dpk", weights.astype(np.float64), own))
-        return scores.reshape(-1, draws, scores.shape[-1]).mean(axis=0)
+        mean: Counts = scores.reshape(-1, draws, scores.shape[-1]).mean(axis=0)
+        return mean
 
     values = drawn(counts) - (drawn(other) if other is not None else 0.0)
     return np.percentile(values, [2.5, 97.5], axis=0)
 
 
-def cross_validate(
-    sources: Mapping[str, Sequence[Tagged]], tuning: Sequence[Case], recipe: Recipe, *, seed: int
-) -> dict[str, float]:
+def cross_validate(sources: Sources, tuning: Sequence[Case], recipe: Recipe, *, seed: int) -> dict[str, float]:
     """Return F1 on the tuning reports, each read by a tagger that has not learnt from it.
 
-    The first fit sees no hand-made graph unless `shares` says so, and is run in every fold all the same.
+    The first fit sees no hand-made graph, so the folds share it; agreement is left out.
     """
+    from hilum.systems._radgraph_sources import gold_sentences, vocabulary_of
     from hilum.systems._radgraph_tagger import graphs, net_reader
-    from hilum.systems._radgraph_train import fit_tagger, gold_sentences, vocabulary_of
+    from hilum.systems._radgraph_train import first_fit, second_fit
 
+    vocabulary = vocabulary_of(sources)
+    net = first_fit(sources, recipe, vocabulary, seed=seed)
+    start = {name: value.clone() for name, value in net.state_dict().items()}
     parts = []
     for fold in range(recipe.folds):
         left_out = list(tuning[fold :: recipe.folds])
-        kept = [case for case in tuning if case not in left_out]
-        own = {**sources, "gold": gold_sentences(kept, recipe)}
-        vocabulary = vocabulary_of(own)
-        read = net_reader(fit_tagger(own, recipe, vocabulary, seed=seed), vocabulary)
-        found = graphs(read, [case.parsed for case in left_out], unit=recipe.unit, made_by="fold")
+        kept = [case for number, case in enumerate(tuning) if number % recipe.folds != fold]
+        net.load_state_dict(start)
+        second_fit(net, {**sources, "gold": gold_sentences(kept, recipe)}, recipe, vocabulary, seed=seed)
+        found = graphs(
+            net_reader(net, vocabulary), [case.parsed for case in left_out], unit=recipe.unit, made_by="fold"
+        )
         parts.append(count([each.entities for each in found], [case.marks for case in left_out]))
     scores = f1(np.concatenate(parts).sum(axis=0))
     return {part: round(float(score), 4) for part, score in zip(PARTS, scores, strict=True)}

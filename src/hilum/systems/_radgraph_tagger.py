@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
 
 from numpy.typing import NDArray
 
 from hilum.learn.onnx import Session, read_facts
 from hilum.learn.spans import Tagged, attach, decode
-from hilum.learn.words import SPELLED, Coded, Vocabulary
+from hilum.learn.words import Coded, Vocabulary
 from hilum.systems._radgraph_corpus import SCHEMA, Line, lines_of
 from hilum.text.graph import Entity, Graph
 from hilum.text.parse import Parsed
 
 if TYPE_CHECKING:
     from hilum.nets.spans import SpanTagger
-    from hilum.systems._radgraph_recipe import Recipe
 
 Scores = Callable[[Coded], Mapping[str, NDArray[Any]]]
 """Sentences as numbers -> 'entities', 'kept' and 'relations', see `hilum.nets.spans.SpanOutput`."""
@@ -42,8 +38,8 @@ def reader(scores: Scores, vocabulary: Vocabulary) -> Read:
             part, order = order[-size:], order[:-size]
             out = scores(vocabulary.code([sentences[number] for number in part]))
             for row, number in enumerate(part):
-                own = (out[name][row] for name in ("entities", "kept", "relations"))
-                found[number] = decode(sentences[number], *own, SCHEMA)
+                entities, kept, relations = (out[name][row] for name in ("entities", "kept", "relations"))
+                found[number] = decode(sentences[number], entities, kept, relations, SCHEMA)
         return [found[number] for number in range(len(sentences))]
 
     return read
@@ -123,34 +119,3 @@ class Tagger:
         """Return the graph of one report, as `hilum.text.graph.graph` does by rules."""
         made_by = f"hilum tagger {self.facts['sha256'][:12]}"
         return graphs(self.read, [parsed], unit=self.facts["unit"], made_by=made_by)[0]
-
-
-def save_tagger(net: SpanTagger, vocabulary: Vocabulary, recipe: Recipe, out: Path) -> None:
-    """Write model.onnx and what belongs to it; the facts come last and name the model file's hash."""
-    import torch
-
-    from hilum.learn.export import export_inputs
-    from hilum.nets.spans import SpanOutput
-
-    draw = torch.Generator().manual_seed(0)
-
-    def example(count: int, words: int) -> dict[str, torch.Tensor]:
-        lengths = torch.tensor([words] + [words - 1] * (count - 1))
-        letters = torch.randint(0, 40, (count, words, SPELLED), generator=draw)
-        return {
-            "lengths": lengths,
-            "words": torch.randint(0, len(vocabulary), (count, words), generator=draw),
-            "letters": letters,
-        }
-
-    batch, length = torch.export.Dim("batch", min=1, max=1024), torch.export.Dim("length", min=2, max=4096)
-    gap = export_inputs(
-        net, out / "model.onnx", inputs=example(2, 9), probe=example(3, 14), names=SpanOutput._fields, tolerance=1e-6,
-        dynamic={"lengths": {0: batch}, "words": {0: batch, 1: length}, "letters": {0: batch, 1: length}},
-    )  # fmt: skip
-    facts = {
-        "sha256": Session(out / "model.onnx").sha256, "bytes": (out / "model.onnx").stat().st_size,
-        "onnx_vs_torch": gap, "unit": recipe.unit, "pairs": recipe.pairs, "schema": asdict(SCHEMA),
-        "words": list(vocabulary.words),
-    }  # fmt: skip
-    (out / "vocabulary.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")

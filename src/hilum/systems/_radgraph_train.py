@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,15 @@ import torch
 
 from hilum.learn.fit import Fit, fit
 from hilum.learn.objectives.tag import tag_batches, tag_loss
-from hilum.learn.spans import Tagged, shuffled
+from hilum.learn.spans import shuffled
 from hilum.learn.words import LETTERS, Vocabulary
 from hilum.nets.spans import SpanTagger, WordEncoder
-from hilum.systems._radgraph_corpus import SCHEMA, Case, cases, dev_reports, is_tuning, lines_of, tag, written
+from hilum.systems._radgraph_corpus import SCHEMA
+from hilum.systems._radgraph_export import save_tagger
 from hilum.systems._radgraph_recipe import QUICK, Recipe, resolve
-from hilum.systems._radgraph_tagger import net_reader, save_tagger
-from hilum.text.graph import graph
-from hilum.text.parse import Parsed
+from hilum.systems._radgraph_reports import is_tuning
+from hilum.systems._radgraph_sources import Sources, sources_of, vocabulary_of
+from hilum.systems._radgraph_tagger import net_reader
 
 log = logging.getLogger(__name__)
 
@@ -39,78 +40,65 @@ def build(recipe: Recipe, vocabulary: Vocabulary, *, seed: int) -> SpanTagger:
     )  # fmt: skip
 
 
-def rule_sentences(reports: Sequence[Parsed], recipe: Recipe) -> list[Tagged]:
-    """Return what the rules say of every distinct sentence (or section) of the reports."""
-    found = {line.words: tag(line, graph(each).entities) for each in reports for line in lines_of(each, unit=recipe.unit)}
-    return list(found.values())
-
-
-def gold_sentences(kept: Sequence[Case], recipe: Recipe) -> list[Tagged]:
-    """Return the hand-made graphs by sentence (or section)."""
-    return [tag(line, case.marks) for case in kept for line in lines_of(case.parsed, unit=recipe.unit)]
-
-
-def fit_tagger(
-    sources: Mapping[str, Sequence[Tagged]],
-    recipe: Recipe,
-    vocabulary: Vocabulary,
-    *,
-    seed: int,
-    out: Path | None = None,
+def first_fit(
+    sources: Sources, recipe: Recipe, vocabulary: Vocabulary, *, seed: int, out: Path | None = None,
     resume: bool = False,
-) -> SpanTagger:
-    """Run both fits; with `recipe.agree`, once more on the rule sentences that the model reads as the rules do."""
-    net = _fits(sources, recipe, vocabulary, seed=seed, out=out / "all" if out else None, resume=resume)
-    if not recipe.agree:
-        return net
-    rules = list(sources["rules"])
-    read = net_reader(net, vocabulary)([each.words for each in rules])
-    agreed = [each for each, said in zip(rules, read, strict=True) if said == each]
-    log.info("model and rules agree on %d of %d sentences", len(agreed), len(rules))
-    kept = {**sources, "rules": agreed}
-    return _fits(kept, recipe, vocabulary, seed=seed, out=out / "agreed" if out else None, resume=resume)
-
-
-def _fits(
-    sources: Mapping[str, Sequence[Tagged]], recipe: Recipe, vocabulary: Vocabulary, *, seed: int, out: Path | None,
-    resume: bool,
 ) -> SpanTagger:  # fmt: skip
+    """Return new weights fitted to rule graphs and written sentences; hand-made graphs stay unseen."""
+    net = build(recipe, vocabulary, seed=seed)
+    seen = {name: part for name, part in sources.items() if name != "gold"}
+    return _fit(net, seen, recipe, recipe.first, vocabulary, seed=seed, out=out, resume=resume)
+
+
+def second_fit(
+    net: SpanTagger, sources: Sources, recipe: Recipe, vocabulary: Vocabulary, *, seed: int, out: Path | None = None,
+    resume: bool = False,
+) -> SpanTagger:  # fmt: skip
+    """Go on with hand-made graphs among the rest."""
+    return _fit(net, sources, recipe, recipe.second, vocabulary, seed=seed + 1, out=out, resume=resume)
+
+
+def _fit(
+    net: SpanTagger, sources: Sources, recipe: Recipe, spec: Fit, vocabulary: Vocabulary, *, seed: int,
+    out: Path | None, resume: bool,
+) -> SpanTagger:  # fmt: skip
+    if not spec.steps:
+        return net.eval()
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
     sentences = [each for part in sources.values() for each in part]
     if recipe.shuffle:
         sentences = [shuffled(each, seed=seed) for each in sentences]
     groups = [name for name, part in sources.items() for _ in part]
-    net = build(recipe, vocabulary, seed=seed)
-    fits: tuple[tuple[str, Fit, Mapping[str, float]], ...] = (
-        ("first", recipe.first, recipe.shares), ("second", recipe.second, recipe.tuning),
-    )  # fmt: skip
-    for number, (name, spec, shares) in enumerate(fits):
-        if not spec.steps:
-            continue
-        folder = out / name if out else None
-        if folder:
-            folder.mkdir(parents=True, exist_ok=True)
-        drawn = tag_batches(
-            sentences, groups, shares, vocabulary.code, SCHEMA, size=recipe.batch, seed=seed + number
-        )
-        fit(net, drawn, tag_loss(), spec, seed=seed + number, folder=folder, resume=resume)
+    shares = recipe.tuning if "gold" in sources else recipe.shares
+    drawn = tag_batches(sentences, groups, shares, vocabulary.code, SCHEMA, size=recipe.batch, seed=seed)
+    fit(net, drawn, tag_loss(), spec, seed=seed, folder=out, resume=resume)
     return net.eval()
 
 
-def sources_of(root: Path, recipe: Recipe, *, seed: int) -> tuple[dict[str, list[Tagged]], list[Case]]:
-    """Return the sentences to learn from by source, and all hand-made cases (only tuning ones are learnt from)."""
-    made = cases(root, Path(recipe.gold))
-    reports = dev_reports(root, [case.id for case in made], limit=recipe.limit)
-    tuning = [case for case in made if is_tuning(case.id)]
-    return {
-        "rules": rule_sentences(reports, recipe),
-        "written": written(recipe.written, seed=seed),
-        "gold": gold_sentences(tuning, recipe),
-    }, made
+def agreeing(net: SpanTagger, sources: Sources, vocabulary: Vocabulary) -> Sources:
+    """Return the sources without the rule sentences that the network reads otherwise."""
+    rules = sources["rules"]
+    read = net_reader(net, vocabulary)([each.words for each in rules])
+    agreed = [each for each, said in zip(rules, read, strict=True) if said == each]
+    log.info("model and rules agree on %d of %d sentences", len(agreed), len(rules))
+    return {**sources, "rules": agreed}
 
 
-def vocabulary_of(sources: Mapping[str, Sequence[Tagged]]) -> Vocabulary:
-    """Return the words seen twice or more in what is learnt from."""
-    return Vocabulary.of(each.words for part in sources.values() for each in part)
+def fit_tagger(
+    sources: Sources, recipe: Recipe, vocabulary: Vocabulary, *, seed: int, out: Path | None = None,
+    resume: bool = False,
+) -> SpanTagger:  # fmt: skip
+    """Run both fits; with `recipe.agree`, the second one again on the rule sentences that the model agrees with."""
+    names = [out / name if out else None for name in ("first", "second", "third")]
+    net = first_fit(sources, recipe, vocabulary, seed=seed, out=names[0], resume=resume)
+    start = {name: value.clone() for name, value in net.state_dict().items()}
+    second_fit(net, sources, recipe, vocabulary, seed=seed, out=names[1], resume=resume)
+    if recipe.agree:
+        kept = agreeing(net, sources, vocabulary)
+        net.load_state_dict(start)
+        second_fit(net, kept, recipe, vocabulary, seed=seed, out=names[2], resume=resume)
+    return net
 
 
 def train(root: Path, out: Path, *, seed: int, resume: bool, settings: Mapping[str, Any]) -> Path:
