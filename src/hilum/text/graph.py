@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from hilum.text.assertion import Assertion, assert_all, clauses
 from hilum.text.graph_entities import ANATOMY, Node, group, nodes
-from hilum.text.graph_relations import MODIFY, Relations, relate
+from hilum.text.graph_phrases import MODIFY
+from hilum.text.graph_relations import Relations, relate
 from hilum.text.graph_schema import KINDS, LABELS, MADE_BY, Entity, Graph
 from hilum.text.lexicon import Pack, pack
 from hilum.text.mentions import Mention
@@ -20,6 +21,7 @@ __all__ = [
     "to_dygie", "to_file", "to_radgraph",
 ]  # fmt: skip
 _CACHE = 16_384  # sentences remembered, as in parse
+_NO_CUES = (":non", "normal", "normal limits", "limits of normal")  # 'is normal' denies no finding here
 
 
 def graph(parsed: Parsed) -> Graph:
@@ -96,16 +98,18 @@ def _labels(
         target = next((to for kind, to in relations.of[n] if kind == MODIFY), -1)
         if target >= 0 and node.word in ended:
             gone[target] = n
-        if target >= 0 and n not in relations.said_of and gone.get(target) != n:
+        if _denied(node, layers[1]):
+            labels[n] = "OBS-DA"
+        elif target >= 0 and n not in relations.said_of and gone.get(target) != n:
             follows[n] = target
         elif node.role != "degree":
             heads.append(n)
     for n, said in zip(heads, _asserted([found[n] for n in heads], tokens, layers, chosen), strict=True):
         labels[n] = "OBS-U" if n in relations.hedged else _label(said, tokens, chosen.language)
-        if _denied(found[n], layers[1]):
-            labels[n] = "OBS-DA"
-        elif n in relations.said_of and labels[n] == "OBS-DP":
+        if n in relations.said_of and labels[n] == "OBS-DP":
             follows[n] = relations.said_of[n]
+    for n in relations.choices:
+        labels[n] = "OBS-U" if labels[n] == "OBS-DP" else labels[n]
     for n in gone:
         labels[n] = "OBS-DA"
     for n in follows:
@@ -121,7 +125,7 @@ def _asserted(heads: list[Node], tokens: Tokens, layers: list[list[Match]], chos
     if not layers[1]:
         return [Assertion("present")] * len(heads)
     named = [Mention(n.first, n.last, n.first, n.word, "finding", {}, "") for n in heads]
-    cues = [match for match in layers[1] if "normal" not in match.phrase.rule]
+    cues = [m for m in layers[1] if m.phrase.name != "mute.post" and not m.phrase.rule.endswith(_NO_CUES)]
     layers = [layers[0], cues, *layers[2:]]
     return assert_all(named, tokens, layers, clauses(tokens, layers, chosen))
 

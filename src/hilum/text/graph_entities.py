@@ -15,8 +15,8 @@ PLACES = frozenset({"site", "sided", "tissue", "region", "side", "place"})
 ANATOMY = PLACES | {"organ", "property"}
 NOUNS = frozenset({"organ", "property", "finding"})
 OBSERVATIONS = frozenset({"finding", "quality", "degree", "size"})
-_GAPS = ("and", "or", "comma", "slash", "of", "in", "verb", "with", "without", "break", "link", "word", "redacted", "hidden")
-AND, OR, COMMA, SLASH, OF, IN, VERB, WITH, WITHOUT, BREAK, LINK, WORD, REDACTED, HIDDEN = (1 << n for n in range(len(_GAPS)))
+_GAPS = ("and", "or", "comma", "slash", "of", "in", "verb", "with", "without", "break", "link", "word", "redacted", "hidden", "hedge")
+AND, OR, COMMA, SLASH, OF, IN, VERB, WITH, WITHOUT, BREAK, LINK, WORD, REDACTED, HIDDEN, HEDGE = (1 << n for n in range(len(_GAPS)))
 BIT = dict(zip(_GAPS, (1 << n for n in range(len(_GAPS))), strict=True))
 LISTS = AND | OR | COMMA | SLASH
 _UNITS = frozenset({"mm", "cm", "millimeter", "millimeters", "centimeter", "centimeters"})
@@ -42,7 +42,7 @@ class Node(NamedTuple):
     gap: int
 
 
-GROUPS = frozenset({"at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared"})
+GROUPS = frozenset({"at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared", "lungs", "shadow", "age"})
 
 
 @cache
@@ -112,12 +112,21 @@ def nodes(tokens: Tokens, layers: list[list[Match]], language: str = "en") -> li
                 last += 1
         elif at in links:
             gap |= LINK
+        elif role == "link":
+            gap |= LINK | HIDDEN if words[last] == "xxxx" else LINK
+        elif words[at] == "to" and _between_alike(trie, words, at, found):
+            pass  # 'small to moderate', 'mid to lower'
         elif role:
             gap |= BIT.get(role, WORD)
         elif words[at] not in _ARTICLES:
             gap |= BREAK if words[at] == ";" else WORD
         at = last + 1
     return found
+
+
+def _between_alike(trie: dict[str, Any], words: list[str], at: int, found: list[Node]) -> bool:
+    role = trie.get(words[at + 1], {}).get(_END) if at + 1 < len(words) else None
+    return bool(found) and found[-1].last == at - 1 and role == found[-1].role and role in ("side", "quality")
 
 
 _ARTICLES = frozenset({"the", "a", "an"})
