@@ -173,8 +173,8 @@ class SpanTagger(nn.Module):
         pairs: whether relations are scored; without, no relation is ever found (an ablation).
         keep: share of a sentence's words, in tenths, that are kept as spans, rounded up; .5 is the published
             share for whole reports, single sentences are denser in entities and need 1.
-        own_mention: score mentions by a scorer of their own, which only the relation loss teaches, as published;
-            without, by the best entity score.
+        own_mention: score mentions by a scorer of their own, which only the relation loss teaches, as published, and
+            rank spans by it plus their best entity score; without, the best entity score is both.
     """
 
     def __init__(
@@ -199,12 +199,15 @@ class SpanTagger(nn.Module):
         last = (torch.arange(count).unsqueeze(1) + torch.arange(WIDEST)).flatten().to(lengths.device)
         real = last < lengths.unsqueeze(1)
         entities = torch.where(real.unsqueeze(2), self.entity(words, self.widths), NEVER)
-        likely = entities.amax(dim=2) if self.mention is None else self.mention(words, self.widths).squeeze(2)
-        best = torch.where(real, likely, -1e9).topk((count * self.tenths + 9) // 10, dim=1)
+        best = entities.amax(dim=2)
+        mention = best if self.mention is None else self.mention(words, self.widths).squeeze(2)
+        # By mention score alone, as published, a span once pruned is never asked for again, so never learnt.
+        rank = torch.where(real, best if self.mention is None else mention + best, -1e9)
+        indices = rank.topk((count * self.tenths + 9) // 10, dim=1).indices
         room = (lengths.unsqueeze(1) * self.tenths + 9) // 10
-        there = torch.arange(best.indices.shape[1], device=lengths.device) < room
-        kept = torch.where(there, best.indices, -1)
-        return SpanOutput(entities, kept, self._relations(spans, best.indices, best.values, there))
+        there = torch.arange(indices.shape[1], device=lengths.device) < room
+        kept = torch.where(there, indices, -1)
+        return SpanOutput(entities, kept, self._relations(spans, indices, mention.gather(1, indices), there))
 
     def _relations(self, spans: Tensor, indices: Tensor, mention: Tensor, there: Tensor) -> Tensor:
         """Score the pairs of the kept spans: feed-forward on the pair plus how likely each is a mention."""

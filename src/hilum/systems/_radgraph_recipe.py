@@ -39,8 +39,8 @@ class Recipe:
         threads: of the CPU.
     """
 
-    first: Fit = field(default_factory=lambda: Fit(steps=900, rate=2e-3, decay=0.01, clip=5.0, bf16=False))
-    second: Fit = field(default_factory=lambda: Fit(steps=400, rate=1e-3, decay=0.01, clip=5.0, bf16=False))
+    first: Fit = field(default_factory=lambda: Fit(steps=600, rate=2e-3, decay=0.01, clip=5.0, bf16=False))
+    second: Fit = field(default_factory=lambda: Fit(steps=250, rate=1e-3, decay=0.01, clip=5.0, bf16=False))
     agree: bool = False
     shares: Mapping[str, float] = field(default_factory=lambda: {"rules": 0.75, "written": 0.25})
     tuning: Mapping[str, float] = field(default_factory=lambda: {"rules": 0.3, "written": 0.1, "gold": 0.6})
