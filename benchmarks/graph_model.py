@@ -32,8 +32,9 @@ from hilum.text.parse import parse
 
 ARMS = {"model": {}, "no-width": {"width_feature": 0}, "no-pairs": {"pairs": 0}, "shuffled": {"shuffle": 1}}
 ROWS = {
-    "model": "span-relation model", "no-width": "without width feature", "nearest": "its entities, nearest attached",
-    "all": "its entities, all attached", "no-pairs": "trained without pair head, nearest", "shuffled": "control: labels shuffled in sentence", "rules": "rules",
+    "model": "span-relation model", "nearest": "its entities, nearest attached", "all": "its entities, all attached",
+    "no-pairs": "trained without pair head, nearest", "no-width": "trained without width feature",
+    "shuffled": "control: labels shuffled", "rules": "rules",
 }  # fmt: skip
 GRADE = {f"{grade}{end}": grade for grade in GRADES for end in ("", "ly")}
 
