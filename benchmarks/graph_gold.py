@@ -1,9 +1,9 @@
-"""Score the report graphs on the gold graphs and, through them, on the codes of Open-i: print the tables of docs/graph.md.
+"""Score the report graphs on gold graphs and on the codes of Open-i: print the tables of docs/graph.md.
 
 Run: python benchmarks/graph_gold.py --data ../shared/data --half tune
-The gold (tests/text/gold/openi_graph.json) is 120 reports, halved by a hash of their id: rules were written on the tune
-half, the held-out half is for figures only. Of the tune half, too, only those reports were read whose text hash is even,
-because the others belong to the closed half of the label gold: their figures stand apart.
+The gold (tests/text/gold/openi_graph.json) is 120 reports, halved by a hash of their id: rules were written on the
+tune half, the held-out half is for figures only. Of the tune half, too, only those reports were read whose text hash
+is even, because the others belong to the closed half of the label gold: their figures stand apart.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ Rows = dict[str, dict[str, str]]
 def _facts_of() -> Any:
     """The facts of an annotation, as the agreement between the passes counts them."""
     spec = importlib.util.spec_from_file_location("agreement", ROOT / "scripts" / "graph_gold_agreement.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.facts

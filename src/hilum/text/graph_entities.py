@@ -15,13 +15,23 @@ PLACES = frozenset({"site", "sided", "tissue", "region", "side", "place"})
 ANATOMY = PLACES | {"organ", "property"}
 NOUNS = frozenset({"organ", "property", "finding"})
 OBSERVATIONS = frozenset({"finding", "quality", "degree", "size"})
-_GAPS = ("and", "or", "comma", "slash", "of", "in", "verb", "with", "without", "break", "link", "word", "redacted", "hidden", "hedge")
-AND, OR, COMMA, SLASH, OF, IN, VERB, WITH, WITHOUT, BREAK, LINK, WORD, REDACTED, HIDDEN, HEDGE = (1 << n for n in range(len(_GAPS)))
-BIT = dict(zip(_GAPS, (1 << n for n in range(len(_GAPS))), strict=True))
+AND, OR, COMMA, SLASH, OF, IN, VERB, WITH, WITHOUT, BREAK, LINK, HEDGE = (1 << n for n in range(12))
+WORD, REDACTED, HIDDEN = 1 << 12, 1 << 13, 1 << 14  # another word; one removed word; two, or one where a hedge stands
 LISTS = AND | OR | COMMA | SLASH
+_BITS = {
+    "and": AND, "or": OR, "comma": COMMA, "slash": SLASH, "of": OF, "in": IN, "verb": VERB, "with": WITH,
+    "without": WITHOUT, "break": BREAK, "link": LINK, "hedge": HEDGE,
+}  # fmt: skip
+GROUPS = frozenset(
+    {"limit", "at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared", "lungs", "shadow", "age", "of-lungs"}
+)
+"""Rows that name words with a common habit; the words have their role in other rows."""
+_BOTH = "quality+finding"
+_REDACTED = "xxxx"
+_ARTICLES = frozenset({"the", "a", "an"})
 _UNITS = frozenset({"mm", "cm", "millimeter", "millimeters", "centimeter", "centimeters"})
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
-_LEVELS = frozenset("ctls")
+_VERTEBRAE = frozenset("ctls")
 _END = ""
 
 
@@ -42,43 +52,52 @@ class Node(NamedTuple):
     gap: int
 
 
-GROUPS = frozenset({"at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared", "lungs", "shadow", "age"})
-
-
-@cache
-def group(name: str, language: str = "en") -> frozenset[str]:
-    """Return the words of one group of findings, e.g. those that lie elsewhere than in the lung."""
-    with (_TABLES / f"graph_{language}.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row["words"].split(";") for row in csv.DictReader(file) if row["role"] == name]
-    return frozenset(word for words in rows for word in words)
-
-
-@cache
-def roles(language: str = "en") -> dict[str, Any]:
-    """Return the word trie of a language: nested {word: node}, node[''] is the role.
-
-    Raises:
-        InputError: if there is no table for the language or a row of it is malformed.
-    """
+def _table(language: str) -> list[tuple[str, list[str]]]:
+    """(role, phrases) of every row of a language's table."""
     path = _TABLES / f"graph_{language}.csv"
     if not path.exists():
         there = ", ".join(sorted(each.stem[6:] for each in _TABLES.glob("graph_*.csv")))
         raise InputError(f"report graphs are made for: {there}; there is no table {path.name} for '{language}'")
-    known = ANATOMY | OBSERVATIONS | set(_GAPS) | {"extent", "none", "quality+finding"}
-    made: dict[str, Any] = {}
+    known = ANATOMY | OBSERVATIONS | set(_BITS) | GROUPS | {"extent", "none", _BOTH}
+    found = []
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            if row.get("role") in GROUPS:
-                continue
             if row.get("role") not in known or not row.get("words") or not row.get("source"):
                 raise InputError(f"{path.name}: a row needs role,words,source with a known role; found {row}")
-            for phrase in row["words"].split(";"):
-                node = made
-                for word in phrase.split():
-                    node = node.setdefault(word, {})
-                if _END in node:
-                    raise InputError(f"{path.name}: '{phrase}' is both {node[_END]} and {row['role']}")
-                node[_END] = row["role"]
+            found.append((row["role"], row["words"].split(";")))
+    return found
+
+
+@cache
+def group(name: str, language: str = "en") -> frozenset[str]:
+    """Return the words of one group of the table, e.g. 'elsewhere': findings that are not in the lung.
+
+    Args:
+        name: one of `GROUPS`.
+        language: of the table.
+    """
+    return frozenset(word for role, words in _table(language) if role == name for word in words)
+
+
+@cache
+def roles(language: str = "en") -> dict[str, Any]:
+    """Return the word trie of a language: nested {word: node}; node[''] is the role of the phrase that ends there.
+
+    Args:
+        language: of the table.
+
+    Raises:
+        InputError: if there is no table for the language, or it gives a phrase two roles.
+    """
+    made: dict[str, Any] = {}
+    for role, phrases in _table(language):
+        for phrase in phrases if role not in GROUPS else ():
+            node = made
+            for word in phrase.split():
+                node = node.setdefault(word, {})
+            if _END in node:
+                raise InputError(f"graph_{language}.csv: '{phrase}' is both {node[_END]} and {role}; keep one")
+            node[_END] = role
     return made
 
 
@@ -87,49 +106,54 @@ def nodes(tokens: Tokens, layers: list[list[Match]], language: str = "en") -> li
 
     Args:
         tokens: the sentence.
-        layers: what `tokens.find` returned for it.
-        language: of the table to use.
+        layers: what `tokens.find` returned for it: findings of the labels that the table lacks are nodes too.
+        language: of the table.
     """
-    trie, words = roles(language), tokens.words
-    links = {m.first: m.last for m in layers[3]}
+    trie, words, count = roles(language), tokens.words, len(tokens)
+    limits = group("limit", language)
+    links = {match.first for match in layers[3]}
+    named = {match.first for match in layers[0] if match.first == match.last and match.phrase.kind != "ignore"}
     found: list[Node] = []
-    gap, at, count = 0, 0, len(words)
+    gap = at = 0
     while at < count:
         role, last = _read(trie, words, at, tokens)
-        if role == "quality+finding":
-            found.append(Node(at, at, "quality", words[at], gap))
-            found.append(Node(last, last, "finding", words[last], 0))
+        if not role and at in named:
+            role = "finding"
+        if words[last + 1 : last + 2] == ["normal"] and words[at] in limits:
+            gap |= WORD
+        elif role == _BOTH:
+            found += [Node(at, at, "quality", words[at], gap), Node(last, last, "finding", words[last], 0)]
             gap = 0
         elif role in ANATOMY or role in OBSERVATIONS:
             if found and not gap and role == "quality" and found[-1].word in ("borderline", "interval"):
                 found[-1] = found[-1]._replace(role="degree")
             found.append(Node(at, last, role, " ".join(words[at : last + 1]), gap))
             gap = 0
+        elif words[at] == _REDACTED:
+            gap |= HIDDEN if gap & REDACTED else REDACTED
         elif role == "extent":
-            if words[at] == "xxxx":
-                gap |= HIDDEN if gap & REDACTED else REDACTED
-            if last + 1 < count and words[last + 1] == "of" and words[at] != "xxxx":
-                last += 1
-        elif at in links:
-            gap |= LINK
-        elif role == "link":
-            gap |= LINK | HIDDEN if words[last] == "xxxx" else LINK
-        elif words[at] == "to" and _between_alike(trie, words, at, found):
-            pass  # 'small to moderate', 'mid to lower'
-        elif role:
-            gap |= BIT.get(role, WORD)
-        elif words[at] not in _ARTICLES:
-            gap |= BREAK if words[at] == ";" else WORD
+            last += last + 1 < count and words[last + 1] == "of"
+        else:
+            if role == "comma":  # a word removed before it belongs to the phrase before
+                gap &= ~(REDACTED | HIDDEN)
+            gap |= _between(role, at, last, words, trie, found, links)
         at = last + 1
     return found
 
 
-def _between_alike(trie: dict[str, Any], words: list[str], at: int, found: list[Node]) -> bool:
-    role = trie.get(words[at + 1], {}).get(_END) if at + 1 < len(words) else None
-    return bool(found) and found[-1].last == at - 1 and role == found[-1].role and role in ("side", "quality")
-
-
-_ARTICLES = frozenset({"the", "a", "an"})
+def _between(
+    role: str, at: int, last: int, words: list[str], trie: dict[str, Any], found: list[Node], links: set[int]
+) -> int:
+    """Bit of a token that is no node."""
+    if at in links or role == "link":
+        return LINK | HIDDEN if words[last] == _REDACTED else LINK
+    if words[at] == "to" and found and found[-1].last == at - 1 and found[-1].role in ("side", "quality"):
+        after = trie.get(words[at + 1], {}).get(_END) if at + 1 < len(words) else None
+        if after == found[-1].role:
+            return 0  # 'small to moderate', 'mid to lower'
+    if words[at] in _ARTICLES:
+        return 0
+    return BREAK if words[at] == ";" else _BITS.get(role, WORD)
 
 
 def _read(trie: dict[str, Any], words: list[str], at: int, tokens: Tokens) -> tuple[str, int]:
@@ -137,21 +161,23 @@ def _read(trie: dict[str, Any], words: list[str], at: int, tokens: Tokens) -> tu
     word = words[at]
     if word[0].isdigit():
         return _number(words, at, tokens)
-    node, role, last = trie.get(word), "", at
-    step = at
+    node, role, last, step = trie.get(word), "", at, at
     while node is not None:
         if _END in node:
             role, last = node[_END], step
         step += 1
         node = node.get(words[step]) if step < len(words) else None
-    joined = at + 1 < len(words) and words[at + 1].isdigit() and tokens.starts[at + 1] == tokens.ends[at]
-    if not role and word in _LEVELS and joined:
-        return "organ", at + 1
+    if not role and word in _VERTEBRAE and _touches_number(words, at, tokens):
+        return "organ", at + 1  # 'T12'
     return role, last
 
 
+def _touches_number(words: list[str], at: int, tokens: Tokens) -> bool:
+    return at + 1 < len(words) and words[at + 1].isdigit() and tokens.starts[at + 1] == tokens.ends[at]
+
+
 def _number(words: list[str], at: int, tokens: Tokens) -> tuple[str, int]:
-    """'7th' is a level, '4.6 cm x 3.7 cm' a size, 'T12' read elsewhere; other numbers are nothing."""
+    """'7th' is a level and '4.6 cm x 3.7 cm' a size; other numbers are nothing."""
     after = words[at + 1] if at + 1 < len(words) else ""
     if after in _ORDINALS and tokens.starts[at + 1] == tokens.ends[at]:
         return "side", at + 1

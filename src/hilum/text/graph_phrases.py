@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from hilum.text.graph_entities import (
     ANATOMY,
+    AND,
     BREAK,
+    COMMA,
     HEDGE,
     IN,
     LINK,
@@ -169,7 +171,7 @@ def _joined(found: list[Node], made: list[Phrase], links: Links) -> list[Phrase]
     for number, phrase in enumerate(made):
         after = made[number + 1].gap if number + 1 < len(made) else 0
         inside = INSIDE if phrase.kind == "quality" else WORD
-        if after & LISTS and not after & ~(LISTS | inside) and _without_noun(found, phrase, not kept):
+        if after & LISTS and not after & ~(LISTS | inside) and _without_noun(found, phrase, made[number + 1], not kept):
             waiting.append(phrase)
             continue
         if waiting and phrase.kind in ("finding", "organ"):
@@ -183,13 +185,14 @@ def _joined(found: list[Node], made: list[Phrase], links: Links) -> list[Phrase]
     return kept + waiting
 
 
-def _without_noun(found: list[Node], phrase: Phrase, first: bool) -> bool:
+def _without_noun(found: list[Node], phrase: Phrase, after: Phrase, first: bool) -> bool:
     """Whether a phrase may wait for a noun: place words, or qualities that are not said of something before."""
     if found[phrase.last].role in ("size", "place"):
         return False
     if phrase.kind == "organ":
         return found[phrase.last].role not in NOUNS and bool(phrase.lead)
-    opens = first or bool(phrase.gap & (BREAK | WITH | WITHOUT | OF | LINK))
+    paired = phrase.gap == COMMA and after.gap == AND and bool(after.lead)  # ', calcified and tortuous aorta'
+    opens = first or paired or bool(phrase.gap & (BREAK | WITH | WITHOUT | OF | LINK))
     said = phrase.gap & (VERB | IN) and not phrase.gap & BREAK
     return phrase.kind == "place" or (phrase.kind == "quality" and opens and not said)
 

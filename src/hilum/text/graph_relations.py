@@ -71,6 +71,7 @@ class _Reader:
         lead: qualities before the noun of the phrase before.
         target: whether the last organs are where the findings are, not a subject.
         spread: whether a property joined by 'and' takes the predicate too.
+        denied: whether the last list of findings began with a denial.
         lungs: the lungs, when said to be clear.
     """
 
@@ -91,27 +92,52 @@ class _Reader:
         self.lungs: list[int] = []
         self.findings = findings
         self.subject = self.last = "finding" if findings else ""
-        self.target = self.spread = False
+        self.target = self.spread = self.denied = False
 
     def read(self, phrase: Phrase, after: Phrase | None) -> None:
         """Add the relations of one phrase with those before it."""
         if phrase.gap & BREAK:
-            self.clear(self.findings if phrase.gap & LINK else [])
-        elif phrase.kind == "organ" and not phrase.gap and after and after.kind == "quality" and after.gap & VERB:
-            self.clear([])  # a stop is missing: '... is normal the lungs are clear'
+            of_organ = self.last == "quality" and self.subject != "finding"
+            kept = self.predicates if of_organ else self.findings
+            self.clear(kept if phrase.gap & LINK else [])
+        elif after and self._opens(phrase, after):
+            self.clear([])
+        if not phrase.heads:
+            return  # an adverb without its adjective
         if phrase.kind == "quality":
             self._quality(phrase)
         elif phrase.kind == "finding":
-            self._finding(phrase)
-        elif self.found[phrase.heads[-1]].role == "place" and self.organs:
-            for n in self.organs[-1:] if self.target else self.organs:
-                self.links.add(phrase.heads[-1], MODIFY, n)
+            self._finding(phrase, after)
+        elif self.found[phrase.heads[-1]].role == "place" and (self.organs or self.findings):
+            self._adverb(phrase.heads[-1])
         else:
             self._organ(phrase, after is None)
 
+    def _opens(self, phrase: Phrase, after: Phrase) -> bool:
+        """Whether an organ is the subject of the quality after it, and no place of the findings before it."""
+        if phrase.kind != "organ" or after.kind != "quality":
+            return False
+        if not phrase.gap:
+            return bool(after.gap & VERB)  # a stop is missing: '... is normal the lungs are clear'
+        within = bool(after.gap & IN) and not after.gap & VERB  # 'and heart size within normal limits'
+        told = self.target or self.last == "quality"
+        return told and bool(phrase.gap & LISTS) and (within or (phrase.gap & COMMA and after.gap & VERB) != 0)
+
+    def _adverb(self, head: int) -> None:
+        """'Bilaterally' modifies the organ named; where none is named, the finding is located at it."""
+        organs = self.organs[-1:] if self.target else self.organs
+        if self.last == "finding" and self.findings:
+            own = [to for kind, to in self.links.of[self.findings[-1]] if kind == LOCATED]
+            organs = [to for to in own if self.found[to].role == "organ"]
+        for n in organs:
+            self.links.add(head, MODIFY, n)
+        for n in self.findings if not organs else ():
+            self.links.add(n, LOCATED, head)
+
     def _quality(self, phrase: Phrase) -> None:
         """A quality without a noun is said of the subject: located at organs, modifying findings."""
-        of_finding = self.subject == "finding"
+        of_lungs = bool(self.organs) and self.found[phrase.heads[0]].word in group("of-lungs", self.language)
+        of_finding = self.subject == "finding" and not of_lungs
         subjects = self.findings if of_finding else self.organs
         removed = phrase.gap & REDACTED and phrase.gap & (VERB | COMMA)
         for n in phrase.heads:
@@ -127,13 +153,15 @@ class _Reader:
         self.predicates = [*self.predicates, *phrase.heads] if joined else list(phrase.heads)
         self.last = "quality"
 
-    def _finding(self, phrase: Phrase) -> None:
+    def _finding(self, phrase: Phrase, after: Phrase | None) -> None:
         head, gap = phrase.heads[0], phrase.gap
         hidden = self._hidden(head, gap)
         if hidden or (gap & LINK and gap & HIDDEN):
             self.hedged.append(head)
         likely = gap & HEDGE and gap & (COMMA | VERB) and self.findings and not gap & ~(HEDGE | COMMA | VERB | WORD)
-        self.chain = [*self.chain, head] if gap & LISTS and not gap & (_NOT_LISTED | AND) else [head]
+        likely = likely or self._alternatives(head, gap, after)
+        apart = hidden or likely or gap & (_NOT_LISTED | AND) or not gap & LISTS or self.last != "finding"
+        self.chain = [head] if apart else [*self.chain, head]
         if gap & OR and not gap & (AND | SLASH) and len(self.chain) > 1:
             self.choices += self.chain
         if gap & LINK or hidden or likely:
@@ -147,7 +175,7 @@ class _Reader:
         else:
             self._sides_only(phrase)
             self._said_of_before(phrase)
-            self.findings = [head]
+            self.findings, self.denied = [head], bool(gap & WITHOUT)
         if not gap & LINK:
             self._of_clear_lungs(head, gap)
         self.subject = self.last = "finding"
@@ -155,12 +183,21 @@ class _Reader:
         if phrase.places:
             self.placed.add(head)
 
+    def _alternatives(self, head: int, gap: int, after: Phrase | None) -> bool:
+        """Whether a shadow is explained by a choice: 'opacity in the base, scarring versus atelectasis'."""
+        shadows = group("shadow", self.language)
+        told = bool(self.findings) and self.found[self.findings[-1]].word in shadows
+        choice = (
+            after is not None and after.kind == "finding" and bool(after.gap & OR) and not after.gap & (AND | SLASH)
+        )
+        return told and gap == COMMA and choice and not self.denied and self.found[head].word not in shadows
+
     def _hidden(self, head: int, gap: int) -> bool:
         """Whether a removed word stands where 'likely' or 'represents' would stand before an explanation."""
         if not self.findings or not gap & REDACTED or gap & ~(REDACTED | HIDDEN | COMMA | VERB):
             return False
         if self.last == "organ":
-            return self.target and bool(gap & HIDDEN)
+            return self.target and bool(gap & (HIDDEN | COMMA))
         shadows = group("shadow", self.language)
         told = self.found[self.findings[-1]].word in shadows and self.found[head].word not in shadows
         return told or bool(gap & (COMMA | VERB))
@@ -204,9 +241,9 @@ class _Reader:
 
     def _of_clear_lungs(self, head: int, gap: int) -> None:
         """'Lungs are clear without consolidation': the absent finding of the lung is located at the lungs."""
-        free = gap & WITHOUT or (self.last == "quality" and gap & OF and self.found[self.predicates[-1]].word == "clear")
+        clear = self.last == "quality" and gap & OF and self.found[self.predicates[-1]].word == "clear"
         lungs = group("lungs", self.language)
-        if free and self.organs and not self.target and self.found[self.organs[0]].word in lungs:
+        if (gap & WITHOUT or clear) and self.organs and not self.target and self.found[self.organs[0]].word in lungs:
             self.lungs = list(self.organs)
         if self.lungs and self.found[head].word in group("at-lungs", self.language):
             for n in self.lungs:
@@ -233,9 +270,13 @@ class _Reader:
             self._where(head)
         elif self.last == "organ" and listed:
             self._another(phrase)
+        elif self.last == "organ" and close and self.target and gap & IN and not gap & (OF | VERB):
+            for n in self.findings:  # 'in the lobe at the third rib'
+                links.add(n, LOCATED, head)
         elif self.last == "organ" and close and self.organs and not self._apart(gap):
             for n in self.organs[-1:] if self.target else self.organs:
-                links.add(n, MODIFY, head)
+                whole = self.found[n].role == "property" and self.found[head].role != "property"
+                links.add(*((head, MODIFY, n) if whole else (n, MODIFY, head)))  # 'size of the heart'
         elif self.last == "quality" and not phrase.lead and (close or (listed and self.spread)):
             self._placed_quality(head)
         elif self.last == "organ" and phrase.lead and self.found[head].role == "property" and gap & VERB:

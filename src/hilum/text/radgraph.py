@@ -17,6 +17,7 @@ _SPLIT = {
     "unhyphenated": re.compile(r"[/,:.!?()]|[^\s/,:.!?()]+"),
     "radgraph-xl": re.compile(r"\w+|[^\w\s]+"),
 }
+_XL_CUTS = re.compile(r"(?<=\))(?=\.)|(?<=%)(?=[.,)])|(?<=\.)(?=')")
 _LONG = {
     "ANAT-DP": "Anatomy::definitely present", "OBS-DP": "Observation::definitely present",
     "OBS-U": "Observation::uncertain", "OBS-DA": "Observation::definitely absent",
@@ -71,8 +72,19 @@ def to_radgraph(
 def _words(text: str, form: str, hyphens: bool) -> tuple[list[str], list[tuple[int, int]]]:
     if form not in FORMATS:
         raise InputError(f"unknown form '{form}': one of {', '.join(FORMATS)} is expected")
-    found = list(_SPLIT[form if hyphens or form != "radgraph" else "unhyphenated"].finditer(text))
-    return [match[0] for match in found], [match.span() for match in found]
+    cut = _SPLIT[form if hyphens or form != "radgraph" else "unhyphenated"]
+    spans = [match.span() for match in cut.finditer(text)]
+    if form == "radgraph-xl":
+        spans = [span for start, end in spans for span in _repaired(text, start, end)]
+    return [text[start:end] for start, end in spans], spans
+
+
+def _repaired(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cut a run of punctuation where RadGraph-XL does: ').' and '%.' are two words."""
+    for cut in _XL_CUTS.finditer(text, start + 1, end) if end - start > 1 and not text[start].isalnum() else ():
+        yield start, cut.start()
+        start = cut.start()
+    yield start, end
 
 
 def from_radgraph(document: Mapping[str, Any], *, annotator: int | None = None) -> Graph:
@@ -96,12 +108,14 @@ def from_radgraph(document: Mapping[str, Any], *, annotator: int | None = None) 
         at += len(word) + 1
     numbers = {key: number for number, key in enumerate(entities)}
     made = tuple(_entity(key, value, numbers, starts, ends) for key, value in entities.items())
-    return Graph(text, made, str(document.get("version") or "radgraph"))
+    version = str(document.get("version") or "radgraph")
+    return Graph(text, made, version.partition("; ")[2] or version)
 
 
 def _whole(document: Mapping[str, Any], annotator: int | None) -> Mapping[str, Any]:
     if not isinstance(document, Mapping):
-        raise InputError(f"a RadGraph document is an object with 'text' and 'entities'; a {type(document).__name__} came")
+        came = type(document).__name__
+        raise InputError(f"a RadGraph document is an object with 'text' and 'entities'; a {came} came")
     if not any(name in document for name in _ANNOTATORS):
         return document
     name = _ANNOTATORS[(annotator or 1) - 1] if annotator in (None, 1, 2) else str(annotator)
@@ -142,13 +156,14 @@ def from_file(content: Mapping[str, Any], *, annotator: int | None = None) -> di
     """
     if not isinstance(content, Mapping):
         raise InputError("a RadGraph file is one JSON object of documents by report id; something else came")
-    made = {}
-    for name, document in content.items():
-        try:
-            made[name] = from_radgraph(document, annotator=annotator)
-        except InputError as error:
-            raise InputError(f"document '{name}': {error}") from error
-    return made
+    return {name: _named(name, document, annotator) for name, document in content.items()}
+
+
+def _named(name: str, document: Any, annotator: int | None) -> Graph:
+    try:
+        return from_radgraph(document, annotator=annotator)
+    except InputError as error:
+        raise InputError(f"document '{name}': {error}") from error
 
 
 def to_dygie(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
