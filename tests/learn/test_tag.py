@@ -164,7 +164,7 @@ def test_the_onnx_file_says_what_the_network_says(learnt, tmp_path):
     gap = export_inputs(
         net, path, inputs=given([TEN[0].words, TEN[2].words]), probe=given([each.words for each in TEN[2:7]]),
         dynamic={"lengths": {0: batch}, "words": {0: batch, 1: length}, "letters": {0: batch, 1: length}},
-        names=SpanOutput._fields, tolerance=1e-6,
+        names=SpanOutput._fields, tolerance=1e-6, traced=True,
     )  # fmt: skip
     assert gap <= 1e-6
     session = Session(path, threads=1)

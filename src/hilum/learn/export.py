@@ -76,6 +76,7 @@ def export_inputs(
     dynamic: Mapping[str, Mapping[int, Any]],
     names: tuple[str, ...],
     tolerance: float = 1e-3,
+    traced: bool = False,
 ) -> float:
     """Write a network with any inputs to `path` and check the file against it.
 
@@ -87,6 +88,7 @@ def export_inputs(
         dynamic: input -> dimension -> `torch.export.Dim`, for the dimensions that may change.
         names: of the outputs, in order.
         tolerance: largest difference allowed, relative to 1 + the output's magnitude.
+        traced: use the older, tracing exporter; the newer one may fix the length of an LSTM to that of the example.
 
     Returns:
         The largest such difference on the probe.
@@ -95,10 +97,14 @@ def export_inputs(
         InputError: if the file does not agree with the network.
     """
     wrapped = _Positional(net).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    shapes: dict[str, Any] = (
+        {"dynamic_axes": {name: {at: f"{name}_{at}" for at in dynamic.get(name, {})} for name in inputs}}
+        if traced
+        else {"dynamic_shapes": (tuple(dict(dynamic.get(name, {})) for name in inputs),), "optimize": True}
+    )
     torch.onnx.export(
-        wrapped, tuple(inputs.values()), str(path), input_names=list(inputs), dynamo=True, external_data=False,
-        output_names=[name + SUFFIX for name in names], optimize=True,
-        dynamic_shapes=(tuple(dict(dynamic.get(name, {})) for name in inputs),),
+        wrapped, tuple(inputs.values()), str(path), input_names=list(inputs), dynamo=not traced, external_data=False,
+        output_names=[name + SUFFIX for name in names], **shapes,
     )  # fmt: skip
     strip(path)
     with torch.inference_mode():

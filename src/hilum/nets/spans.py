@@ -211,7 +211,8 @@ class SpanTagger(nn.Module):
 
     def _relations(self, spans: Tensor, indices: Tensor, mention: Tensor, there: Tensor) -> Tensor:
         """Score the pairs of the kept spans: feed-forward on the pair plus how likely each is a mention."""
-        other = ~torch.eye(indices.shape[1], dtype=torch.bool, device=spans.device)
+        ranks = torch.arange(indices.shape[1], device=spans.device)
+        other = ranks.unsqueeze(1) != ranks
         real = (there.unsqueeze(2) & there.unsqueeze(1) & other).unsqueeze(3)
         if not self.pairs:
             return torch.full((*real.shape[:3], self.kinds), NEVER, device=spans.device)
