@@ -30,13 +30,24 @@ class Marked(Protocol):
     """An entity by its characters: `hilum.text.graph.Entity` and `hilum.text.grammar.Mark` are such."""
 
     @property
-    def start(self) -> int: ...
+    def start(self) -> int:
+        """First character."""
+        ...
+
     @property
-    def end(self) -> int: ...
+    def end(self) -> int:
+        """One past the last character."""
+        ...
+
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """Label of the schema."""
+        ...
+
     @property
-    def relations(self) -> tuple[tuple[str, int], ...]: ...
+    def relations(self) -> tuple[tuple[str, int], ...]:
+        """(Kind, number of the target among the marks)."""
+        ...
 
 
 class Line(NamedTuple):

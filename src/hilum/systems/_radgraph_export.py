@@ -31,7 +31,8 @@ def save_tagger(net: SpanTagger, vocabulary: Vocabulary, recipe: Recipe, out: Pa
 
     batch, length = torch.export.Dim("batch", min=1, max=1024), torch.export.Dim("length", min=2, max=4096)
     gap = export_inputs(
-        net, out / "model.onnx", inputs=example(2, 9), probe=example(3, 14), names=SpanOutput._fields, tolerance=1e-6, traced=True,
+        net, out / "model.onnx", inputs=example(2, 9), probe=example(3, 14), names=SpanOutput._fields,
+        tolerance=1e-6, traced=True,
         dynamic={"lengths": {0: batch}, "words": {0: batch, 1: length}, "letters": {0: batch, 1: length}},
     )  # fmt: skip
     facts = {
