@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,8 +24,8 @@ class _Positional(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, film: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(self.net(film))
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(self.net(*inputs))
 
 
 def strip(path: Path) -> None:
@@ -56,17 +58,58 @@ def export(net: nn.Module, path: Path, *, size: int, names: tuple[str, ...], tol
     Raises:
         InputError: if the file does not agree with the network.
     """
+    seeds = (torch.Generator().manual_seed(seed) for seed in (0, 1))
+    film, probe = (torch.rand(count, 1, size, size, generator=rng) for count, rng in zip((2, 3), seeds, strict=True))
+    batch = {0: torch.export.Dim("batch", min=1, max=64)}
+    return export_inputs(
+        net, path, inputs={"film": film}, probe={"film": probe}, dynamic={"film": batch}, names=names,
+        tolerance=tolerance,
+    )  # fmt: skip
+
+
+def export_inputs(
+    net: nn.Module,
+    path: Path,
+    *,
+    inputs: Mapping[str, torch.Tensor],
+    probe: Mapping[str, torch.Tensor],
+    dynamic: Mapping[str, Mapping[int, Any]],
+    names: tuple[str, ...],
+    tolerance: float = 1e-3,
+    traced: bool = False,
+) -> float:
+    """Write a network with any inputs to `path` and check the file against it.
+
+    Args:
+        net: takes the inputs in their order, returns a named tuple of tensors.
+        path: .onnx file to write, weights inside.
+        inputs: examples by name, at least 2 along every dimension that may change.
+        probe: other examples, of other sizes where sizes may change, to compare file and network on.
+        dynamic: input -> dimension -> `torch.export.Dim`, for the dimensions that may change.
+        names: of the outputs, in order.
+        tolerance: largest difference allowed, relative to 1 + the output's magnitude.
+        traced: use the older, tracing exporter; the newer one may fix the length of an LSTM to that of the example.
+
+    Returns:
+        The largest such difference on the probe.
+
+    Raises:
+        InputError: if the file does not agree with the network.
+    """
     wrapped = _Positional(net).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    film = torch.rand(2, 1, size, size, generator=torch.Generator().manual_seed(0))
+    shapes: dict[str, Any] = (
+        {"dynamic_axes": {name: {at: f"{name}_{at}" for at in dynamic.get(name, {})} for name in inputs}}
+        if traced
+        else {"dynamic_shapes": (tuple(dict(dynamic.get(name, {})) for name in inputs),), "optimize": True}
+    )
     torch.onnx.export(
-        wrapped, (film,), str(path), input_names=["film"], output_names=[name + SUFFIX for name in names], dynamo=True,
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64)},), external_data=False, optimize=True,
+        wrapped, tuple(inputs.values()), str(path), input_names=list(inputs), dynamo=not traced, external_data=False,
+        output_names=[name + SUFFIX for name in names], **shapes,
     )  # fmt: skip
     strip(path)
-    probe = torch.rand(3, 1, size, size, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        expected = wrapped(probe)
-    found = Session(path)(probe.numpy())
+        expected = wrapped(*probe.values())
+    found = Session(path).run({name: value.numpy() for name, value in probe.items()})
     worst = 0.0
     for name, value in zip(names, expected, strict=True):
         gap = np.abs(found[name] - value.numpy()) / (1.0 + np.abs(value.numpy()).max())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ SUFFIX = "_out"
 
 
 class Session:
-    """An ONNX network with one input and named outputs; the file is opened on first use.
+    """An ONNX network with named outputs; the file is opened on first use.
 
     Args:
         path: the .onnx file.
@@ -63,9 +64,12 @@ class Session:
 
     def __call__(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Run the network on its input and return every output by name."""
-        runtime = self._runtime
-        names = [output.name for output in runtime.get_outputs()]
-        values = runtime.run(names, {runtime.get_inputs()[0].name: np.ascontiguousarray(batch, np.float32)})
+        return self.run({self._runtime.get_inputs()[0].name: np.ascontiguousarray(batch, np.float32)})
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Run a network with several inputs, given by name, and return every output by name."""
+        names = [output.name for output in self._runtime.get_outputs()]
+        values = self._runtime.run(names, dict(inputs))
         return dict(zip((name.removesuffix(SUFFIX) for name in names), values, strict=True))
 
 
