@@ -6,17 +6,18 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
-from hilum.core.errors import InputError
-from hilum.learn.export import export_inputs
-from hilum.learn.fit import Fit, fit
-from hilum.learn.objectives.tag import POOL, batch_of, pair_targets, tag_batches, tag_loss, with_null
-from hilum.learn.onnx import Session
-from hilum.learn.spans import WIDEST, Entity, Tagged, decode, span_number
-from hilum.learn.words import LETTERS, Vocabulary
-from hilum.nets.spans import SpanOutput, SpanTagger, WordEncoder
-from tests.learn.test_spans import SCHEMA, SENTENCE
+torch = pytest.importorskip("torch", reason="training needs hilum[train]")
+
+from hilum.core.errors import InputError  # noqa: E402
+from hilum.learn.export import export_inputs  # noqa: E402
+from hilum.learn.fit import Fit, fit  # noqa: E402
+from hilum.learn.objectives.tag import POOL, batch_of, pair_targets, tag_batches, tag_loss, with_null  # noqa: E402
+from hilum.learn.onnx import Session  # noqa: E402
+from hilum.learn.spans import WIDEST, Entity, Tagged, decode, span_number  # noqa: E402
+from hilum.learn.words import LETTERS, Vocabulary  # noqa: E402
+from hilum.nets.spans import SpanOutput, SpanTagger, WordEncoder  # noqa: E402
+from tests.learn.test_spans import SCHEMA, SENTENCE  # noqa: E402
 
 P, A, N = "OBS-DP", "ANAT-DP", "OBS-DA"
 TEN = [

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
-from hilum.learn.words import LETTERS
-from hilum.nets.spans import NEVER, WIDEST, PairScorer, SpanScorer, SpanTagger, WordEncoder, pair_vectors, span_vectors
+torch = pytest.importorskip("torch", reason="training needs hilum[train]")
+
+from hilum.learn.words import LETTERS  # noqa: E402
+from hilum.nets.spans import NEVER, WIDEST, PairScorer, SpanScorer, SpanTagger, WordEncoder, pair_vectors, span_vectors  # noqa: E402
 
 
 def inputs(lengths, seed=0):

@@ -165,6 +165,7 @@ def test_no_report_of_the_closed_half_or_of_the_gold_is_learnt_from(pack):
 
 @pytest.fixture(scope="module")
 def folder(pack, tmp_path_factory):
+    pytest.importorskip("torch", reason="training needs hilum[train]")
     out = tmp_path_factory.mktemp("radgraph")
     return train(data=pack, out=out, seed=3, settings={"quick": "1"})
 
@@ -283,6 +284,7 @@ def test_the_rules_read_the_control_sentences_of_this_file_otherwise_than_a_rand
 
 
 def test_cross_validation_reads_only_what_was_left_out(pack, monkeypatch):
+    pytest.importorskip("torch", reason="training needs hilum[train]")
     from hilum.systems import _radgraph_score as score
     from hilum.systems import _radgraph_sources as sources
 
