@@ -243,6 +243,12 @@ def test_each_zone_keeps_its_own_side(text: str) -> None:
     assert not told & {"left lower lung zone", "right apical zone"}
 
 
+def test_a_zone_of_one_side_keeps_it() -> None:
+    told = of("Nodules in the left apex, right base and lingula.").objects
+    assert {"left apical zone", "right lower lung zone", "left mid lung zone"} <= set(told)
+    assert "right mid lung zone" not in told
+
+
 def test_a_denial_lies_where_its_own_words_say() -> None:
     made = of("Right effusion. No left pneumothorax.")
     denied = {site for site, name in made.pairs("no") if name == "pneumothorax"}

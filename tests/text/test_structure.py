@@ -161,8 +161,11 @@ def test_each_place_has_its_own_grade() -> None:
 def test_a_diagnosis_rests_on_every_place_of_its_finding() -> None:
     made = rows("Opacity in the right base and left apex, likely pneumonia.")
     assert [(row.concept, row.evidence, row.associate) for row in made] == [
-        ("lung opacity", (), (3, 4)), ("lung opacity", (), (3, 4)), ("pneumonia", (1, 2), ()), ("pneumonia", (1, 2), ()),
-    ]  # fmt: skip
+        ("lung opacity", (), (3, 4)),
+        ("lung opacity", (), (3, 4)),
+        ("pneumonia", (1, 2), ()),
+        ("pneumonia", (1, 2), ()),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Report language: rules and sentence banks as data (`tables/`); no torch. The modules, by what they are for:
+"""Report language: rules and sentence banks as data (`tables/`); no torch.
+
+The modules, by what they are for:
 
 Reading text: lexicon, tokens, sections and sentences are the ground that all the others stand on.
     language: which pack a report should be read with.

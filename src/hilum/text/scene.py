@@ -233,8 +233,8 @@ def _places(attribute: Attribute, sides: tuple[str, ...], zones: tuple[str, ...]
     for zone in zones:
         place = known.get(zone)
         if place is not None and place["site"] in attribute.permitted:
-            implied = (place["side"],) if "side" in place else SIDES
-            found += [sided(place["site"], side) for side in sides or implied]
+            own = (place["side"],) if "side" in place else sides or SIDES  # the lingula is left, whatever else is right
+            found += [sided(place["site"], side) for side in own]
     if found:
         return _once(tuple(found)), "said"
     default = [sided(family, side) for side in sides or SIDES for family in attribute.default]

@@ -18,7 +18,8 @@ from hilum.text.spots import rules, slots_of
 from hilum.text.tokens import find, tokenize
 
 _JOIN = re.compile(r"[,;/]|\b(?:and|or|nor|with|without|but|versus|vs|as well as)\b", re.IGNORECASE)
-_EDGE = re.compile(r"^(?:[\s,;:/]|\b(?:and|or|nor|with|but|versus|vs|as well as)\b)+|[\s,;:/.]+$", re.IGNORECASE)
+_OPENING = re.compile(r"^(?:[\s,;:/]|\b(?:and|or|nor|with|but|versus|vs|as well as)\b)+", re.IGNORECASE)
+_CLOSING = " \t\r\n,;:/."
 _CACHE = 16_384
 _Told = frozenset[tuple[str, str, tuple[str, ...]]]
 
@@ -146,7 +147,7 @@ def _piece(text: str, units: list[list[Fact]], number: int, here: Sequence[Fact]
     guess = [fact for fact in here if last <= fact.start < right]
     if guess:
         right = min(_boundary(text, unit, guess), *(cue.start for cue in guess[0].cues if cue.start >= last), right)
-    return _EDGE.sub("", text[left:right]) if left < right else ""
+    return _OPENING.sub("", text[left:right]).rstrip(_CLOSING) if left < right else ""
 
 
 def _told(facts: Sequence[Fact]) -> _Told:

@@ -28,7 +28,9 @@ _FIELDS = {
 }  # fmt: skip
 _REMOVED = ("remov", "withdraw")
 _REACH = 80  # characters between a finding and what the table says of it
-_DISTANCE = re.compile(r"(?<![\d.,])(\d{1,3}(?:[.,]\d{1,2})?(?:-\d{1,3}(?:[.,]\d{1,2})?)?)[ -]?(mm|cm|millimeters?|centimeters?) ?$")
+_DISTANCE = re.compile(
+    r"(?<![\d.,])(\d{1,3}(?:[.,]\d{1,2})?(?:-\d{1,3}(?:[.,]\d{1,2})?)?)[ -]?(mm|cm|millimeters?|centimeters?) ?$"
+)
 _LONGEST = 24  # characters that a distance may fill before its relation
 _IMPLYING = ("improved", "worsened", "unchanged")
 
