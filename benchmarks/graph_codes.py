@@ -11,7 +11,7 @@ import json
 from collections import defaultdict
 from typing import NamedTuple
 
-import openi_labels
+import openi_gold
 
 from hilum.text.graph import Entity, Graph, graph
 from hilum.text.lexicon import pack
@@ -50,7 +50,7 @@ class Instance(NamedTuple):
 
 
 def dev(rows: dict[str, dict[str, str]]) -> list[dict[str, str]]:
-    return [row for row in rows.values() if row["gold_status"] == "ok" and openi_labels.half_of(row) == "dev"]
+    return [row for row in rows.values() if row["gold_status"] == "ok" and openi_gold.half_of(row) == "dev"]
 
 
 def coded(row: dict[str, str]) -> list[Instance]:
@@ -59,12 +59,12 @@ def coded(row: dict[str, str]) -> list[Instance]:
     found = []
     for entry in json.loads(row["qualifiers_json"]):
         head = entry["term"].split("/")[0].strip()
-        head = openi_labels.SAME_HEAD.get(head, head)
+        head = openi_gold.SAME_HEAD.get(head, head)
         if head in known:
-            zones = {"rib" if zone == "ribs" else zone for zone in entry["region"] if zone in openi_labels.REGIONS}
+            zones = {"rib" if zone == "ribs" else zone for zone in entry["region"] if zone in openi_gold.REGIONS}
             sides = {s for side in entry["side"] for s in (("right", "left") if side == "bilateral" else (side,))}
-            sides |= {openi_labels.IMPLIED[zone] for zone in zones if zone in openi_labels.IMPLIED}
-            grades = set(entry["severity"]) & set(openi_labels.GRADES)
+            sides |= {openi_gold.IMPLIED[zone] for zone in zones if zone in openi_gold.IMPLIED}
+            grades = set(entry["severity"]) & set(openi_gold.GRADES)
             found.append(Instance(head, frozenset(sides), frozenset(zones), frozenset(grades)))
     return found
 
@@ -108,7 +108,7 @@ def _sets(text: str) -> defaultdict[str, set[str]]:
                 found["severity" if slot == "extent" else slot] |= set(values)
     if found["plural"] and not found["side"]:
         found["side"] = {"right", "left"}
-    found["severity"] &= set(openi_labels.GRADES)
+    found["severity"] &= set(openi_gold.GRADES)
     return found
 
 
@@ -135,9 +135,9 @@ def stated(made: Graph, number: int, head: str, gold: set[str]) -> Instance:
         middle = ("lingula",) if place["side"] == {"left"} else ("middle lobe",)
         options = {**ZONES, "mid zone": middle}.get(zone, (zone,))
         chosen = next((option for option in options if option in gold), options[-1])
-        if (chosen in openi_labels.REGIONS or chosen == "rib") and (chosen != "rib" or head == "Fractures, Bone"):
+        if (chosen in openi_gold.REGIONS or chosen == "rib") and (chosen != "rib" or head == "Fractures, Bone"):
             zones.add(chosen)
-    sides = place["side"] | {openi_labels.IMPLIED[zone] for zone in zones if zone in openi_labels.IMPLIED}
+    sides = place["side"] | {openi_gold.IMPLIED[zone] for zone in zones if zone in openi_gold.IMPLIED}
     return Instance(head, frozenset(sides), frozenset(zones), frozenset(grade["severity"]))
 
 
@@ -240,7 +240,7 @@ def _leaks(made: Graph, gold: list[Instance], leaks: list[int]) -> None:
     for number, entity in enumerate(made.entities):
         head = named(made, number) if entity.label == "OBS-DA" and _is_head(entity) else ""
         if head:
-            apart = 2 * (head in openi_labels.OPACITY)
+            apart = 2 * (head in openi_gold.OPACITY)
             leaks[apart] += 1
             leaks[apart + 1] += head in known
 

@@ -130,9 +130,19 @@ SENTENCES = {
         "Interval/P m>increase; increase/P m>effusion; left/A; effusion/P l>left",
     "Sequela of old granulomatous infection.":
         "Sequela/P m>infection; old/P m>infection; granulomatous/P m>infection; infection/P",
+    "Opacity in the right base may represent pneumonia, unchanged.":
+        "Opacity/P l>base s>pneumonia; right/A m>base; base/A; pneumonia/U; unchanged/P m>Opacity",
+    "Left opacity, likely atelectasis or pneumonia, and stable.":
+        "Left/A; opacity/P l>Left s>atelectasis s>pneumonia; atelectasis/U; pneumonia/U; stable/P m>opacity",
+    "Small effusion and edema, unchanged.":
+        "Small/P m>effusion m>edema; effusion/P; edema/P; unchanged/P m>effusion m>edema",
     # devices and surgery
     "Central venous catheter with tip in the SVC.":
         "Central/A m>venous; venous/A; catheter/P l>venous; tip/P l>SVC; SVC/A",
+    "Right IJ catheter tip in the mid SVC.":
+        "Right/A m>IJ; IJ/A; catheter/P l>IJ m>tip; tip/P l>SVC; mid/A m>SVC; SVC/A",
+    "Left PICC tip in the right atrium.":
+        "Left/A; PICC/P l>Left m>tip; tip/P l>atrium; right/A m>atrium; atrium/A",
     "Status post sternotomy.": "sternotomy/P",
     # no entities
     "Frontal and lateral views of the chest were obtained.": "",

@@ -230,6 +230,33 @@ def test_an_unplaced_repeat_takes_the_place_said_elsewhere() -> None:
     assert {site for site, _ in of("Pleural effusion.").pairs()} >= {"right lung", "left lung"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Opacities in the right base and left apex.", "Opacity in the right base. Opacity in the left apex.",
+     "Opacities in the right base and left apex. The opacities are unchanged."],
+)  # fmt: skip
+def test_each_zone_keeps_its_own_side(text: str) -> None:
+    for made in of(text).observations[-1:]:
+        assert "left apical zone" in made.sites
+    told = {site for site, name in of(text).pairs() if name == "lung opacity"}
+    assert {"right lower lung zone", "left apical zone"} <= told
+    assert not told & {"left lower lung zone", "right apical zone"}
+
+
+def test_a_zone_of_one_side_keeps_it() -> None:
+    told = of("Nodules in the left apex, right base and lingula.").objects
+    assert {"left apical zone", "right lower lung zone", "left mid lung zone"} <= set(told)
+    assert "right mid lung zone" not in told
+
+
+def test_a_denial_lies_where_its_own_words_say() -> None:
+    made = of("Right effusion. No left pneumothorax.")
+    denied = {site for site, name in made.pairs("no") if name == "pneumothorax"}
+    assert "left lung" in denied
+    assert all(site.startswith("left ") for site in denied)
+    assert of("Right effusion. No pneumothorax.").observations[1].placed == "default"
+
+
 def test_history_and_explained_shadows_are_left_out() -> None:
     assert of("History of pneumonia.").observations == ()
     assert "lung opacity" not in {name for _, name in of("Nodular opacity represents a nipple shadow.").pairs()}

@@ -45,10 +45,10 @@ def test_the_rows_hold_the_sides_and_zones_of_the_facts(reports: list[Parsed]) -
     for report in reports:
         for fact in report.facts:
             rows = [row for row in structure(report) if (row.start, row.end) == (fact.start, fact.end)]
-            assert {row.side for row in rows} - {""} <= set(fact.sides)
-            assert {row.zone for row in rows} - {""} <= set(fact.zones)
-            if rows and fact.sides:
-                assert {row.side for row in rows} - {""} == set(fact.sides)
+            mention = [each for each in report.facts if (each.start, each.end) == (fact.start, fact.end)]
+            sides = {side for each in mention for side in each.sides}
+            assert {row.zone for row in rows} - {""} <= {zone for each in mention for zone in each.zones}
+            assert {row.side for row in rows} - {""} == (sides if rows else set())
 
 
 def test_cells_are_words_of_the_report_or_names_of_values(reports: list[Parsed]) -> None:

@@ -141,13 +141,41 @@ def test_offsets_point_to_the_entity_in_the_report() -> None:
 )  # fmt: skip
 def test_each_zone_keeps_its_side(sentence: str, expected: list[str]) -> None:
     parsed = parse(sentence)
-    assert [str(place) for place in places(parsed.facts[0], parsed.text)] == expected
+    assert [str(place) for fact in parsed.facts for place in places(fact, parsed.text)] == expected
 
 
 def test_a_shared_list_shares_the_pairing_too() -> None:
     parsed = parse("Opacity in the right upper lobe and left base, likely pneumonia.")
-    shadow, diagnosis = parsed.facts
-    assert places(diagnosis, parsed.text, [shadow]) == (Place("right", "upper lobe"), Place("left", "base"))
+    diagnoses = [fact for fact in parsed.facts if fact.concept == "pneumonia"]
+    shadows = [fact for fact in parsed.facts if fact.concept == "lung opacity"]
+    found = [place for fact in diagnoses for place in places(fact, parsed.text, shadows)]
+    assert found == [Place("right", "upper lobe"), Place("left", "base")]
+
+
+def test_each_place_has_its_own_grade() -> None:
+    left, right = rows("Small left and moderate right effusions.")
+    assert (left.side, left.measurement, left.severity) == ("left", "small", "")
+    assert (right.side, right.measurement, right.severity) == ("right", "", "moderate")
+
+
+def test_a_diagnosis_rests_on_every_place_of_its_finding() -> None:
+    made = rows("Opacity in the right base and left apex, likely pneumonia.")
+    assert [(row.concept, row.evidence, row.associate) for row in made] == [
+        ("lung opacity", (), (3, 4)),
+        ("lung opacity", (), (3, 4)),
+        ("pneumonia", (1, 2), ()),
+        ("pneumonia", (1, 2), ()),
+    ]
+
+
+@pytest.mark.parametrize(
+    "said, told",
+    [("4 cm", "4 cm"), ("approximately 4.5 cm", "4.5 cm"), ("35mm", "35 mm"), ("3-4 cm", "3-4 cm"), ("just", "")],
+)
+def test_a_distance_is_told_with_the_place_it_counts_from(said: str, told: str) -> None:
+    row = only(f"ET tube tip is {said} above the carina.")
+    assert row.location == f"loc: carina, det: {told} above the carina".replace(":  ", ": ")
+    assert row.measurement == ""
 
 
 def test_the_table_is_well_formed_and_sourced() -> None:

@@ -23,8 +23,9 @@ _BITS = {
     "without": WITHOUT, "break": BREAK, "link": LINK, "hedge": HEDGE,
 }  # fmt: skip
 GROUPS = frozenset(
-    {"limit", "at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared", "lungs", "shadow", "age", "of-lungs"}
-)
+    {"limit", "at-lungs", "elsewhere", "sure", "change-of", "gone", "unshared", "lungs", "shadow", "age", "of-lungs",
+     "end", "change"}
+)  # fmt: skip
 """Rows that name words with a common habit; the words have their role in other rows."""
 _BOTH = "quality+finding"
 _REDACTED = "xxxx"

@@ -21,6 +21,7 @@ from hilum.text.graph_entities import (
     WITHOUT,
     WORD,
     Node,
+    group,
 )
 
 MODIFY, LOCATED, SUGGESTS = "modify", "located_at", "suggestive_of"
@@ -68,13 +69,13 @@ class Links:
             self.of[source].remove((kind, target))
 
 
-def phrases(found: list[Node], links: Links) -> list[Phrase]:
+def phrases(found: list[Node], links: Links, language: str = "en") -> list[Phrase]:
     """Return the phrases of a sentence and add the relations inside them."""
     made: list[Phrase] = []
     first = 0
     for at in range(1, len(found) + 1):
         if at == len(found) or _parts(found[at - 1], found[at]):
-            made.append(_phrase(found, first, at - 1, links))
+            made.append(_phrase(found, first, at - 1, links, language))
             first = at
     return made if len(made) == 1 else _joined(found, made, links)
 
@@ -89,7 +90,7 @@ def _parts(before: Node, node: Node) -> bool:
     return noun and (node.role not in NOUNS or (before.role == "finding" and node.role != "finding"))
 
 
-def _phrase(found: list[Node], first: int, last: int, links: Links) -> Phrase:
+def _phrase(found: list[Node], first: int, last: int, links: Links, language: str) -> Phrase:
     role = found[last].role
     inside = range(first, last + 1)
     places = [n for n in inside if found[n].role in ANATOMY]
@@ -101,8 +102,10 @@ def _phrase(found: list[Node], first: int, last: int, links: Links) -> Phrase:
     if role == "finding":
         made.kind, made.heads, made.lead = "finding", [last], states
         made.places = _nest(found, places, links)
+        owner = _owner(found, first, last, language)
         for n in made.places:
-            links.add(last, LOCATED, n)
+            links.add(owner, LOCATED, n)
+        made.places = made.places if owner == last else []
         for n in inside:
             if n != last and found[n].role in ("quality", "size", "finding"):
                 links.add(n, MODIFY, last)
@@ -117,6 +120,13 @@ def _phrase(found: list[Node], first: int, last: int, links: Links) -> Phrase:
     elif places:
         _nest(found, places, links)
     return made
+
+
+def _owner(found: list[Node], first: int, last: int, language: str) -> int:
+    """The finding that the places before it belong to: of 'right catheter tip' the catheter."""
+    if found[last].word in group("end", language):
+        return next((n for n in range(last - 1, first - 1, -1) if found[n].role == "finding"), last)
+    return last
 
 
 def _sides(found: list[Node], places: list[int], links: Links) -> None:

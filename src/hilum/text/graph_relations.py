@@ -53,7 +53,7 @@ def relate(found: list[Node], language: str = "en") -> Relations:
         language: of the table to use.
     """
     links = Links(len(found))
-    made = phrases(found, links)
+    made = phrases(found, links, language)
     reader = _Reader(found, links, language)
     for number, phrase in enumerate(made):
         after = made[number + 1] if number + 1 < len(made) else None
@@ -73,6 +73,7 @@ class _Reader:
         spread: whether a property joined by 'and' takes the predicate too.
         denied: whether the last list of findings began with a denial.
         lungs: the lungs, when said to be clear.
+        explained: what the last findings explain; a change after a comma is said of it.
     """
 
     def __init__(self, found: list[Node], links: Links, language: str) -> None:
@@ -90,6 +91,7 @@ class _Reader:
         self.predicates: list[int] = []
         self.lead: list[int] = []
         self.lungs: list[int] = []
+        self.explained: list[int] = []
         self.findings = findings
         self.subject = self.last = "finding" if findings else ""
         self.target = self.spread = self.denied = False
@@ -139,6 +141,9 @@ class _Reader:
         of_lungs = bool(self.organs) and self.found[phrase.heads[0]].word in group("of-lungs", self.language)
         of_finding = self.subject == "finding" and not of_lungs
         subjects = self.findings if of_finding else self.organs
+        changed = self.found[phrase.heads[0]].word in group("change", self.language)
+        if of_finding and self.last == "finding" and changed and phrase.gap & (COMMA | AND):
+            subjects = self.explained or subjects
         removed = phrase.gap & REDACTED and phrase.gap & (VERB | COMMA)
         for n in phrase.heads:
             if removed and self.found[n].word in group("age", self.language):
@@ -168,6 +173,7 @@ class _Reader:
             of_organ = self.last == "quality" and self.subject != "finding"
             for source in self.predicates if of_organ else self.findings or self.lead:
                 self.links.add(source, SUGGESTS, head)
+            self.explained = [] if of_organ else self.findings
             self.findings = [head]
         elif self.last == "finding" and self.findings and gap & LISTS and not gap & _NOT_LISTED:
             self._listed(phrase, self.findings[-1])
@@ -175,6 +181,7 @@ class _Reader:
         else:
             self._sides_only(phrase)
             self._said_of_before(phrase)
+            self.explained = []
             self.findings, self.denied = [head], bool(gap & WITHOUT)
         if not gap & LINK:
             self._of_clear_lungs(head, gap)

@@ -13,8 +13,8 @@ from typing import Any
 
 from hilum.core.errors import InputError
 from hilum.core.vocabulary import concept
-from hilum.text.parse import Fact, Parsed, sentence_facts
 from hilum.text.bank import bank
+from hilum.text.parse import Fact, Parsed, sentence_facts
 from hilum.text.places import Place, places
 
 _TABLE = Path(__file__).parent / "tables" / "statements.json"

@@ -17,6 +17,7 @@ from hilum.text.scene_table import SIDES, Attribute, attribute_of, attributes, f
 Places = Literal["said", "default"]
 _CACHE = 32_768  # distinct facts remembered, wherever they stand
 _KEPT_WHEN_ABSENT = frozenset({"resolved", "unchanged"})
+_Said = tuple[tuple[str, ...], tuple[str, ...]]  # sides and zones of one fact
 CUES = ("texture", "severity", "temporal", "comparison")
 
 
@@ -178,13 +179,12 @@ def _cue(kind: str, values: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{kind}|yes|{name}" for name in found))
 
 
-def _told(read: Iterable[_Reading | None]) -> dict[tuple[str, bool], tuple[tuple[str, ...], tuple[str, ...]]]:
-    """(attribute, yes) -> the sides and zones the report gives it anywhere."""
-    found: dict[tuple[str, bool], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+def _told(read: Iterable[_Reading | None]) -> dict[tuple[str, bool], dict[_Said, None]]:
+    """(attribute, yes) -> the places the report gives it anywhere, each zone with its own side."""
+    found: dict[tuple[str, bool], dict[_Said, None]] = {}
     for each in read:
         if each is not None and each.yes and each.sides:
-            sides, zones = found.get((each.attribute.name, True), ((), ()))
-            found[each.attribute.name, True] = (_once(sides + each.sides), _once(zones + each.zones))
+            found.setdefault((each.attribute.name, True), {})[each.sides, each.zones] = None
     return found
 
 
@@ -193,7 +193,7 @@ def _once(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _observed(
-    each: _Reading, told: tuple[tuple[str, ...], tuple[str, ...]] | None, places: Places, parents: bool
+    each: _Reading, told: Iterable[_Said] | None, places: Places, parents: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     """Attributes, sites, and how they were placed."""
     name = each.attribute.name
@@ -202,8 +202,9 @@ def _observed(
     names, found, placed = _spread(name, each.yes, each.normal, each.sides, each.zones, parents)
     if told is None or each.sides:
         return names, found, placed
-    names, found, again = _spread(name, each.yes, each.normal, told[0], each.zones or told[1], parents)
-    return names, found, placed if placed == "said" or again == "default" else "elsewhere"
+    elsewhere = [_spread(name, each.yes, each.normal, s, each.zones or z, parents) for s, z in told]
+    placed = placed if placed == "said" or all(again == "default" for _, _, again in elsewhere) else "elsewhere"
+    return names, _once(tuple(site for _, own, _ in elsewhere for site in own)), placed
 
 
 @lru_cache(maxsize=_CACHE)
@@ -232,8 +233,8 @@ def _places(attribute: Attribute, sides: tuple[str, ...], zones: tuple[str, ...]
     for zone in zones:
         place = known.get(zone)
         if place is not None and place["site"] in attribute.permitted:
-            implied = (place["side"],) if "side" in place else SIDES
-            found += [sided(place["site"], side) for side in sides or implied]
+            own = (place["side"],) if "side" in place else sides or SIDES  # the lingula is left, whatever else is right
+            found += [sided(place["site"], side) for side in own]
     if found:
         return _once(tuple(found)), "said"
     default = [sided(family, side) for side in sides or SIDES for family in attribute.default]

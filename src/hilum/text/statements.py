@@ -11,8 +11,8 @@ from hilum.text.graph import graph
 from hilum.text.graph_schema import Graph
 from hilum.text.minimal import minimal_sentence, minimal_sentences
 from hilum.text.parse import Parsed
-from hilum.text.phrases import phrases
 from hilum.text.sentences import sentences
+from hilum.text.single_findings import phrases
 
 __all__ = ["SEPARATOR", "entity_sequence", "minimal_sentence", "minimal_sentences", "phrases"]
 SEPARATOR = "[SEP]"

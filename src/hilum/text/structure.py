@@ -5,6 +5,7 @@ Source: Moon et al., Lunguage, arXiv 2505.21190, and the definitions in the pack
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -27,6 +28,10 @@ _FIELDS = {
 }  # fmt: skip
 _REMOVED = ("remov", "withdraw")
 _REACH = 80  # characters between a finding and what the table says of it
+_DISTANCE = re.compile(
+    r"(?<![\d.,])(\d{1,3}(?:[.,]\d{1,2})?(?:-\d{1,3}(?:[.,]\d{1,2})?)?)[ -]?(mm|cm|millimeters?|centimeters?) ?$"
+)
+_LONGEST = 24  # characters that a distance may fill before its relation
 _IMPLYING = ("improved", "worsened", "unchanged")
 
 
@@ -95,7 +100,7 @@ class _Entity:
     positive: bool
     definitive: bool
     concept: str
-    because: int = -1
+    because: tuple[int, ...] = ()
     places: tuple[Place, ...] = (Place(),)
     event: str = ""
     cells: dict[str, list[str]] = field(default_factory=dict)
@@ -132,9 +137,9 @@ def _linked(rows: list[Row], entities: list[_Entity], numbers: list[tuple[int, .
     evidence: dict[int, tuple[int, ...]] = {}
     associate: dict[int, tuple[int, ...]] = {}
     for number, entity in enumerate(entities):
-        if entity.because >= 0:
-            evidence[number] = numbers[entity.because]
-            associate[entity.because] = (*associate.get(entity.because, ()), *numbers[number])
+        for source in entity.because:
+            evidence[number] = (*evidence.get(number, ()), *numbers[source])
+            associate[source] = (*associate.get(source, ()), *numbers[number])
         for other in entity.linked:
             associate[number] = (*associate.get(number, ()), *numbers[other])
     for number, mine in enumerate(numbers):
@@ -192,11 +197,20 @@ def _entities(parsed: Parsed) -> list[_Entity]:
         for key, fact in zip(keys, facts, strict=True):
             because = -1 - fact.because_of if section == "hist" and fact.because_of >= 0 else fact.because_of
             if fact.because_of >= 0 and moved.get(because, -1) != moved[key]:
-                made[moved[key]].because = moved.get(because, -1)
+                made[moved[key]].because = _alike(made, moved.get(because, -1))
         found = spots(sentence, parsed.language)
         if found:
             _attach(made, first, found, section, (start, end), sentence)
     return made
+
+
+def _alike(made: list[_Entity], number: int) -> tuple[int, ...]:
+    """An entity and the others of its mention: 'opacity in the right base and left apex' is one for each place."""
+    if number < 0:
+        return ()
+    first = made[number]
+    same = (n for n in range(number, len(made)) if (made[n].start, made[n].concept) == (first.start, first.concept))
+    return tuple(same)
 
 
 def _shifted(fact: Fact, by: int) -> Fact:
@@ -218,15 +232,15 @@ def _category(name: str, kind: str) -> str:
 
 
 def _from_fact(fact: Fact, facts: list[Fact], section: str, sent: tuple[int, int], parsed: Parsed) -> _Entity:
-    text, change = parsed.text, fact.attributes.get("change", ())
+    text, change, event = parsed.text, fact.attributes.get("change", ()), _event(fact, parsed.text)
     denied = any(cue.rule.startswith("cue:neg.pre") for cue in fact.cues)
-    implied = "resolved" in change or (not denied and any(each in _IMPLYING for each in change))
+    implied = event == "resolved" or (not denied and any(each in _IMPLYING for each in change))
     told = places(fact, text, [other for other in facts if other is not fact], parsed.language)
     details = [place.zone for place in told if place.zone in rules().detail]
     sites = [place for place in told if place.zone not in rules().detail]
     made = _Entity(
         section, sent, fact.start, fact.end, _named(fact, text), _category(fact.concept, fact.kind),
-        fact.state != "absent" or implied, fact.certainty == "definite", fact.concept, event=_event(fact, text),
+        fact.state != "absent" or implied, fact.certainty == "definite", fact.concept, event=event,
         places=tuple(sites) or tuple(dict.fromkeys(Place(place.side) for place in told)),
         detail=list(dict.fromkeys(details)),
     )  # fmt: skip
@@ -248,12 +262,12 @@ def _named(fact: Fact, text: str) -> str:
 
 
 def _event(fact: Fact, text: str) -> str:
+    """What opens or ends an episode; a device does not resolve, it is removed."""
     said = fact.attributes.get("change", ())
-    if "resolved" in said:
-        return "resolved"
     cues = [text[cue.start : cue.end].lower() for cue in fact.cues]
-    if fact.state == "absent" and any(stem in cue for cue in cues for stem in _REMOVED):
-        return "removed" if fact.kind != "finding" else "resolved"
+    gone = fact.state == "absent" and any(stem in cue for cue in cues for stem in _REMOVED)
+    if gone or "resolved" in said:
+        return "removed" if gone and fact.kind != "finding" else "resolved"
     return "new" if "new" in said and fact.state != "absent" else ""
 
 
@@ -276,7 +290,7 @@ def _describe(made: _Entity, fact: Fact, text: str, language: str) -> None:
 
 def _cell(made: _Entity, slot: str, value: str, words: str) -> None:
     name = _MIDDLE.get(value, "no_change") if slot == "change" else _FIELDS.get(slot, "")
-    if name:
+    if name and not (slot == "change" and made.event == "removed"):  # a tube that is out has not improved
         made.say(name, words)
 
 
@@ -346,5 +360,6 @@ def _site(made: list[_Entity], here: range, spot: Spot, found: tuple[Spot, ...],
     device.site = device.site or spot.name
     near = [each for each in found if each.kind == "relation" and 0 <= spot.start - each.end <= 6]
     if near:
-        size = device.cells.pop("measurement", [])
-        device.detail.append(" ".join((*size, sentence[near[0].start : near[0].end].lower(), "the", words)))
+        size = _DISTANCE.search(sentence[max(0, near[0].start - _LONGEST) : near[0].start].lower())
+        told = [f"{size[1]} {size[2]}"] if size else []
+        device.detail.append(" ".join((*told, sentence[near[0].start : near[0].end].lower(), "the", words)))

@@ -18,7 +18,7 @@ from hilum.text.spots import rules, slots_of
 from hilum.text.tokens import find, tokenize
 
 _JOIN = re.compile(r"[,;/]|\b(?:and|or|nor|with|without|but|versus|vs|as well as)\b", re.IGNORECASE)
-_OPENING = re.compile(r"(?:[\s,;:/]|\b(?:and|or|nor|with|but|versus|vs|as well as)\b)+", re.IGNORECASE)
+_OPENING = re.compile(r"^(?:[\s,;:/]|\b(?:and|or|nor|with|but|versus|vs|as well as)\b)+", re.IGNORECASE)
 _CLOSING = " \t\r\n,;:/."
 _CACHE = 16_384
 _Told = frozenset[tuple[str, str, tuple[str, ...]]]
@@ -67,11 +67,23 @@ def _units(parsed: Parsed, numbers: Sequence[int]) -> list[list[Fact]]:
         fact = parsed.facts[number]
         last = units[-1] if units else []
         tip = parsed.text[fact.start : fact.start + 3].lower() == "tip"  # 'its tip is in the stomach': of the tube
-        if last and (fact.because_of in last or (tip and parsed.facts[last[-1]].kind == "device")):
+        first = parsed.facts[last[0]] if last else fact
+        if last and (fact.because_of in last or _alike(first, fact) or (tip and first.kind == "device")):
             last.append(number)
         else:
             units.append([number])
     return [[parsed.facts[number] for number in unit] for unit in units]
+
+
+def _twins(one: Fact, other: Fact) -> bool:
+    """Whether two facts are one mention: 'small left and moderate right effusions'."""
+    return (one.start, one.end, one.concept) == (other.start, other.end, other.concept)
+
+
+def _alike(one: Fact, other: Fact) -> bool:
+    """Whether a mention tells the same of two places, so that they need no phrase each."""
+    told = [{slot: v for slot, v in fact.attributes.items() if slot not in ("side", "zone")} for fact in (one, other)]
+    return _twins(one, other) and told[0] == told[1]
 
 
 @lru_cache(maxsize=_CACHE)
@@ -102,7 +114,8 @@ def _cut(parsed: Parsed, units: list[list[Fact]], number: int, here: Sequence[Fa
     Where none does, the one that reads back but for its sides; where there is none, minimal sentences.
     """
     unit = units[number]
-    piece = _piece(parsed.text, units, number, here)
+    apart = any(_twins(unit[0], other[0]) for other in units if other is not unit)
+    piece = "" if apart else _piece(parsed.text, units, number, here)
     state, sides = _state(unit[0]), " and ".join(unit[0].sides)
     candidates = [piece, f"{state} {piece}", f"{state} {sides} {piece}"] if piece else []
     candidates += _composed(parsed, unit, state)
@@ -134,10 +147,7 @@ def _piece(text: str, units: list[list[Fact]], number: int, here: Sequence[Fact]
     guess = [fact for fact in here if last <= fact.start < right]
     if guess:
         right = min(_boundary(text, unit, guess), *(cue.start for cue in guess[0].cues if cue.start >= last), right)
-    if left >= right:
-        return ""
-    opening = _OPENING.match(text, left, right)
-    return text[opening.end() if opening else left : right].rstrip(_CLOSING)
+    return _OPENING.sub("", text[left:right]).rstrip(_CLOSING) if left < right else ""
 
 
 def _told(facts: Sequence[Fact]) -> _Told:
@@ -174,9 +184,14 @@ def _composed(parsed: Parsed, unit: Sequence[Fact], state: str) -> list[str]:
     slots = {span: {slot for slot, _ in slots_of(said.lower(), parsed.language)} for span, said in words.items()}
     described = [said for span, said in words.items() if not slots[span] & {"side", "zone", "change"}]
     changed = [said for span, said in words.items() if "change" in slots[span]]
-    where = [str(place) for place in places(fact, text, (), parsed.language) if place.zone]
+    here = [each for each in unit if _twins(fact, each)]
+    where = [str(place) for each in here for place in places(each, text, (), parsed.language) if place.zone]
     noun = " ".join((*described, text[fact.start : fact.end]))
     after = f" in the {' and '.join(where)}" if where else ""
-    sided = f"{' and '.join(fact.sides)} {noun}"
+    sides = dict.fromkeys(side for each in here for side in each.sides)
+    sided = f"{' and '.join(sides)} {noun}"
+    ordered = " ".join((*words.values(), text[fact.start : fact.end]))
+    if len(here) == 1 and words and max(words)[1] <= fact.start and not where:
+        sided = ordered  # 'small left effusion', as it was said
     pieces = [f"{' '.join(changed)} {noun}{after}", f"{noun}{after}", f"{' '.join(changed)} {sided}", sided]
     return [f"{state} {piece}" for piece in (pieces if where else pieces[2:])]
