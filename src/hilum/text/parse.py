@@ -217,7 +217,7 @@ def sentence_facts(sentence: str, language: str = "en") -> tuple[Fact, ...]:
     if not found:
         return ()
     said = assert_all(found, tokens, layers, made)
-    own = attach(found, tokens, layers, made, chosen)
+    own = attach(found, tokens, layers, made, chosen, [each.state == "absent" for each in said])
     kept = [number for number in range(len(found)) if said[number].state != "unasserted"]
     moved: dict[int, int] = {}
     facts: list[Fact] = []
