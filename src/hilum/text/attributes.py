@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hilum.text.assertion import Clauses
 from hilum.text.lexicon import Pack
 from hilum.text.mentions import Mention
 from hilum.text.modifiers import Attached, Modifiers, modify, sizes
-from hilum.text.sharing import causes, divide, share
+from hilum.text.sharing import causes, divide, lead_back, share
 from hilum.text.tokens import Match, Tokens
 
 
 def attach(
-    found: list[Mention], tokens: Tokens, layers: list[list[Match]], made: Clauses, pack: Pack
+    found: list[Mention], tokens: Tokens, layers: list[list[Match]], made: Clauses, pack: Pack, absent: Sequence[bool] = ()
 ) -> list[Attached]:
-    """Return the attributes of each mention, in order."""
+    """Return the attributes of each mention, in order.
+
+    Args:
+        found, tokens, layers, made, pack: the sentence.
+        absent: whether each mention is denied; no place passes between one that is and one that is not.
+    """
     said = [Attached() for _ in found]
     for mention, own in zip(found, said, strict=True):
         for slot, values in mention.sets.items():
@@ -24,12 +31,13 @@ def attach(
         modify(words, said)
         for own in said:
             if len(own.matches) >= 4:
-                divide(own, tokens)
+                divide(own, tokens, pack)
     sizes(tokens, found, said, pack)
     if len(found) > 1:
         causes(found, said, layers, made, tokens.words, pack)
+        lead_back(found, said, made)
         if any(own.values for own in said):
-            share(found, said, tokens, made, pack, words.covered if words else frozenset())
+            share(found, said, tokens, made, pack, words.covered if words else frozenset(), absent)
         _twins(found, said)
     for own in said:
         if own.values.pop("plural", None) and "side" not in own.values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,7 +31,10 @@ class _Said(NamedTuple):
 
 
 def to_findings(parsed: Parsed, made_by: MadeBy | None = None) -> tuple[Finding, ...]:
-    """Return the facts as core Findings; ids are 'f0', 'f1' ... in the order of the facts.
+    """Return the facts as core Findings; the id is 'f' and the number of the fact, as in `to_report`.
+
+    Facts of one mention that differ in their place only ('the right base and left apex') are one finding with all
+    the sites and the id of the first of them.
 
     Sites carry the names of the vocabulary: 'base' with a side is 'right lower lung zone', a bare side is the
     concept's own place ('right pleural space' for an effusion, 'right lung' for an opacity), a right and a left
@@ -42,12 +46,32 @@ def to_findings(parsed: Parsed, made_by: MadeBy | None = None) -> tuple[Finding,
         made_by: the author to sign each finding with.
     """
     starts = [(part.start, part.end) for part in parsed.sections]
-    return tuple(_finding(fact, number, parsed, starts, made_by) for number, fact in enumerate(parsed.facts))
+    owners = owner_of_each(parsed.facts)
+    groups: dict[int, list[Fact]] = {}
+    for number, owner in enumerate(owners):
+        groups.setdefault(owner, []).append(parsed.facts[number])
+    return tuple(_finding(group, number, parsed, starts, owners, made_by) for number, group in groups.items())
 
 
-def _finding(fact: Fact, number: int, parsed: Parsed, starts: list[tuple[int, int]], made_by: MadeBy | None) -> Finding:
+def owner_of_each(facts: Sequence[Fact]) -> list[int]:
+    """Return for each fact the number of the fact whose finding it belongs to: the first of its mention alike."""
+    first: dict[Hashable, int] = {}
+    return [first.setdefault(_besides_place(fact), number) for number, fact in enumerate(facts)]
+
+
+def _besides_place(fact: Fact) -> Hashable:
+    """All that a fact says but where, and its mention."""
+    told = frozenset((slot, values) for slot, values in fact.attributes.items() if slot not in ("side", "zone"))
+    return fact.start, fact.end, fact.concept, fact.state, fact.certainty, fact.sizes, told
+
+
+def _finding(
+    group: list[Fact], number: int, parsed: Parsed, starts: list[tuple[int, int]], owners: list[int],
+    made_by: MadeBy | None,
+) -> Finding:  # fmt: skip
+    fact = group[0]
     origin = next((start for start, end in starts if start <= fact.start < end), 0)
-    sites, left_over = _sites(fact, parsed)
+    sites, left_over = _sites(group, parsed)
     told = {k: v[0] for k, v in fact.attributes.items() if k not in ("side", "zone", "change") and v}
     return Finding(
         fact.concept,
@@ -57,7 +81,7 @@ def _finding(fact: Fact, number: int, parsed: Parsed, starts: list[tuple[int, in
         change=_change(fact),  # type: ignore[arg-type]
         measurements=tuple(Measurement("diameter", value, unit) for value, unit in fact.sizes),
         evidence=Span(fact.section, fact.start - origin, fact.end - origin),
-        because_of=(f"f{fact.because_of}",) if fact.because_of >= 0 else (),
+        because_of=(f"f{owners[fact.because_of]}",) if fact.because_of >= 0 else (),
         made_by=made_by,
         id=f"f{number}",
     )
@@ -68,12 +92,12 @@ def _change(fact: Fact) -> str | None:
     return said[0] if said and not (fact.state == "absent" and said[0] in _AGAINST) else None
 
 
-def _sites(fact: Fact, parsed: Parsed) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Sites of a fact, and the side and zone that have no site of the vocabulary."""
-    at_home = home(fact.concept)
+def _sites(group: list[Fact], parsed: Parsed) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Sites of the facts of one mention, and the side and zone that have no site of the vocabulary."""
+    at_home = home(group[0].concept)
     made: list[str] = []
     left_over: dict[str, str] = {}
-    for side, zone in _pairs(fact, parsed) if fact.sides or fact.zones else ():
+    for side, zone in [pair for fact in group if fact.sides or fact.zones for pair in _pairs(fact, parsed)]:
         name = site(side, place(zone) if zone else at_home, at_home)
         if name:
             made.append(name)

@@ -16,6 +16,7 @@ _SIZE = re.compile(
     r"[ -]?(mm|cm|millimeters?|centimeters?)\b",
     re.IGNORECASE,
 )
+_STOPS = frozenset(";:)")
 _DIGIT = re.compile(r"\d")
 _CHANGED = frozenset({"worsened", "improved"})
 _COUNTS = {"2": "two", "3": "three", "4": "four", "5": "five", "6": "six"}
@@ -300,11 +301,26 @@ def sizes(tokens: Tokens, found: list[Mention], said: list[Attached], pack: Pack
         if away.intersection(after):
             continue
         unit = "cm" if match.group(4).lower().startswith("c") else "mm"
-        distances = [min(abs(starts[m.first] - match.end()), abs(match.start() - ends[m.last])) for m in found]
-        number = distances.index(min(distances))
+        number = _measured(match.start(), match.end(), tokens, found, pack)
+        if number < 0:
+            distances = [min(abs(starts[m.first] - match.end()), abs(match.start() - ends[m.last])) for m in found]
+            number = distances.index(min(distances))
         said[number].spans.append(match.span())
         said[number].sizes += [(float(v.replace(",", ".")), unit) for v in match.groups()[:3] if v]
     _counts(tokens, found, said)
+
+
+def _measured(start: int, end: int, tokens: Tokens, found: list[Mention], pack: Pack) -> int:
+    """Number of the finding before 'measuring 8 mm', or after the adjective in 'a 2 cm spiculated mass'; else -1."""
+    first, after = bisect_left(tokens.starts, start), bisect_left(tokens.starts, end)
+    ahead = [number for number, mention in enumerate(found) if mention.first >= after]
+    if ahead and found[ahead[0]].first - after <= _NEAR:
+        between = tokens.words[after : found[ahead[0]].first]
+        if (pack.syntax["verb"] | pack.syntax["prep"] | pack.marks | _STOPS).isdisjoint(between):
+            return ahead[0]
+    before = [number for number, mention in enumerate(found) if mention.last < first]
+    between = tokens.words[found[before[-1]].last + 1 : first] if before else []
+    return -1 if pack.syntax.get("measured", frozenset()).isdisjoint(between) else before[-1]
 
 
 def _counts(tokens: Tokens, found: list[Mention], said: list[Attached]) -> None:

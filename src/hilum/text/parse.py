@@ -12,7 +12,7 @@ from hilum.core.errors import InputError
 from hilum.core.report import SECTIONS, Report, Sentence
 from hilum.text.assertion import assert_all, clauses
 from hilum.text.attributes import attach
-from hilum.text.findings import to_findings
+from hilum.text.findings import owner_of_each, to_findings
 from hilum.text.lexicon import Pack, pack
 from hilum.text.mentions import mentions
 from hilum.text.sections import REPORTING, Section, sections
@@ -217,7 +217,7 @@ def sentence_facts(sentence: str, language: str = "en") -> tuple[Fact, ...]:
     if not found:
         return ()
     said = assert_all(found, tokens, layers, made)
-    own = attach(found, tokens, layers, made, chosen)
+    own = attach(found, tokens, layers, made, chosen, [each.state == "absent" for each in said])
     kept = [number for number in range(len(found)) if said[number].state != "unasserted"]
     moved: dict[int, int] = {}
     facts: list[Fact] = []
@@ -265,9 +265,10 @@ def to_report(parsed: Parsed) -> Report:
         before += "\n" if before else ""
         moved[part.start, part.end] = (name, len(before))
         texts[name] = before + parsed.text[part.start : part.end]
-    made = []
+    made, owners = [], owner_of_each(parsed.facts)
     for start, end, _ in parsed.sentences:
         (low, _), (name, offset) = next((span, to) for span, to in moved.items() if span[0] <= start < span[1])
-        ids = tuple(f"f{n}" for n, fact in enumerate(parsed.facts) if fact.sentence == (start, end))
+        own = [owners[n] for n, fact in enumerate(parsed.facts) if fact.sentence == (start, end)]
+        ids = tuple(f"f{number}" for number in dict.fromkeys(own))
         made.append(Sentence(name, start - low + offset, end - low + offset, ids))
     return replace(Report(sentences=(), language=parsed.language), **texts, sentences=tuple(made))  # type: ignore[arg-type]

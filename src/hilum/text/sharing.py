@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from functools import cache
 
 from hilum.core.vocabulary import descendants
@@ -38,7 +38,7 @@ _REDACTED = "xxxx"  # after a shadow it mostly hides 'likely' or 'represents'
 _FAR = 14  # tokens from a shadow to what it may represent
 
 
-def divide(own: Attached, tokens: Tokens) -> None:
+def divide(own: Attached, tokens: Tokens, pack: Pack) -> None:
     """'Small left and moderate right effusions' are two findings: one part for each side with its own grade or zone."""
     if len(own.values.get("side", ())) < 2:
         return
@@ -50,7 +50,8 @@ def divide(own: Attached, tokens: Tokens) -> None:
         kinds = {_DIVIDED[slot] for slot in match.phrase.sets if slot in _DIVIDED}
         if not kinds:
             continue
-        if not groups or (kinds & held and (kinds != last or both)):
+        fresh = "side" in kinds and last == {"zone"} and _listed(groups[-1][-1].last, match.first, tokens, pack)
+        if not groups or fresh or (kinds & held and (kinds != last or both)):
             groups.append([])
             held = set()
         groups[-1].append(match)
@@ -63,6 +64,9 @@ def divide(own: Attached, tokens: Tokens) -> None:
     common = set.intersection(*kinds_of) if kinds_of else set()
     if len(sides) < 2 or len(common) < 2:
         return
+    if "zone" in common:
+        known = {zone for n in single for zone in told[n]["zone"]}
+        single = [n for n in range(len(told)) if n in single or not known.issuperset(told[n].get("zone", ()))]
     grouped = [tokens.span(m.first, m.last) for n in single for m in groups[n]]
     for number in single:
         shared = {slot: [*own.values[slot]] for slot in own.values if _DIVIDED.get(slot) not in common}
@@ -71,6 +75,11 @@ def divide(own: Attached, tokens: Tokens) -> None:
         spans += [span for span in own.spans if span not in grouped]
         parted = {slot: values for slot, values in told[number].items() if _DIVIDED[slot] in common}
         own.parts += (Attached({**shared, **parted}, own.sizes, spans),)
+
+
+def _listed(last: int, first: int, tokens: Tokens, pack: Pack) -> bool:
+    """Whether a place after another begins the next of a list: 'in the upper lobe, at the right hilum'."""
+    return not pack.marks.isdisjoint(tokens.words[last + 1 : first])
 
 
 def _values(group: list[Match]) -> dict[str, list[str]]:
@@ -117,6 +126,20 @@ def causes(
             said[number].because_of = number - 1
 
 
+def lead_back(found: list[Mention], said: list[Attached], made: Clauses) -> None:
+    """'Opacity may represent pneumonia, unchanged': the change is that of the opacity, which is what was seen."""
+    for number, own in enumerate(said):
+        source = own.because_of
+        if source < 0 or "change" not in own.values or "change" in said[source].values or not made.commas:
+            continue
+        told = [m for m in own.matches if m.phrase.name == "change"]
+        last = found[number].last
+        if told and all(any(last < comma < m.first for comma in made.commas) for m in told):
+            said[source].values["change"] = own.values.pop("change")
+            said[source].matches += told
+            own.matches = [m for m in own.matches if m not in told]
+
+
 def _placed(own: Attached) -> bool:
     return "side" in own.values or "zone" in own.values or "plural" in own.values
 
@@ -128,16 +151,18 @@ def share(
     made: Clauses,
     pack: Pack,
     described: Set[int],
+    absent: Sequence[bool] = (),
 ) -> None:
     """A side or zone said once holds for findings listed together and for what an opacity is thought to be.
 
     Args:
         found, said, tokens, made, pack: the sentence and what is known of its findings.
         described: tokens that are modifiers, which do not count as words between two findings.
+        absent: whether each finding is denied: 'small left effusion, no pneumothorax' says no side of the latter.
     """
     joins, listed_with = _joins(pack)
     origins: dict[int, int] = {}  # which mention lent its place: an effusion takes no lobe, what follows it may
-    _share_back(found, said, tokens, listed_with, made)
+    _share_back(found, said, tokens, listed_with, made, absent)
     for number, own in enumerate(said):
         if not any(slot in own.values for slot in (*GRADES, "extent")):
             _share_grade(number, found, said, tokens, pack)
@@ -150,7 +175,8 @@ def share(
             listed = len(between) <= 5 and (not between or bool(joins.intersection(between)))
             same = made.segments[found[number - 1].last] == made.segments[found[number].first]
             verb = listed and same and not pack.syntax["verb"].isdisjoint(between)
-            source = origins.get(number - 1, number - 1) if listed and same and not verb else -1
+            alike = _alike(number - 1, number, found, absent)
+            source = origins.get(number - 1, number - 1) if listed and same and not verb and alike else -1
         if source >= 0 and not _placed(own):
             origins[number] = source
         if source >= 0 and _placed(own):
@@ -159,6 +185,12 @@ def share(
         elif source >= 0:
             _give_places(said[source], own, found[number].concept, own.because_of == source)
     _share_change(found, said, tokens, pack)
+
+
+def _alike(one: int, other: int, found: list[Mention], absent: Sequence[bool]) -> bool:
+    """Whether a place may pass: between two that are denied or two that are not; between findings or devices."""
+    devices = (found[one].kind == "device", found[other].kind == "device")
+    return devices[0] == devices[1] and (not absent or absent[one] == absent[other])
 
 
 def _share_change(found: list[Mention], said: list[Attached], tokens: Tokens, pack: Pack) -> None:
@@ -202,12 +234,19 @@ def _give_places(source: Attached, own: Attached, concept: str, explains: bool =
 
 
 def _share_back(
-    found: list[Mention], said: list[Attached], tokens: Tokens, joins: frozenset[str], made: Clauses
+    found: list[Mention],
+    said: list[Attached],
+    tokens: Tokens,
+    joins: frozenset[str],
+    made: Clauses,
+    absent: Sequence[bool],
 ) -> None:
     """A place said after the last of a list holds for those before it: 'scarring or atelectasis in the left base'."""
     for number in range(len(said) - 2, -1, -1):
         later, concept = said[number + 1], found[number].concept
         if _placed(said[number]) or later.because_of == number or concept in _MIDLINE:
+            continue
+        if not _alike(number, number + 1, found, absent):
             continue
         if made.segments[found[number].last] != made.segments[found[number + 1].first]:
             continue
