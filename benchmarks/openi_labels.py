@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -19,15 +18,15 @@ from openi_places import protocol_b
 
 import hilum.text.labels as labelling
 from hilum.core.vocabulary import label_set as known_set
+from hilum.systems.chestx_ray8 import Assertion, restated
 from hilum.text.labels import label_parsed
-from hilum.text.parse import Fact, Parsed
+from hilum.text.parse import Parsed
 
 SETS = {"chexpert-14": "chexpert__", "nih-14": "nih__"}
 EIGHT = {  # label: F1 of MetaMap, F1 of the paper's labeler on 2,435 Open-i reports (Wang et al., CVPR 2017, table 2)
     "Atelectasis": (0.95, 0.91), "Cardiomegaly": (0.90, 0.88), "Effusion": (0.81, 0.87), "Infiltration": (0.39, 0.80),
     "Mass": (0.62, 0.52), "Nodule": (0.77, 0.75), "Pneumonia": (0.71, 0.77), "Pneumothorax": (0.46, 0.86),
 }  # fmt: skip
-NEGATOR = re.compile(r"\b(no|not|nor|without|negative|free|clear|absence|resolved)\b", re.IGNORECASE)
 
 
 def gold_of(rows: list[dict[str, str]], prefix: str, names: list[str]) -> np.ndarray:
@@ -105,14 +104,13 @@ def ablation(rows: list[dict[str, str]], parsed: list[Parsed]) -> None:
     groups, names = groups_of(rows), list(known_set("nih-14").labels)
     gold = gold_of(rows, "nih__", names)
     print("\n## ChestX-ray8 ablation, NIH-14: the mentions stay, the assertion changes")
-    ways = {
-        "mention = positive": _always,
-        "negator earlier in sentence": _by_sentence,
-        "clause scope, three states": None,
+    ways: dict[str, Assertion] = {
+        "mention = positive": "mention",
+        "negator earlier in sentence": "sentence",
+        "clause scope, three states": "clause",
     }
     for what, way in ways.items():
-        told = parsed if way is None else [_restated(each, way) for each in parsed]
-        counts = counts_of(gold, said_of(told, "nih-14", names, "absent"))
+        counts = counts_of(gold, said_of([restated(each, way) for each in parsed], "nih-14", names, "absent"))
         total, (low, high) = counts.sum(axis=(0, 1)), intervals(counts, groups)["micro"]
         p, r = total[0] / (total[0] + total[1]), total[0] / (total[0] + total[2])
         print(f"{what:30s} P {p:.3f} R {r:.3f} micro {f1(total):.3f} [{low:.3f}, {high:.3f}] "
@@ -121,21 +119,6 @@ def ablation(rows: list[dict[str, str]], parsed: list[Parsed]) -> None:
     print("\n## The eight labels of ChestX-ray8: F1 of MetaMap, of the paper (2,435 Open-i reports), ours (this half)")
     for label, (metamap, paper) in EIGHT.items():
         print(f"{label:14s} {metamap:.2f}  {paper:.2f}  {f1(counts[names.index(label)]):.3f}")
-
-
-def _restated(parsed: Parsed, way: object) -> Parsed:
-    from dataclasses import replace
-
-    facts = tuple(fact._replace(state=way(parsed.text, fact), certainty="definite") for fact in parsed.facts)  # type: ignore[operator]
-    return replace(parsed, facts=facts)
-
-
-def _always(text: str, fact: Fact) -> str:
-    return "absent" if fact.rule.startswith("pair") and fact.state == "absent" else "present"
-
-
-def _by_sentence(text: str, fact: Fact) -> str:
-    return "absent" if NEGATOR.search(text[fact.sentence[0] : fact.start]) else _always(text, fact)
 
 
 def main() -> None:

@@ -48,6 +48,7 @@ Structure and time (Lunguage); `structure` and `timeline` are the entrances.
 Writing; `phrase` composes, `statements` restates a report.
     phrase: findings to a short report (`phrase.compose`).
     bank: the sentence bank.
+    grammar: sentences written with their exact graphs, to train and test taggers on.
     nouns: a finding as a noun phrase.
     loop: what was composed against what is read back.
     statements: the three kinds of short statements in one place.
