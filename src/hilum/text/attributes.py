@@ -13,7 +13,12 @@ from hilum.text.tokens import Match, Tokens
 
 
 def attach(
-    found: list[Mention], tokens: Tokens, layers: list[list[Match]], made: Clauses, pack: Pack, absent: Sequence[bool] = ()
+    found: list[Mention],
+    tokens: Tokens,
+    layers: list[list[Match]],
+    made: Clauses,
+    pack: Pack,
+    absent: Sequence[bool] = (),
 ) -> list[Attached]:
     """Return the attributes of each mention, in order.
 

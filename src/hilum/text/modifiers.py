@@ -313,14 +313,16 @@ def sizes(tokens: Tokens, found: list[Mention], said: list[Attached], pack: Pack
 def _measured(start: int, end: int, tokens: Tokens, found: list[Mention], pack: Pack) -> int:
     """Number of the finding before 'measuring 8 mm', or after the adjective in 'a 2 cm spiculated mass'; else -1."""
     first, after = bisect_left(tokens.starts, start), bisect_left(tokens.starts, end)
-    ahead = [number for number, mention in enumerate(found) if mention.first >= after]
-    if ahead and found[ahead[0]].first - after <= _NEAR:
-        between = tokens.words[after : found[ahead[0]].first]
+    ahead = bisect_left(found, after, key=lambda mention: mention.first)
+    if ahead < len(found) and found[ahead].first - after <= _NEAR:
+        between = tokens.words[after : found[ahead].first]
         if (pack.syntax["verb"] | pack.syntax["prep"] | pack.marks | _STOPS).isdisjoint(between):
-            return ahead[0]
-    before = [number for number, mention in enumerate(found) if mention.last < first]
-    between = tokens.words[found[before[-1]].last + 1 : first] if before else []
-    return -1 if pack.syntax.get("measured", frozenset()).isdisjoint(between) else before[-1]
+            return ahead
+    before = bisect_left(found, first, key=lambda mention: mention.first) - 1
+    if before < 0 or not 0 <= first - found[before].last <= _LATE:
+        return -1
+    between = tokens.words[found[before].last + 1 : first]
+    return -1 if pack.syntax.get("measured", frozenset()).isdisjoint(between) else before
 
 
 def _counts(tokens: Tokens, found: list[Mention], said: list[Attached]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence, Set
 from functools import cache
 
@@ -133,11 +134,11 @@ def lead_back(found: list[Mention], said: list[Attached], made: Clauses) -> None
         if source < 0 or "change" not in own.values or "change" in said[source].values or not made.commas:
             continue
         told = [m for m in own.matches if m.phrase.name == "change"]
-        last = found[number].last
-        if told and all(any(last < comma < m.first for comma in made.commas) for m in told):
+        comma = bisect_right(made.commas, found[number].last)
+        if told and comma < len(made.commas) and made.commas[comma] < told[0].first:
             said[source].values["change"] = own.values.pop("change")
             said[source].matches += told
-            own.matches = [m for m in own.matches if m not in told]
+            own.matches = [m for m in own.matches if m.phrase.name != "change"]
 
 
 def _placed(own: Attached) -> bool:
