@@ -103,6 +103,9 @@ def test_the_file_of_reports_is_removed_whatever_happens(tmp_path: Path) -> None
         ("2024-01-31", datetime(2024, 1, 31)),
         ("20240131", datetime(2024, 1, 31)),
         ("20240131 235958", datetime(2024, 1, 31, 23, 59, 58)),
+        ("20240131 1230", datetime(2024, 1, 31, 12, 30)),
+        ("20240131 12", datetime(2024, 1, 31, 12)),
+        ("20240131 1230.5", datetime(2024, 1, 31, 0, 12, 30)),
         ("21800506 82341.529", datetime(2180, 5, 6, 8, 23, 41)),
         ("2024-01-31T23:59", datetime(2024, 1, 31, 23, 59)),
         ("2024-01-31 23:59:01", datetime(2024, 1, 31, 23, 59, 1)),
@@ -114,7 +117,9 @@ def test_times_are_read_as_iso_and_dicom_write_them(said: str, expected: datetim
     assert moment(said, "a") == expected
 
 
-@pytest.mark.parametrize("said", ["", "01/02/2024", "yesterday", "20241301", "2024", "20240131 999999"])
+@pytest.mark.parametrize(
+    "said", ["", "01/02/2024", "yesterday", "20241301", "2024", "20240131 999999", "0001-01-01T00:00:00+05:00"]
+)
 def test_times_that_tell_no_time_are_refused(said: str) -> None:
     with pytest.raises(InputError, match="report 'a' has"):
         moment(said, "a")

@@ -97,3 +97,30 @@ def test_folders_are_read_in_a_fixed_order(tmp_path: Path) -> None:
         (tmp_path / name).write_text("Clear lungs.")
     assert [row.id for row in rows_of(tmp_path, None, [])] == ["a", "b", "c"]
     assert [row.id for row in rows_of(tmp_path, None, [])] == ["a", "b", "c"]
+
+
+def rows_in(folder: Path, text: str) -> list[Row]:
+    path = folder / "made.csv"
+    path.write_text(text, encoding="utf-8")
+    return list(rows_of(path, None, []))
+
+
+def test_text_with_a_comma_outside_quotes_is_refused_and_not_cut(tmp_path: Path) -> None:
+    found = rows_in(tmp_path, 'id,report\n1,No effusion, large right pneumothorax.\n2,Cardiomegaly.\n3,"A, b.",\n')
+    assert "line 2 has 3 fields, the header has 2" in found[0].error
+    assert [row.error for row in found[1:]] == ["", ""]  # a trailing comma says nothing
+    assert found[2].text == "A, b."
+
+
+def test_a_quote_that_is_never_closed_swallows_no_report(tmp_path: Path) -> None:
+    found = rows_in(tmp_path, 'id,report\n0,Clear.\n1,"No effusion.\n2,Cardiomegaly.\n3,Edema.\n')
+    assert found[0].text == "Clear."
+    assert len(found) == 2
+    assert "a quote that opens in line 3 is never closed" in found[1].error
+
+
+@pytest.mark.parametrize("text", ['5" drain in place.', '"Two\nlines ""quoted"" and 5"" long."', '"Closed."'])
+def test_quotes_that_are_closed_or_inside_a_word_are_text(tmp_path: Path, text: str) -> None:
+    (row,) = rows_in(tmp_path, f"id,report\n1,{text}\n")
+    assert not row.error
+    assert row.text

@@ -154,3 +154,13 @@ def test_the_labels_are_those_of_the_published_projection_but_for_its_faults(pac
         heads = {code.split("/")[0] for code in ours[name].codes}
         known = ours_alone if column in ours[name].labels else theirs_alone
         assert any(column in known.get(head, ()) for head in heads), (name, column)
+
+
+def test_a_damaged_table_is_refused_with_its_line(tmp_path: Path) -> None:
+    head = "report_id,findings,impression,indication,comparison,mesh_major\n"
+    (tmp_path / "gold_findings.csv").write_text(f"{head}CXR1,Clear.,x\n", encoding="utf-8")
+    with pytest.raises(InputError, match="line 2 has not one cell for each column"):
+        list(reports(tmp_path))
+    (tmp_path / "gold_findings.csv").write_bytes(head.encode() + b"CXR1,caf\xe9,x,x,x,normal\n")
+    with pytest.raises(InputError, match="cannot be read after line"):
+        list(reports(tmp_path))

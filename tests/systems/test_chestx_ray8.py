@@ -87,3 +87,12 @@ def test_on_real_reports_precision_is_at_least_the_papers(pack: Path) -> None:
     assert arms["mention"]["precision"].value < 0.2
     assert arms["clause"]["precision"].value > 0.9
     assert arms["clause"]["micro F1"].low > arms["sentence"]["micro F1"].value
+
+
+def test_unknown_choices_are_refused_and_nothing_coded_cannot_be_judged(tmp_path: Path) -> None:
+    root = collection(tmp_path, [("Clear.", "normal")] * 6)
+    with pytest.raises(InputError, match="dev, test or all"):
+        reproduce(root, half="bogus")
+    with pytest.raises(InputError, match="chestx-ray8 or nih-14"):
+        reproduce(root, half="all", labels="chexpert-14")
+    assert reproduce(root, half="all").outcome == "cannot be tested here"

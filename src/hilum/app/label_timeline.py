@@ -28,7 +28,7 @@ from hilum.text.parse import parse
 if TYPE_CHECKING:
     from hilum.text.timeline import Timeline
 
-_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[ T]?(\d{1,6})(?:\.\d+)?)?")
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[ T]?(\d{1,6})(\.\d+)?)?")
 _ALONE = datetime(2000, 1, 1)
 
 
@@ -145,6 +145,14 @@ def _values(made: Timeline, *, dated: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _clock(digits: str, fraction: bool) -> str:
+    """DICOM's HH, HHMM or HHMMSS as six digits; an odd number of them, or one with a fraction, has lost zeros."""
+    if fraction:
+        return digits.rjust(6, "0")
+    even = digits.rjust(len(digits) + len(digits) % 2, "0")
+    return even.ljust(6, "0")
+
+
 def moment(said: str, name: str) -> datetime:
     """Return the time a date column tells: ISO 8601, or DICOM's 20240131 with 235959 behind it.
 
@@ -154,11 +162,11 @@ def moment(said: str, name: str) -> datetime:
     found = _COMPACT.fullmatch(said.strip())
     try:
         if found:
-            clock = (found[4] or "").rjust(6, "0") if found[4] else "000000"
+            clock = _clock(found[4] or "", bool(found[5]))
             return datetime.strptime("".join(found.group(1, 2, 3)) + clock, "%Y%m%d%H%M%S")
         made = datetime.fromisoformat(said.strip().replace("Z", "+00:00"))
         return made.astimezone(timezone.utc).replace(tzinfo=None) if made.tzinfo else made
-    except ValueError:
+    except (ValueError, OverflowError):
         what = f"the date '{said[:40]}'" if said else "no date"
         raise InputError(
             f"report '{name[:80]}' has {what}, so its place among the patient's reports is not known: give dates as "

@@ -156,12 +156,17 @@ class Reader:
             header = next(lines, "")
             delimiter = max(",;\t|", key=header.count)
             lines = chain([header] if header else [], lines)
-        reader = csv.DictReader(lines, delimiter=delimiter)
+        held: list[str] = []  # the lines of the record at hand
+        reader = csv.DictReader(_kept(lines, held), delimiter=delimiter)
         if not reader.fieldnames:
             raise InputError(f"{name} is empty: expected a row of column names")
         chosen = self.choose([str(column) for column in reader.fieldnames], name)
+        held.clear()
         for record in reader:
-            yield row_from(record, f"{name}:{reader.line_num}", chosen)
+            where = f"{name}:{reader.line_num}"
+            problem = _broken(record, held, delimiter, reader.line_num)
+            held.clear()
+            yield Row(where, error=f"{name}: {problem}") if problem else row_from(record, where, chosen)
 
     def choose(self, names: list[str], where: str) -> dict[str, str]:
         """Return role -> column; see `choose`. Says which column is missing for a timeline."""
@@ -188,6 +193,34 @@ def rows_of(path: Path, columns: Mapping[str, str] | None, notes: list[str]) -> 
     """Yield the reports of a file or folder, one at a time; a file that cannot be read is one row with an error."""
     reader = Reader(columns or {}, notes)
     return chain.from_iterable(reader.rows(source) for source in sources_of([path]))
+
+
+def _kept(lines: Iterator[str], held: list[str]) -> Iterator[str]:
+    for line in lines:
+        held.append(line)
+        yield line
+
+
+def _broken(record: Mapping[str | None, object], held: list[str], delimiter: str, last: int) -> str:
+    """Why a record of a table cannot be trusted: more fields than columns, or a quote that is never closed; else ''."""
+    surplus = record.get(None)  # where DictReader puts what has no column
+    if isinstance(surplus, list) and any(surplus):
+        columns = len(record) - 1
+        return (
+            f"line {last} has {columns + len(surplus)} fields, the header has {columns}: "
+            f"put text that holds '{delimiter}' in quotes"
+        )
+    if sum(line.count('"') for line in held) % 2 and _stays_open(held, delimiter):
+        return f"a quote that opens in line {last - len(held) + 1} is never closed: what follows cannot be told apart"
+    return ""
+
+
+def _stays_open(held: list[str], delimiter: str) -> bool:
+    try:
+        list(csv.reader(held, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "unexpected end" in str(error)
+    return False
 
 
 def _whole(file: IO[str], name: str) -> Row:

@@ -129,12 +129,17 @@ def _found(root: Path) -> Path:
 def _from_table(path: Path) -> Iterator[CodedReport]:
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        missing = [name for name in ("report_id", "mesh_major", *_PARTS) if name not in (reader.fieldnames or ())]
-        if missing:
-            raise InputError(f"{path.name} has no column '{missing[0]}': it is not a table of coded Open-i reports")
-        for row in reader:
-            codes = tuple(code.strip() for code in row["mesh_major"].split(";") if code.strip())
-            yield CodedReport(row["report_id"], _report(row), codes)
+        try:
+            missing = [name for name in ("report_id", "mesh_major", *_PARTS) if name not in (reader.fieldnames or ())]
+            if missing:
+                raise InputError(f"{path.name} has no column '{missing[0]}': it is not a table of coded Open-i reports")
+            for row in reader:
+                if None in row or None in row.values():
+                    raise InputError(f"{path.name} line {reader.line_num} has not one cell for each column")
+                codes = tuple(code.strip() for code in row["mesh_major"].split(";") if code.strip())
+                yield CodedReport(row["report_id"], _report(row), codes)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{path.name} cannot be read after line {reader.line_num}: {error}") from None
 
 
 def _report(said: Mapping[str, str]) -> Report:
