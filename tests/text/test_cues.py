@@ -181,3 +181,30 @@ def test_a_mass_is_a_mass_wherever_it_lies() -> None:
     assert label("Anterior mediastinal mass.", "nih-14").states["Mass"] == "present"
     assert label("Anterior mediastinal mass.", "chexpert-14").states["Lung Lesion"] == "present"
     assert "Mass" not in label("Mass effect on the trachea.", "nih-14").states
+
+
+@pytest.mark.parametrize(
+    ("sentence", "change"),
+    [
+        ("Mild edema has not worsened.", "unchanged"),
+        ("Effusion has not increased.", "unchanged"),
+        ("Pneumothorax is not larger.", "unchanged"),
+        ("Edema is no worse.", "unchanged"),
+        ("Effusion has not changed.", "unchanged"),
+        ("Persistent but decreased effusion.", "improved"),
+        ("Compared to the prior, the pulmonary edema has worsened.", "worsened"),
+    ],
+)
+def test_a_denied_change_is_no_change_and_a_direction_outranks_persistence(sentence: str, change: str) -> None:
+    (fact,) = parse(sentence).facts
+    assert fact.state == "present"
+    assert fact.attributes["change"] == (change,)
+    assert "onset" not in fact.attributes
+
+
+@pytest.mark.parametrize(
+    "sentence", ["A 12 mm nodule, not significantly changed from 8 mm.", "Nodule now 12 mm, previously 8 mm."]
+)
+def test_the_size_on_the_earlier_film_is_no_size_of_this_one(sentence: str) -> None:
+    (fact,) = parse(sentence).facts
+    assert fact.sizes == ((12.0, "mm"),)

@@ -45,6 +45,9 @@ def attach(
             share(found, said, tokens, made, pack, words.covered if words else frozenset(), absent)
         _twins(found, said)
     for own in said:
+        changes = own.values.get("change", [])
+        if "unchanged" in changes and len(changes) > 1:  # 'persistent but decreased'
+            changes.remove("unchanged")
         if own.values.pop("plural", None) and "side" not in own.values:
             own.values["side"] = ["right", "left"]
     return said

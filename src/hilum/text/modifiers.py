@@ -291,14 +291,15 @@ def _grades_change(matches: list[Match], at: int, words: list[str]) -> bool:
 
 
 def sizes(tokens: Tokens, found: list[Mention], said: list[Attached], pack: Pack) -> None:
-    """Measured diameters go to the finding that is nearest in characters; distances ('above the carina') to none."""
+    """Measured diameters go to the finding that is nearest; distances ('above the carina') and former sizes to none."""
     if not _DIGIT.search(tokens.text):
         return
-    away = pack.syntax.get("distance", frozenset())
+    away, earlier = pack.syntax.get("distance", frozenset()), pack.syntax.get("earlier", frozenset())
     starts, ends = tokens.starts, tokens.ends
     for match in _SIZE.finditer(tokens.text):
         after = tokens.words[bisect_left(starts, match.end()) :][:1]
-        if away.intersection(after):
+        first = bisect_left(starts, match.start())
+        if away.intersection(after) or earlier.intersection(tokens.words[max(0, first - 2) : first]):
             continue
         unit = "cm" if match.group(4).lower().startswith("c") else "mm"
         number = _measured(match.start(), match.end(), tokens, found, pack)
