@@ -208,3 +208,8 @@ def test_a_denied_change_is_no_change_and_a_direction_outranks_persistence(sente
 def test_the_size_on_the_earlier_film_is_no_size_of_this_one(sentence: str) -> None:
     (fact,) = parse(sentence).facts
     assert fact.sizes == ((12.0, "mm"),)
+
+
+def test_not_enlarged_denies_the_finding() -> None:
+    (heart,) = parse("The heart is not enlarged.").facts
+    assert (heart.concept, heart.state) == ("cardiomegaly", "absent")
