@@ -70,6 +70,7 @@ def label_files(
     reader = Reader(columns or {}, outcome.notes, timeline=timeline)
     run = Run(given, target, reading, reader, outcome, on_row, on_bytes)
     try:
+        run.check_inputs(shown)
         target.parent.mkdir(parents=True, exist_ok=True)
         written = run.take_up() if resume else run.anew()
         if timeline:

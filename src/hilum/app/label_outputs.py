@@ -31,6 +31,11 @@ def check_suffix(target: Path) -> None:
         arrow(f"writing {target.name}")
 
 
+def failures_of(target: Path) -> Path:
+    """Return the file of failed reports beside a .csv output."""
+    return target.with_name(f"{target.stem}.failed.csv")
+
+
 def finish(part: Path, target: Path, name: str) -> list[Path]:
     """Turn the finished rows into the file that was asked for, and return what was written.
 
@@ -50,7 +55,7 @@ def finish(part: Path, target: Path, name: str) -> list[Path]:
         part.unlink()
         return []  # the page is written from the reports
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
-    failures = target.with_name(f"{target.stem}.failed.csv")
+    failures = failures_of(target)
     try:
         if kind == ".csv":
             failed = _csv(part, partial, failures, name)

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from hilum import __version__
 from hilum.app.label_ids import Met, Written
-from hilum.app.label_outputs import finish
+from hilum.app.label_outputs import failures_of, finish
 from hilum.app.label_rows import Reading, label_row
 from hilum.app.label_timeline import Visits
 from hilum.app.report_files import Source, sources_of
@@ -91,8 +91,28 @@ class Run:
 
     def sources(self) -> Iterator[Source]:
         """Return the files to read: all that was given, but none that a run writes."""
-        own = (self.target, self.part, self.card, *Visits.files(self.target))
-        return sources_of(self.given, {path.absolute() for path in own})
+        return sources_of(self.given, {path.absolute() for path in self.own()})
+
+    def own(self) -> tuple[Path, ...]:
+        """Return the files that a run writes, its page left out."""
+        failures = (failures_of(self.target),) if self.target.suffix.lower() == ".csv" else ()
+        return (self.target, self.part, self.card, *failures, *Visits.files(self.target))
+
+    def check_inputs(self, page: Path | None = None) -> None:
+        """Refuse to write over a file that is to be read.
+
+        A file in an input folder is this output's own, of an earlier run, where that run's card lies beside it.
+
+        Raises:
+            InputError: if a file to write is one of the inputs.
+        """
+        own = {path.resolve() for path in (*self.own(), *((page,) if page else ()))}
+        for source in sources_of(self.given):
+            if source.path and source.path.resolve() in own and not (source.inside and self.card.exists()):
+                raise InputError(
+                    f"{source.path} is one of the inputs, and this run would write over it: choose another file to "
+                    "write to with -o or --page"
+                )
 
     def label(self, written: Written, visits: Visits | None = None) -> None:
         """Read, label and append every report that is not written yet; keep them for a timeline where asked."""
