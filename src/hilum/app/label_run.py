@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shutil import copyfile
 from typing import IO, Any
 
 from hilum import __version__
@@ -22,6 +23,7 @@ from hilum.core.errors import InputError
 OnRow = Callable[[dict[str, Any]], None]
 OnBytes = Callable[[int, int], None]
 _REASONS = 20  # failures whose reasons are kept for people
+_BEGINS = b'{"id": '  # every row
 _OFTEN = 64  # rows between two words on how far the run is
 
 
@@ -191,34 +193,57 @@ class Run:
     def take_up(self) -> Written:
         """Return the rows that an earlier run wrote; a last line that was cut off is dropped.
 
+        Everything is checked before anything is written, and a finished file stays until it is replaced.
+
         Raises:
-            InputError: if that run was asked for something else.
+            InputError: if that run was asked for something else, or the file is not what a run writes.
         """
         self._compare()
-        if self.target.exists() and not self.part.exists() and self.target.suffix.lower() == ".jsonl":
-            self.target.replace(self.part)
-        if not self.part.exists():
+        begun = self.part.exists()
+        if not begun and not (self.target.exists() and self.target.suffix.lower() == ".jsonl"):
             return self.anew()
-        there, good = Written(), 0
-        with self.part.open("rb") as file:
-            for line in file:
-                row = _whole(line)
-                if row is None:
-                    break
-                self._same("label_set", row.get("label_set", self.reading.label_set), self.reading.label_set)
-                there.add(str(row["id"]))
-                self.outcome.tell(row)
-                good += len(line)
+        there, good = self._earlier(self.part if begun else self.target)
+        if not begun:
+            try:
+                copyfile(self.target, self.part)
+            except OSError:
+                self.part.unlink(missing_ok=True)
+                raise
         with self.part.open("r+b") as file:
             file.truncate(good)
         self._note_down({})
         return there
 
+    def _earlier(self, path: Path) -> tuple[Written, int]:
+        """Return the rows of a file, and how many of its bytes are whole rows."""
+        there, good = Written(), 0
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if _cut_off(line):
+                    break
+                row = _whole(line)
+                if row is None:
+                    raise InputError(
+                        f"line {number} of {path} is not a row that a labelling run writes, so nothing was changed: "
+                        "mend or remove that line, choose another file to write to, or leave --resume out"
+                    )
+                self._same("label_set", row["label_set"], self.reading.label_set)
+                there.add(row["id"])
+                self.outcome.tell(row)
+                good += len(line)
+        return there, good
+
     def _compare(self) -> None:
         try:
-            before = json.loads(self.card.read_text(encoding="utf-8"))["asked"]
-        except (OSError, ValueError, KeyError, TypeError):
+            card = json.loads(self.card.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
             return  # made without a card: the rows themselves are compared
+        before = card.get("asked") if isinstance(card, dict) else None
+        if not isinstance(before, dict):
+            raise InputError(
+                f"{self.card} is not the card of a labelling run (it has no 'asked' with the choices by name): "
+                "remove it, choose another file to write to, or leave --resume out"
+            )
         for name, value in self._asked().items():
             self._same(name, before.get(name), value)
 
@@ -230,10 +255,27 @@ class Run:
             )
 
 
-def _whole(line: bytes) -> dict[str, Any] | None:
-    """The row of a line that was written to its end."""
+def _cut_off(line: bytes) -> bool:
+    """Whether this is the beginning of a row whose writing was stopped."""
+    if line.endswith(b"\n") or line[: len(_BEGINS)] != _BEGINS[: len(line)]:
+        return False
     try:
-        row = json.loads(line) if line.endswith(b"\n") else None
-    except ValueError:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return True
+    return _whole(line) is not None
+
+
+def _whole(line: bytes) -> dict[str, Any] | None:
+    """The row of a line, where it is one as `label_row` makes them."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
         return None
-    return row if isinstance(row, dict) and "id" in row else None
+    if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in ("id", "label_set")):
+        return None
+    if "error" in row:
+        return row if isinstance(row["error"], str) and "labels" not in row else None
+    cells, found = row.get("labels"), row.get("findings", [])
+    good = isinstance(cells, dict) and all(type(cell) is int and cell in (-1, 0, 1) for cell in cells.values())
+    return row if good and isinstance(found, list) and all(isinstance(each, dict) for each in found) else None
