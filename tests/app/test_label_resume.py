@@ -242,3 +242,30 @@ def test_a_card_that_is_none_is_refused(tmp_path: Path, card: str) -> None:
     with pytest.raises(InputError, match=r"out.jsonl.run.json is not the card of a labelling run"):
         label_files([source], out, resume=True)
     assert out.read_bytes() == before
+
+
+def test_a_failed_run_leaves_the_card_of_the_file_that_is_there(tmp_path: Path) -> None:
+    out, card = tmp_path / "out.jsonl", tmp_path / "out.jsonl.run.json"
+    label_files([table(tmp_path / "in.csv", [("a", "No effusion.")])], out)
+    before = card.read_bytes()
+    with pytest.raises(InputError, match="was left as it was"):
+        label_files([table(tmp_path / "empty.csv", [("a", "")])], out, reading=Reading("nih-14"))
+    assert card.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.csv", "in.csv", "out.jsonl", card.name]
+
+
+def test_a_stopped_run_goes_on_with_its_own_choices(tmp_path: Path) -> None:
+    source, out = table(tmp_path / "in.csv", [("a", "No effusion."), ("b", "No effusion.")]), tmp_path / "out.csv"
+    label_files([source], out)
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        label_files([source], out, reading=Reading("nih-14"), on_row=interrupt)
+    with pytest.raises(InputError, match="label set 'nih-14'"):
+        label_files([source], out, resume=True)
+    outcome = label_files([source], out, reading=Reading("nih-14"), resume=True)
+    assert (outcome.done, outcome.skipped) == (1, 1)
+    assert '"nih-14"' in (tmp_path / "out.csv.run.json").read_text(encoding="utf-8")
+    assert not list(tmp_path.glob("*.part"))

@@ -84,6 +84,11 @@ class Run:
         """What was asked and what came of it."""
         return self.target.with_name(self.target.name + ".run.json")
 
+    @property
+    def next_card(self) -> Path:
+        """The card while the run goes on."""
+        return self.card.with_name(self.card.name + ".part")
+
     def kept(self) -> bool:
         """Whether rows are there that a resumed run can go on from."""
         try:
@@ -98,7 +103,7 @@ class Run:
     def own(self) -> tuple[Path, ...]:
         """Return the files that a run writes, its page left out."""
         failures = (failures_of(self.target),) if self.target.suffix.lower() == ".csv" else ()
-        return (self.target, self.part, self.card, *failures, *Visits.files(self.target))
+        return (self.target, self.part, self.card, self.next_card, *failures, *Visits.files(self.target))
 
     def check_inputs(self, page: Path | None = None) -> None:
         """Refuse to write over a file that is to be read.
@@ -174,21 +179,24 @@ class Run:
         outcome = self.outcome
         if not outcome.done and not outcome.skipped and outcome.failures and self.target.exists():
             self.part.unlink()
+            self.next_card.unlink(missing_ok=True)
             raise InputError(
                 f"no report could be labelled, so {self.target} was left as it was. The first reason: "
                 f"{outcome.reasons[0][1]}"
             )
         outcome.written += finish(self.part, self.target, self.reading.label_set)
+        self.next_card.replace(self.card)
 
     def end(self) -> None:
         """Write down what came of the run."""
         outcome = self.outcome
         counts = {"labelled": outcome.done, "failed": outcome.failed, "taken over": outcome.skipped}
         self._note_down({**counts, "repeated": outcome.repeated, "notes": outcome.notes})
+        self.next_card.replace(self.card)
 
     def _note_down(self, more: Mapping[str, Any]) -> None:
         card = {"hilum": __version__, "asked": self._asked(), **more}
-        self.card.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        self.next_card.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def take_up(self) -> Written:
         """Return the rows that an earlier run wrote; a last line that was cut off is dropped.
@@ -234,14 +242,15 @@ class Run:
         return there, good
 
     def _compare(self) -> None:
+        path = self.next_card if self.part.exists() and self.next_card.exists() else self.card
         try:
-            card = json.loads(self.card.read_text(encoding="utf-8"))
+            card = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             return  # made without a card: the rows themselves are compared
         before = card.get("asked") if isinstance(card, dict) else None
         if not isinstance(before, dict):
             raise InputError(
-                f"{self.card} is not the card of a labelling run (it has no 'asked' with the choices by name): "
+                f"{path} is not the card of a labelling run (it has no 'asked' with the choices by name): "
                 "remove it, choose another file to write to, or leave --resume out"
             )
         for name, value in self._asked().items():
