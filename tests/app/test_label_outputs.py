@@ -193,3 +193,24 @@ def test_an_input_is_never_written_over(tmp_path: Path, given: str, out: str, pa
         label_files([tmp_path / given], tmp_path / out, page=tmp_path / page if page else None)
     assert source.read_text(encoding="utf-8") == TABLE
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_file_of_failures_is_replaced_only_where_the_card_names_it(tmp_path: Path) -> None:
+    failures = tmp_path / "labels.failed.csv"
+    failures.write_text("mine\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"labels.failed.csv is where .* does not name it"):
+        written(tmp_path, "nih-14", "labels.csv")
+    assert failures.read_text(encoding="utf-8") == "mine\n"
+    assert not (tmp_path / "labels.csv").exists()
+    failures.unlink()
+    for _ in range(2):
+        written(tmp_path, "nih-14", "labels.csv")
+        assert failures.read_text(encoding="utf-8").startswith("id,error\nd,")
+    (tmp_path / "good.csv").write_text("id,report\n1,No effusion.\n", encoding="utf-8")
+    label_files([tmp_path / "good.csv"], tmp_path / "labels.csv")
+    assert not failures.exists()
+    failures.write_text("mine\n", encoding="utf-8")
+    with pytest.raises(InputError, match="does not name it"):
+        label_files([tmp_path / "good.csv"], tmp_path / "labels.csv")
+    assert failures.read_text(encoding="utf-8") == "mine\n"
+    assert not list(tmp_path.glob(".*"))

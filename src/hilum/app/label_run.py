@@ -121,6 +121,26 @@ class Run:
                     "write to with -o or --page"
                 )
 
+    def check_failures(self) -> None:
+        """Refuse to write over, or remove, a file of failed reports that no earlier run of this output wrote.
+
+        Raises:
+            InputError: if there is one that this output's card does not name.
+        """
+        failures = failures_of(self.target)
+        if self.target.suffix.lower() != ".csv" or not failures.exists():
+            return
+        try:
+            card = json.loads(self.card.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            card = None
+        named = card.get("files") if isinstance(card, dict) else None
+        if not isinstance(named, list) or failures.name not in named:
+            raise InputError(
+                f"{failures} is where this run would write its failed reports, and {self.card.name} does not name it "
+                "as a file of an earlier run: move it away, or choose another file to write to"
+            )
+
     def label(self, written: Written, visits: Visits | None = None) -> None:
         """Read, label and append every report that is not written yet; keep them for a timeline where asked."""
         total = sum(source.size for source in self.sources()) if self.on_bytes else 0
@@ -185,13 +205,14 @@ class Run:
                 f"{outcome.reasons[0][1]}"
             )
         outcome.written += finish(self.part, self.target, self.reading.label_set)
-        self.next_card.replace(self.card)
+        self.end()
 
     def end(self) -> None:
         """Write down what came of the run."""
         outcome = self.outcome
         counts = {"labelled": outcome.done, "failed": outcome.failed, "taken over": outcome.skipped}
-        self._note_down({**counts, "repeated": outcome.repeated, "notes": outcome.notes})
+        self._note_down({**counts, "repeated": outcome.repeated, "notes": outcome.notes,
+                         "files": [path.name for path in outcome.written]})  # fmt: skip
         self.next_card.replace(self.card)
 
     def _note_down(self, more: Mapping[str, Any]) -> None:
