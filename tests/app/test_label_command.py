@@ -150,6 +150,7 @@ def test_many_failures_are_counted_not_listed(hilum: Run, tmp_path: Path) -> Non
     ("options", "said"),
     [
         (["--as", "chexpert-15"], "chexpert-14"),
+        (["--as", "foo"], "choose from chexpert-14, "),
         (["--uncertain", "perhaps"], "uncertain must be one of keep"),
         (["--likely", "no"], "likely must be one of"),
         (["--aggregate", "no"], "aggregate must be one of"),
@@ -175,6 +176,22 @@ def test_a_path_that_is_not_there_names_the_nearest(hilum: Run, tmp_path: Path) 
     assert done.code == 1
     assert "the nearest is 'reports.csv'" in done.err
     assert not (tmp_path / "labels.jsonl").exists()
+
+
+def test_a_word_that_is_no_file_can_be_explained(hilum: Run, tmp_path: Path) -> None:
+    done = hilum("label", "pneumothorax")
+    assert done.code == 1
+    assert done.err == (
+        "error: there is no file or folder 'pneumothorax'. To see how a word or sentence is labelled, add --explain\n"
+    )
+    assert "--explain" not in hilum("label", "reports.csv").err
+
+
+def test_an_unknown_label_set_is_told_for_a_sentence_too(hilum: Run) -> None:
+    done = hilum("label", SENTENCE, "--as", "foo")
+    assert (done.code, done.out) == (1, "")
+    assert "choose from" in done.err
+    assert "nih-14" in done.err
 
 
 def test_an_empty_argument_is_not_this_folder(hilum: Run, tmp_path: Path) -> None:

@@ -168,3 +168,49 @@ def test_missing_pyarrow_is_told_with_its_extra(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "in.parquet").write_bytes(b"PAR1")
     with pytest.raises(hilum.MissingError, match=r"hilum\[arrow\]"):
         label_files([tmp_path / "in.parquet"], tmp_path / "a.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("given", "out", "page"),
+    [
+        ("a.csv", "a.csv", None),
+        ("a.csv", "link.csv", None),
+        (".", "a.csv", None),
+        ("a.timeline.jsonl", "a.jsonl", None),
+        ("a.failed.csv", "a.csv", None),
+        ("b.jsonl.part", "b.jsonl", None),
+        ("b.jsonl.run.json", "b.jsonl", None),
+        ("page.html", "b.jsonl", "page.html"),
+    ],
+)
+def test_an_input_is_never_written_over(tmp_path: Path, given: str, out: str, page: str | None) -> None:
+    source = tmp_path / ("a.csv" if given == "." else given)
+    source.write_text(TABLE, encoding="utf-8")
+    if out == "link.csv":
+        (tmp_path / out).symlink_to(source)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match="is one of the inputs"):
+        label_files([tmp_path / given], tmp_path / out, page=tmp_path / page if page else None)
+    assert source.read_text(encoding="utf-8") == TABLE
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_file_of_failures_is_replaced_only_where_the_card_names_it(tmp_path: Path) -> None:
+    failures = tmp_path / "labels.failed.csv"
+    failures.write_text("mine\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"labels.failed.csv is where .* does not name it"):
+        written(tmp_path, "nih-14", "labels.csv")
+    assert failures.read_text(encoding="utf-8") == "mine\n"
+    assert not (tmp_path / "labels.csv").exists()
+    failures.unlink()
+    for _ in range(2):
+        written(tmp_path, "nih-14", "labels.csv")
+        assert failures.read_text(encoding="utf-8").startswith("id,error\nd,")
+    (tmp_path / "good.csv").write_text("id,report\n1,No effusion.\n", encoding="utf-8")
+    label_files([tmp_path / "good.csv"], tmp_path / "labels.csv")
+    assert not failures.exists()
+    failures.write_text("mine\n", encoding="utf-8")
+    with pytest.raises(InputError, match="does not name it"):
+        label_files([tmp_path / "good.csv"], tmp_path / "labels.csv")
+    assert failures.read_text(encoding="utf-8") == "mine\n"
+    assert not list(tmp_path.glob(".*"))

@@ -172,3 +172,100 @@ def test_what_a_run_writes_into_the_folder_it_reads_is_not_read(tmp_path: Path) 
     for _ in range(2):
         outcome = label_files([tmp_path], tmp_path / "labels.jsonl", timeline=True, page=tmp_path / "page.html")
         assert (outcome.done, outcome.failed, outcome.repeated) == (1, 0, 0)
+
+
+ROW = '{"id": "a", "label_set": "chexpert-14", "language": "en", "labels": {"Pleural Effusion": 0}}'
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ['{"note":"mine"}'],
+        ['{"id":"1","labels":[1]}'],
+        ['{"id": "1", "report": "No effusion."}'],
+        [ROW.replace('"a"', "1")],
+        [ROW.replace(": 0", ": true")],
+        [ROW.replace('"chexpert-14"', "[1]")],
+        [ROW[:-1] + ', "findings": [1]}'],
+        ['{"id": "a", "label_set": "chexpert-14", "error": [1]}'],
+        ["[" * 100_000],
+        [ROW, "damaged", ROW.replace('"a"', '"b"')],
+        [ROW, "", ROW.replace('"a"', '"b"')],
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", ""])
+@pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.part"])
+def test_a_file_that_no_run_wrote_is_refused_untouched(tmp_path: Path, lines: list[str], end: str, name: str) -> None:
+    source, there = table(tmp_path / "in.csv", [("a", "No effusion."), ("b", "No effusion.")]), tmp_path / name
+    there.write_text("\n".join(lines) + end, encoding="utf-8")
+    before = there.read_bytes()
+    with pytest.raises(InputError, match=rf"line {min(2, len(lines))} of .* is not a row"):
+        label_files([source], tmp_path / "out.jsonl", resume=True)
+    assert there.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", name]
+
+
+def test_a_refused_resume_leaves_the_finished_file(tmp_path: Path) -> None:
+    source, out = table(tmp_path / "in.csv", [("a", "No effusion.")]), tmp_path / "out.jsonl"
+    label_files([source], out)
+    (tmp_path / "out.jsonl.run.json").unlink()
+    before = out.read_bytes()
+    with pytest.raises(InputError, match="was made with label set 'chexpert-14'"):
+        label_files([source], out, reading=Reading("nih-14"), resume=True)
+    assert out.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.jsonl"]
+
+
+def test_a_finished_file_stays_until_the_resumed_run_is_finished(tmp_path: Path) -> None:
+    source, out = table(tmp_path / "in.csv", [("a", "No effusion.")]), tmp_path / "out.jsonl"
+    label_files([source], out)
+    before = out.read_bytes()
+    table(source, [("a", "No effusion."), ("b", "Small effusion.")])
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        label_files([source], out, resume=True, on_row=interrupt)
+    assert out.read_bytes() == before
+    assert label_files([source], out, resume=True).failures == 0
+    assert out.read_bytes().startswith(before)
+    assert out.read_bytes().count(b"\n") == 2
+
+
+@pytest.mark.parametrize("card", ['{"asked": [1]}', "[1]", "{}", '{"asked": null}'])
+def test_a_card_that_is_none_is_refused(tmp_path: Path, card: str) -> None:
+    source, out = table(tmp_path / "in.csv", [("a", "No effusion.")]), tmp_path / "out.jsonl"
+    label_files([source], out)
+    before = out.read_bytes()
+    (tmp_path / "out.jsonl.run.json").write_text(card, encoding="utf-8")
+    with pytest.raises(InputError, match=r"out.jsonl.run.json is not the card of a labelling run"):
+        label_files([source], out, resume=True)
+    assert out.read_bytes() == before
+
+
+def test_a_failed_run_leaves_the_card_of_the_file_that_is_there(tmp_path: Path) -> None:
+    out, card = tmp_path / "out.jsonl", tmp_path / "out.jsonl.run.json"
+    label_files([table(tmp_path / "in.csv", [("a", "No effusion.")])], out)
+    before = card.read_bytes()
+    with pytest.raises(InputError, match="was left as it was"):
+        label_files([table(tmp_path / "empty.csv", [("a", "")])], out, reading=Reading("nih-14"))
+    assert card.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.csv", "in.csv", "out.jsonl", card.name]
+
+
+def test_a_stopped_run_goes_on_with_its_own_choices(tmp_path: Path) -> None:
+    source, out = table(tmp_path / "in.csv", [("a", "No effusion."), ("b", "No effusion.")]), tmp_path / "out.csv"
+    label_files([source], out)
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        label_files([source], out, reading=Reading("nih-14"), on_row=interrupt)
+    with pytest.raises(InputError, match="label set 'nih-14'"):
+        label_files([source], out, resume=True)
+    outcome = label_files([source], out, reading=Reading("nih-14"), resume=True)
+    assert (outcome.done, outcome.skipped) == (1, 1)
+    assert '"nih-14"' in (tmp_path / "out.csv.run.json").read_text(encoding="utf-8")
+    assert not list(tmp_path.glob("*.part"))

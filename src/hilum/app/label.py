@@ -12,9 +12,10 @@ from hilum.app.label_rows import Reading
 from hilum.app.label_run import OnBytes, OnRow, Outcome, Run
 from hilum.app.label_timeline import Visits
 from hilum.app.report_files import Source
+from hilum.app.report_row import near
 from hilum.app.report_rows import Reader
 from hilum.core.errors import InputError
-from hilum.core.vocabulary import label_set as known_set
+from hilum.core.vocabulary import label_sets
 
 Given = str | Path | Source
 
@@ -58,7 +59,7 @@ def label_files(
     if not given:
         raise InputError("no input was given: name a CSV, JSONL, Parquet or text file, or a folder of them")
     reading = reading or Reading()
-    known_set(reading.label_set)
+    check_label_set(reading.label_set)
     reading.label("")  # refuse wrong choices at once
     target = Path(out)
     check_suffix(target)
@@ -70,6 +71,8 @@ def label_files(
     reader = Reader(columns or {}, outcome.notes, timeline=timeline)
     run = Run(given, target, reading, reader, outcome, on_row, on_bytes)
     try:
+        run.check_inputs(shown)
+        run.check_failures()
         target.parent.mkdir(parents=True, exist_ok=True)
         written = run.take_up() if resume else run.anew()
         if timeline:
@@ -91,6 +94,13 @@ def label_files(
             kept = f". What was finished is kept in {run.part.name}; the same command with --resume goes on from there"
         raise InputError(f"could not write {target}: {error.strerror or error}{kept}") from error
     return outcome
+
+
+def check_label_set(name: str) -> None:
+    """Raise InputError, with the names there are, if there is no such label set."""
+    names = [each.name for each in label_sets()]
+    if name not in names:
+        raise InputError(f"there is no label set '{name}'{near(name, names)}: choose from {', '.join(names)}")
 
 
 def _fitting(reading: Reading, target: Path, outcome: Outcome) -> Reading:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hilum import RESEARCH_USE
-from hilum.app.label import label_files
+from hilum.app.label import check_label_set, label_files
 from hilum.app.label_rows import Reading, as_row, label_row
 from hilum.app.label_run import Outcome
 from hilum.app.label_show import LabelProgress, complaints, show, summary
@@ -47,6 +47,7 @@ def run(asked: Asked) -> bool:
     Raises:
         HilumError: if nothing could be done.
     """
+    check_label_set(asked.reading.label_set)
     given = [_source(each, number, asked.reading.explain) for number, each in enumerate(asked.paths, 1)]
     if asked.example or not given:
         if not (asked.example or asked.quiet or asked.as_json):
@@ -95,6 +96,12 @@ def _like(path: Path) -> str:
     except (OSError, ValueError):
         return ""
     return near(path.name, names)
+
+
+def _as_text(given: str) -> str:
+    if not reads_like_text(given, explain=True):
+        return ""
+    return ". To see how a word or sentence is labelled, add --explain"
 
 
 def standard_input(data: bytes) -> Source:
@@ -149,7 +156,7 @@ def _files(given: Sequence[Path | Source], asked: Asked) -> bool:
     """Label files into a file, with a bar, and say what came of it."""
     for path in given:
         if isinstance(path, Path) and not _there(path):
-            raise InputError(f"there is no file or folder '{path}'{_like(path)}")
+            raise InputError(f"there is no file or folder '{path}'{_like(path)}{_as_text(str(path))}")
     began = time.perf_counter()
     out = asked.out or Path("labels.jsonl")
     with LabelProgress(hidden=asked.quiet or asked.as_json) as progress:

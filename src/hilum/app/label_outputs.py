@@ -31,6 +31,11 @@ def check_suffix(target: Path) -> None:
         arrow(f"writing {target.name}")
 
 
+def failures_of(target: Path) -> Path:
+    """Return the file of failed reports beside a .csv output."""
+    return target.with_name(f"{target.stem}.failed.csv")
+
+
 def finish(part: Path, target: Path, name: str) -> list[Path]:
     """Turn the finished rows into the file that was asked for, and return what was written.
 
@@ -50,16 +55,22 @@ def finish(part: Path, target: Path, name: str) -> list[Path]:
         part.unlink()
         return []  # the page is written from the reports
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
-    failures = target.with_name(f"{target.stem}.failed.csv")
+    failures = failures_of(target)
+    reasons = failures.with_name(f".{failures.name}.partial-{os.getpid()}")
+    failed = False
     try:
         if kind == ".csv":
-            failed = _csv(part, partial, failures, name)
+            failed = _csv(part, partial, reasons, name)
         else:
-            failed = False
             _arrow(part, partial, kind, name)
         partial.replace(target)
+        if failed:
+            reasons.replace(failures)
+        elif kind == ".csv":
+            failures.unlink(missing_ok=True)  # of an earlier run: any other was refused before this one began
     finally:
         partial.unlink(missing_ok=True)
+        reasons.unlink(missing_ok=True)
     part.unlink()
     return [target, failures] if failed else [target]
 
@@ -87,8 +98,6 @@ def _csv(part: Path, partial: Path, failures: Path, name: str) -> bool:
                 reasons.writerow([row["id"], row["error"]])
             else:
                 table.writerow(line(row))
-    if not any_failed:
-        failures.unlink()
     return any_failed
 
 

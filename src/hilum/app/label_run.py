@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shutil import copyfile
 from typing import IO, Any
 
 from hilum import __version__
 from hilum.app.label_ids import Met, Written
-from hilum.app.label_outputs import finish
+from hilum.app.label_outputs import failures_of, finish
 from hilum.app.label_rows import Reading, label_row
 from hilum.app.label_timeline import Visits
 from hilum.app.report_files import Source, sources_of
@@ -22,6 +23,7 @@ from hilum.core.errors import InputError
 OnRow = Callable[[dict[str, Any]], None]
 OnBytes = Callable[[int, int], None]
 _REASONS = 20  # failures whose reasons are kept for people
+_BEGINS = b'{"id": '  # every row
 _OFTEN = 64  # rows between two words on how far the run is
 
 
@@ -82,6 +84,11 @@ class Run:
         """What was asked and what came of it."""
         return self.target.with_name(self.target.name + ".run.json")
 
+    @property
+    def next_card(self) -> Path:
+        """The card while the run goes on."""
+        return self.card.with_name(self.card.name + ".part")
+
     def kept(self) -> bool:
         """Whether rows are there that a resumed run can go on from."""
         try:
@@ -91,8 +98,48 @@ class Run:
 
     def sources(self) -> Iterator[Source]:
         """Return the files to read: all that was given, but none that a run writes."""
-        own = (self.target, self.part, self.card, *Visits.files(self.target))
-        return sources_of(self.given, {path.absolute() for path in own})
+        return sources_of(self.given, {path.absolute() for path in self.own()})
+
+    def own(self) -> tuple[Path, ...]:
+        """Return the files that a run writes, its page left out."""
+        failures = (failures_of(self.target),) if self.target.suffix.lower() == ".csv" else ()
+        return (self.target, self.part, self.card, self.next_card, *failures, *Visits.files(self.target))
+
+    def check_inputs(self, page: Path | None = None) -> None:
+        """Refuse to write over a file that is to be read.
+
+        A file in an input folder is this output's own, of an earlier run, where that run's card lies beside it.
+
+        Raises:
+            InputError: if a file to write is one of the inputs.
+        """
+        own = {path.resolve() for path in (*self.own(), *((page,) if page else ()))}
+        for source in sources_of(self.given):
+            if source.path and source.path.resolve() in own and not (source.inside and self.card.exists()):
+                raise InputError(
+                    f"{source.path} is one of the inputs, and this run would write over it: choose another file to "
+                    "write to with -o or --page"
+                )
+
+    def check_failures(self) -> None:
+        """Refuse to write over, or remove, a file of failed reports that no earlier run of this output wrote.
+
+        Raises:
+            InputError: if there is one that this output's card does not name.
+        """
+        failures = failures_of(self.target)
+        if self.target.suffix.lower() != ".csv" or not failures.exists():
+            return
+        try:
+            card = json.loads(self.card.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            card = None
+        named = card.get("files") if isinstance(card, dict) else None
+        if not isinstance(named, list) or failures.name not in named:
+            raise InputError(
+                f"{failures} is where this run would write its failed reports, and {self.card.name} does not name it "
+                "as a file of an earlier run: move it away, or choose another file to write to"
+            )
 
     def label(self, written: Written, visits: Visits | None = None) -> None:
         """Read, label and append every report that is not written yet; keep them for a timeline where asked."""
@@ -152,53 +199,81 @@ class Run:
         outcome = self.outcome
         if not outcome.done and not outcome.skipped and outcome.failures and self.target.exists():
             self.part.unlink()
+            self.next_card.unlink(missing_ok=True)
             raise InputError(
                 f"no report could be labelled, so {self.target} was left as it was. The first reason: "
                 f"{outcome.reasons[0][1]}"
             )
         outcome.written += finish(self.part, self.target, self.reading.label_set)
+        self.end()
 
     def end(self) -> None:
         """Write down what came of the run."""
         outcome = self.outcome
         counts = {"labelled": outcome.done, "failed": outcome.failed, "taken over": outcome.skipped}
-        self._note_down({**counts, "repeated": outcome.repeated, "notes": outcome.notes})
+        self._note_down({**counts, "repeated": outcome.repeated, "notes": outcome.notes,
+                         "files": [path.name for path in outcome.written]})  # fmt: skip
+        self.next_card.replace(self.card)
 
     def _note_down(self, more: Mapping[str, Any]) -> None:
         card = {"hilum": __version__, "asked": self._asked(), **more}
-        self.card.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        self.next_card.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def take_up(self) -> Written:
         """Return the rows that an earlier run wrote; a last line that was cut off is dropped.
 
+        Everything is checked before anything is written, and a finished file stays until it is replaced.
+
         Raises:
-            InputError: if that run was asked for something else.
+            InputError: if that run was asked for something else, or the file is not what a run writes.
         """
         self._compare()
-        if self.target.exists() and not self.part.exists() and self.target.suffix.lower() == ".jsonl":
-            self.target.replace(self.part)
-        if not self.part.exists():
+        begun = self.part.exists()
+        if not begun and not (self.target.exists() and self.target.suffix.lower() == ".jsonl"):
             return self.anew()
-        there, good = Written(), 0
-        with self.part.open("rb") as file:
-            for line in file:
-                row = _whole(line)
-                if row is None:
-                    break
-                self._same("label_set", row.get("label_set", self.reading.label_set), self.reading.label_set)
-                there.add(str(row["id"]))
-                self.outcome.tell(row)
-                good += len(line)
+        there, good = self._earlier(self.part if begun else self.target)
+        if not begun:
+            try:
+                copyfile(self.target, self.part)
+            except OSError:
+                self.part.unlink(missing_ok=True)
+                raise
         with self.part.open("r+b") as file:
             file.truncate(good)
         self._note_down({})
         return there
 
+    def _earlier(self, path: Path) -> tuple[Written, int]:
+        """Return the rows of a file, and how many of its bytes are whole rows."""
+        there, good = Written(), 0
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if _cut_off(line):
+                    break
+                row = _whole(line)
+                if row is None:
+                    raise InputError(
+                        f"line {number} of {path} is not a row that a labelling run writes, so nothing was changed: "
+                        "mend or remove that line, choose another file to write to, or leave --resume out"
+                    )
+                self._same("label_set", row["label_set"], self.reading.label_set)
+                there.add(row["id"])
+                self.outcome.tell(row)
+                good += len(line)
+        return there, good
+
     def _compare(self) -> None:
+        path = self.next_card if self.part.exists() and self.next_card.exists() else self.card
         try:
-            before = json.loads(self.card.read_text(encoding="utf-8"))["asked"]
-        except (OSError, ValueError, KeyError, TypeError):
+            card = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
             return  # made without a card: the rows themselves are compared
+        before = card.get("asked") if isinstance(card, dict) else None
+        if not isinstance(before, dict):
+            raise InputError(
+                f"{path} is not the card of a labelling run (it has no 'asked' with the choices by name): "
+                "remove it, choose another file to write to, or leave --resume out"
+            )
         for name, value in self._asked().items():
             self._same(name, before.get(name), value)
 
@@ -210,10 +285,27 @@ class Run:
             )
 
 
-def _whole(line: bytes) -> dict[str, Any] | None:
-    """The row of a line that was written to its end."""
+def _cut_off(line: bytes) -> bool:
+    """Whether this is the beginning of a row whose writing was stopped."""
+    if line.endswith(b"\n") or line[: len(_BEGINS)] != _BEGINS[: len(line)]:
+        return False
     try:
-        row = json.loads(line) if line.endswith(b"\n") else None
-    except ValueError:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return True
+    return _whole(line) is not None
+
+
+def _whole(line: bytes) -> dict[str, Any] | None:
+    """The row of a line, where it is one as `label_row` makes them."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
         return None
-    return row if isinstance(row, dict) and "id" in row else None
+    if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in ("id", "label_set")):
+        return None
+    if "error" in row:
+        return row if isinstance(row["error"], str) and "labels" not in row else None
+    cells, found = row.get("labels"), row.get("findings", [])
+    good = isinstance(cells, dict) and all(type(cell) is int and cell in (-1, 0, 1) for cell in cells.values())
+    return row if good and isinstance(found, list) and all(isinstance(each, dict) for each in found) else None
