@@ -347,3 +347,17 @@ def test_the_longest_report_is_read_in_time(sentence: str) -> None:
     made = scene(text, text)
     to_imagenome(made, image_id="x", prior_image_id="y")
     assert time.process_time() - began < 2
+
+
+def test_a_tube_put_in_or_taken_out_is_neither_better_nor_worse() -> None:
+    for sentence in ("Endotracheal tube has been removed.", "New right PICC."):
+        (seen,) = scene(parse(sentence)).observations
+        assert seen.comparison == ()
+    (kept,) = scene(parse("Endotracheal tube is unchanged.")).observations
+    assert kept.comparison == ("comparison|yes|no change",)
+
+
+def test_what_is_absent_has_no_grade() -> None:
+    (heart,) = scene(parse("Heart size is top normal.")).observations
+    assert heart.attributes == ("anatomicalfinding|no|enlarged cardiac silhouette",)
+    assert heart.severity == ()

@@ -63,12 +63,17 @@ def test_minimal_sentences_of_a_report() -> None:
     assert minimal_sentences(parsed) == (
         "There is a lung opacity of the right lung base.",
         "There is a lung opacity of the left lung base.",
-        "There is pneumonia of the right lung base.",
-        "There is pneumonia of the left lung base.",
+        "There may be pneumonia of the right lung base.",
+        "There may be pneumonia of the left lung base.",
         "There is no pneumothorax.",
         "There is no cardiomegaly.",
         "There may be a pleural effusion of the left lung.",
     )
+
+
+def test_a_device_is_of_no_lung() -> None:
+    (sentence,) = minimal_sentences(parse("New right PICC."))
+    assert sentence == "There is a right peripherally inserted central catheter."
 
 
 def test_minimal_sentences_tell_nothing_of_the_past_and_no_change() -> None:

@@ -16,7 +16,9 @@ from hilum.core.vocabulary import concept
 from hilum.text.bank import bank
 from hilum.text.parse import Fact, Parsed, sentence_facts
 from hilum.text.places import Place, places
+from hilum.text.sites import home
 
+_LUNG = frozenset({"lung", "pleural space", "pleura"})
 _TABLE = Path(__file__).parent / "tables" / "statements.json"
 _CACHE = 16_384
 
@@ -31,10 +33,10 @@ def wording() -> dict[str, Any]:
 def minimal_sentences(parsed: Parsed) -> tuple[str, ...]:
     """Return 'There is / There may be / There is no [finding] of [location]' for each fact and place, once each.
 
-    Grades, comparisons and what is told of the past are left out. Every sentence is proved when it is first made: read
-    by the parser it gives one fact, of the same concept, state, side and zone; where no zone was said, the one that
-    the finding's own name holds (the aorta of an elongated aorta) may come back. A place that no wording can prove is
-    left out of the sentence, then the fact.
+    Grades, comparisons and what is told of the past are left out; a likely finding 'may be' there.
+    Every sentence is proved when it is first made: read by the parser it gives one fact, of the same concept, state,
+    side and zone; where no zone was said, the one that the finding's own name holds (the aorta of an elongated aorta)
+    may come back. A place that no wording can prove is left out of the sentence, then the fact.
     """
     made: dict[str, None] = {}
     for number, fact in enumerate(parsed.facts):
@@ -42,9 +44,14 @@ def minimal_sentences(parsed: Parsed) -> tuple[str, ...]:
             continue
         siblings = _siblings(parsed, number)
         for place in places(fact, parsed.text, siblings, parsed.language):
-            made[minimal_sentence(fact.concept, fact.state, place.side, place.zone)] = None
+            made[minimal_sentence(fact.concept, hedged(fact), place.side, place.zone)] = None
     made.pop("", None)
     return tuple(made)
+
+
+def hedged(fact: Fact) -> str:
+    """Return the state that a minimal sentence states: 'uncertain' for what is likely or possible."""
+    return "uncertain" if fact.state == "present" and fact.certainty != "definite" else fact.state
 
 
 def _siblings(parsed: Parsed, number: int) -> list[Fact]:
@@ -92,7 +99,8 @@ def _wordings(name: str, state: str, place: Place) -> Iterator[str]:
         if not any(place):
             yield f"{opening} {article}{noun}."
             continue
-        for pattern in words["zones"].get(place.zone, [f"{{side}} {place.zone}"]):
+        patterns = words["zones"].get(place.zone, [f"{{side}} {place.zone}"])
+        for pattern in patterns if place.zone or home(name) in _LUNG else ():  # no catheter is 'of the right lung'
             where = pattern.format(side=place.side).strip()
             for preposition in words["wheres"]:
                 yield f"{opening} {article}{noun}{preposition.format(where=' '.join(where.split()))}."

@@ -19,6 +19,7 @@ _CACHE = 32_768  # distinct facts remembered, wherever they stand
 _KEPT_WHEN_ABSENT = frozenset({"resolved", "unchanged"})
 _Said = tuple[tuple[str, ...], tuple[str, ...]]  # sides and zones of one fact
 CUES = ("texture", "severity", "temporal", "comparison")
+_PLACED = frozenset({"tubesandlines", "device"})
 
 
 class Phrase(NamedTuple):
@@ -167,6 +168,10 @@ def _reading(
     changes = tuple(word for word in own.get("change", ()) if not absent or word in _KEPT_WHEN_ABSENT)
     yes = not negation or not (absent or "resolved" in changes)
     values = {**own, "change": changes, "certainty": (certainty,) if yes and not absent else ()}
+    if absent:  # 'the heart is top normal' has no grade of a finding
+        values |= {"severity": (), "extent": ()}
+    if attribute.category in _PLACED:  # put in or taken out, which is neither better nor worse
+        values["change"] = tuple(word for word in changes if word not in ("new", "resolved"))
     cues = (_cue("texture", values), _cue("severity", values), _cue("temporal", values), _cue("comparison", values))
     normal = absent and negation and rule.endswith("+normal")
     return _Reading(attribute, yes, normal, own.get("side", ()), own.get("zone", ()), cues)
