@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilum.app.label_ids import Ids, Met, Written, key_of
+from hilum.app.label_ids import Ids, Met, Written, key_of, text_key
 
 NAMES = st.lists(st.text(max_size=3) | st.integers(0, 40).map(str), max_size=300)
 
@@ -31,7 +31,7 @@ def test_ids_take_few_bytes() -> None:
     ids = Ids()
     for number in range(100_000):
         ids.add(key_of(f"a rather long report identifier {number}"))
-    assert ids._table.itemsize * len(ids._table) <= 27 * 100_000
+    assert sum(each.itemsize * len(each) for each in (ids._table, ids._values)) <= 48 * 100_000
 
 
 @given(NAMES, NAMES)
@@ -65,3 +65,26 @@ def test_the_first_that_can_be_read_wins(rows: list[str], fates: list[str]) -> N
         else:
             told.append(met.fate(row.lstrip("!"), failed=row.startswith("!")))
     assert told == fates
+
+
+@given(st.dictionaries(st.text(max_size=3), st.integers(0, 2**64 - 1), max_size=200), st.integers(0, 200))
+def test_values_stay_with_their_ids(values: dict[str, int], cut: int) -> None:
+    first, second = Ids(), Ids()
+    for number, (name, value) in enumerate(values.items()):
+        (first if number < cut else second).add(key_of(name), value)
+    first.take(second)
+    assert {name: first.value(key_of(name)) for name in values} == values
+
+
+def test_reports_are_the_same_but_for_spacing_and_other_sections() -> None:
+    met = Met()
+    assert met.fate("a", failed=False, text={"findings": "No effusion.", "impression": "Normal."}) == "new"
+    met.next_file()
+    assert (
+        met.fate("a", failed=False, text={"indication": "Pain", "findings": "No\n effusion.", "impression": "Normal. "})
+        == "elsewhere"
+    )
+    assert met.fate("a", failed=False, text="No effusion. Normal.") == "elsewhere"
+    assert met.fate("a", failed=False, text="No effusion.") == "other"
+    assert met.fate("a", failed=True) == "elsewhere"
+    assert text_key({"indication": "Pain"}) == text_key("Pain") != text_key("Pain.")

@@ -160,7 +160,7 @@ def test_reports_of_two_files_with_one_id_are_one_report(tmp_path: Path) -> None
     folder = tmp_path / "in"
     folder.mkdir()
     table(folder / "a.csv", [(f"r{n}", "No effusion.") for n in range(50)])
-    table(folder / "b.csv", [(f"r{n}", "Small effusion.") for n in range(60)])
+    table(folder / "b.csv", [(f"r{n}", "No  effusion. " if n < 50 else "Small effusion.") for n in range(60)])
     outcome = label_files([folder], tmp_path / "out.jsonl")
     assert (outcome.done, outcome.failed, outcome.repeated) == (60, 0, 50)
     assert outcome.notes == ["b.csv: 50 reports have an id that another file had already; the first was kept"]
@@ -269,3 +269,15 @@ def test_a_stopped_run_goes_on_with_its_own_choices(tmp_path: Path) -> None:
     assert (outcome.done, outcome.skipped) == (1, 1)
     assert '"nih-14"' in (tmp_path / "out.csv.run.json").read_text(encoding="utf-8")
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_another_report_under_a_known_id_is_an_error(tmp_path: Path) -> None:
+    inputs = [
+        table(tmp_path / "a.csv", [("1", "No effusion."), ("2", "No effusion.")]),
+        table(tmp_path / "b.csv", [("1", "Small effusion."), ("2", "No effusion."), ("3", "")]),
+    ]
+    outcome = label_files(inputs, tmp_path / "out.jsonl")
+    assert (outcome.done, outcome.failed, outcome.repeated) == (2, 2, 1)
+    assert outcome.reasons[0] == ("1", "another report had this id: give each report its own")
+    again = label_files(inputs, tmp_path / "out.jsonl", resume=True)
+    assert (again.done, again.failed, again.skipped) == (0, 0, 4)

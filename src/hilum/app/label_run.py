@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from shutil import copyfile
 from typing import IO, Any
@@ -151,7 +151,7 @@ class Run:
                 for number, row in enumerate(self.reader.rows(source)):
                     if self.on_bytes and number % _OFTEN == 0:
                         self.on_bytes(before + self.reader.position(), total)
-                    fate = met.fate(row.id, failed=bool(row.error))
+                    fate = met.fate(row.id, failed=bool(row.error), text=row.text)
                     if fate == "elsewhere":
                         repeated += 1
                         continue
@@ -160,7 +160,7 @@ class Run:
                     if written.take(row.id):
                         self.outcome.skipped += 1
                     else:
-                        self._write(file, row, again=fate == "again")
+                        self._write(file, _other(row) if fate == "other" else row, again=fate == "again")
                 met.next_file()
                 before += source.size if self.on_bytes else 0
                 if repeated:
@@ -283,6 +283,10 @@ class Run:
                 f"{self.target} was made with {name.replace('_', ' ')} {before!r}, this run asks for {now!r}: "
                 "choose another file to write to, or leave --resume out"
             )
+
+
+def _other(row: Row) -> Row:
+    return replace(row, text="", error="another report had this id: give each report its own")
 
 
 def _cut_off(line: bytes) -> bool:
