@@ -213,3 +213,15 @@ def _zones(node: Node) -> Iterator[str]:
             yield from phrase.sets.get("zone", ())
     for below in node.after.values():
         yield from _zones(below)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("Lungs are clear except for a small left effusion.", ("Lungs are clear.", "A small left effusion.")),
+        ("Neither effusion nor pneumothorax.", ("No effusion.", "No pneumothorax.")),
+        ("Low lung volumes accentuate the bronchovascular markings.", ("Low lung volumes.",)),
+    ],
+)
+def test_phrases_end_where_their_finding_ends(sentence: str, expected: tuple[str, ...]) -> None:
+    assert phrases(parse(sentence))[: len(expected)] == expected

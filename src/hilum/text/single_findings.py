@@ -17,8 +17,16 @@ from hilum.text.sections import REPORTING
 from hilum.text.spots import rules, slots_of
 from hilum.text.tokens import find, tokenize
 
-_JOIN = re.compile(r"[,;/]|\b(?:and|or|nor|with|without|but|versus|vs|as well as)\b", re.IGNORECASE)
-_OPENING = re.compile(r"^(?:[\s,;:/]|\b(?:and|or|nor|with|but|versus|vs|as well as)\b)+", re.IGNORECASE)
+_JOIN = re.compile(
+    r"[,;/]|\b(?:and|or|nor|with|without|but|versus|vs|as well as"
+    r"|except for|except|aside from|apart from|other than)\b",
+    re.IGNORECASE,
+)
+_OPENING = re.compile(
+    r"^(?:[\s,;:/]|\b(?:and|or|nor|neither|with|but|versus|vs|as well as"
+    r"|except for|except|aside from|apart from|other than)\b)+",
+    re.IGNORECASE,
+)
 _CLOSING = " \t\r\n,;:/."
 _CACHE = 16_384
 _Told = frozenset[tuple[str, str, tuple[str, ...]]]
@@ -117,7 +125,8 @@ def _cut(parsed: Parsed, units: list[list[Fact]], number: int, here: Sequence[Fa
     apart = any(_twins(unit[0], other[0]) for other in units if other is not unit)
     piece = "" if apart else _piece(parsed.text, units, number, here)
     state, sides = _state(unit[0]), " and ".join(unit[0].sides)
-    candidates = [piece, f"{state} {piece}", f"{state} {sides} {piece}"] if piece else []
+    bare = piece.partition(" ")[2] if piece.lower().startswith(("a ", "an ", "the ")) else piece
+    candidates = [piece, f"{state} {bare}", f"{state} {sides} {bare}"] if piece else []
     candidates += _composed(parsed, unit, state)
     wanted, near = _told(unit), ""
     for each in (" ".join(candidate.split()) for candidate in candidates):
@@ -147,6 +156,9 @@ def _piece(text: str, units: list[list[Fact]], number: int, here: Sequence[Fact]
     guess = [fact for fact in here if last <= fact.start < right]
     if guess:
         right = min(_boundary(text, unit, guess), *(cue.start for cue in guess[0].cues if cue.start >= last), right)
+    if number < len(units) - 1:  # what stands between the last word told of it and the next finding tells neither
+        told = [end for fact in unit for _, end in (*fact.modifiers, *((c.start, c.end) for c in fact.cues))]
+        right = max([last, *(end for end in told if end <= right)])
     return _OPENING.sub("", text[left:right]).rstrip(_CLOSING) if left < right else ""
 
 
