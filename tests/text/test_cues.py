@@ -191,6 +191,8 @@ def test_a_mass_is_a_mass_wherever_it_lies() -> None:
         ("Pneumothorax is not larger.", "unchanged"),
         ("Edema is no worse.", "unchanged"),
         ("Effusion has not changed.", "unchanged"),
+        ("Effusion is not significantly increased.", "unchanged"),
+        ("Unchanged from prior, the nodule is small.", "unchanged"),
         ("Persistent but decreased effusion.", "improved"),
         ("Compared to the prior, the pulmonary edema has worsened.", "worsened"),
     ],
