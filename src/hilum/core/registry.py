@@ -78,11 +78,32 @@ class Registry:
         """Register a function or class called as `(study) -> Study`, with the fields it needs and adds."""
         return self._door("model", name, {"needs": needs, "adds": adds})
 
-    def metric(self, name: str, *, better: Literal["higher", "lower"], unit: str = "") -> Callable[[Thing], Thing]:
-        """Register a function `(reference, answer) -> value`."""
+    def metric(
+        self, name: str, *, better: Literal["higher", "lower"], unit: str = "", takes: str = "study",
+        over: Literal["pair", "set"] = "pair", range: tuple[float, float] | None = None, version: int = 1,
+        needs: str = "",
+    ) -> Callable[[Thing], Thing]:  # fmt: skip
+        """Register a function `(reference, answer) -> value`, or over a set `(pairs) -> Scored`.
+
+        Args:
+            name: as commands call it.
+            better: which way is good.
+            unit: of its values.
+            takes: what a reference and an answer are: 'report', 'study', 'mask', 'image' or 'features'.
+            over: 'pair' for a function of one reference and one answer, 'set' for one of `measure.pairs.Pairs`.
+            range: lowest and highest value it can give.
+            version: of its definition; a change of any number it can give raises it.
+            needs: what must be on disk beside the package, in words.
+
+        Raises:
+            InputError: if `better` or `over` is neither of its two words.
+        """
         if better not in ("higher", "lower"):
             raise InputError(f"metric '{name}': better must be 'higher' or 'lower', got '{better}'")
-        return self._door("metric", name, {"better": better, "unit": unit})
+        if over not in ("pair", "set"):
+            raise InputError(f"metric '{name}': over must be 'pair' or 'set', got '{over}'")
+        facts = {"better": better, "unit": unit, "takes": takes, "over": over, "range": range, "version": version}
+        return self._door("metric", name, {**facts, "needs": needs})
 
     def task(self, name: str, *, version: int) -> Callable[[Thing], Thing]:
         """Register a function that returns a Task."""

@@ -1,0 +1,99 @@
+"""References beside answers, in one order, with what metrics have made of them kept for the next metric."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from hilum.core.errors import InputError
+from hilum.core.report import SECTIONS, Report
+from hilum.text.parse import Parsed, parse
+
+T = TypeVar("T")
+Made = TypeVar("Made")
+Text = str | Mapping[str, str] | Report
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs(Generic[T]):
+    """References and answers to score.
+
+    Args:
+        references: what is right.
+        answers: what was said, one for each reference; None where there is none.
+        ids: of each pair; numbers where none are given.
+        patients: who each belongs to; each pair its own patient where none are given.
+
+    Raises:
+        InputError: if the lists differ in length, are empty, or an id repeats.
+    """
+
+    references: tuple[T, ...]
+    answers: tuple[T | None, ...]
+    ids: tuple[str, ...] = ()
+    patients: tuple[str, ...] = ()
+    _made: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        count = len(self.references)
+        for name in ("references", "answers"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        ids = tuple(self.ids) or tuple(str(number) for number in range(count))
+        for name, given in (("ids", ids), ("patients", tuple(self.patients) or ids)):
+            object.__setattr__(self, name, given)
+        for name in ("answers", "ids", "patients"):
+            if len(getattr(self, name)) != count:
+                raise InputError(f"{count} references but {len(getattr(self, name))} {name}: give one for each")
+        if not count:
+            raise InputError("there is nothing to score: no pair of a reference and an answer was given")
+        twice = [name for name, times in Counter(self.ids).items() if times > 1]
+        if twice:
+            raise InputError(f"{len(twice)} ids stand more than once, the first is '{twice[0]}': ids must be unique")
+
+    def __len__(self) -> int:
+        """Number of pairs."""
+        return len(self.references)
+
+    def once(self, key: Hashable, make: Callable[[Pairs[T]], Made]) -> Made:
+        """Return what `make` makes of these pairs, made once for each key: tokens, parses, labels, graphs."""
+        if key not in self._made:
+            self._made[key] = make(self)
+        return self._made[key]  # type: ignore[no-any-return]
+
+
+ReportPairs = Pairs[Text]
+
+
+def plain(text: Text | None) -> str:
+    """Return a report as one string: as it is, or its findings and impression (all sections where both lack)."""
+    if text is None or isinstance(text, str):
+        return text or ""
+    parts = {name: getattr(text, name) for name in SECTIONS} if isinstance(text, Report) else dict(text)
+    seen = [parts.get(name) or "" for name in ("findings", "impression")]
+    kept = [part.strip() for part in (seen if any(seen) else list(parts.values())) if part and part.strip()]
+    return " ".join(kept)
+
+
+def texts(pairs: ReportPairs) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return references and answers as strings."""
+    return pairs.once("texts", lambda p: (tuple(map(plain, p.references)), tuple(map(plain, p.answers))))
+
+
+def parsed(pairs: ReportPairs) -> tuple[tuple[Parsed, ...], tuple[Parsed, ...]]:
+    """Return references and answers as parsed reports, sections kept where they were given."""
+
+    def both(given: ReportPairs) -> tuple[tuple[Parsed, ...], tuple[Parsed, ...]]:
+        known: dict[str, Parsed] = {}
+        return tuple(_parse(each, known) for each in given.references), tuple(_parse(a, known) for a in given.answers)
+
+    return pairs.once("parsed", both)
+
+
+def _parse(text: Text | None, known: dict[str, Parsed]) -> Parsed:
+    if text is None or isinstance(text, str):
+        if (text or "") not in known:
+            known[text or ""] = parse(text or "")
+        return known[text or ""]
+    return parse(text)

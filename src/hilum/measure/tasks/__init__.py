@@ -1,0 +1,1 @@
+"""One file each: benchmarks that register themselves."""
