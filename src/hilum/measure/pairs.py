@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from hilum.core.errors import InputError
 from hilum.core.report import SECTIONS, Report
+from hilum.text.graph import Graph, graph
+from hilum.text.labels import label_parsed
 from hilum.text.parse import Parsed, parse
 
 T = TypeVar("T")
@@ -97,3 +99,34 @@ def _parse(text: Text | None, known: dict[str, Parsed]) -> Parsed:
             known[text or ""] = parse(text or "")
         return known[text or ""]
     return parse(text)
+
+
+def graphs(pairs: ReportPairs) -> tuple[tuple[Graph, ...], tuple[Graph, ...]]:
+    """Return references and answers as report graphs (RadGraph's schema)."""
+
+    def both(given: ReportPairs) -> tuple[tuple[Graph, ...], tuple[Graph, ...]]:
+        known: dict[int, Graph] = {}
+        references, answers = parsed(given)
+        return tuple(_graph(p, known) for p in references), tuple(_graph(p, known) for p in answers)
+
+    return pairs.once("graphs", both)
+
+
+def _graph(report: Parsed, known: dict[int, Graph]) -> Graph:
+    if id(report) not in known:  # parsed reports are kept by the pairs, so that an id stays one report's
+        known[id(report)] = graph(report)
+    return known[id(report)]
+
+
+def labels(pairs: ReportPairs, label_set: str) -> tuple[tuple[Mapping[str, str], ...], tuple[Mapping[str, str], ...]]:
+    """Return references and answers as label -> state; what is not mentioned is left out."""
+
+    def both(given: ReportPairs) -> tuple[tuple[Mapping[str, str], ...], tuple[Mapping[str, str], ...]]:
+        references, answers = parsed(given)
+        return tuple(_states(p, label_set) for p in references), tuple(_states(p, label_set) for p in answers)
+
+    return pairs.once(("labels", label_set), both)
+
+
+def _states(report: Parsed, label_set: str) -> Mapping[str, str]:
+    return label_parsed(report, label_set).states
