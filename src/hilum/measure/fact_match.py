@@ -184,8 +184,10 @@ def _implied(items: Sequence[Stated], others: Sequence[Stated]) -> Iterable[tupl
             continue
         if not denied.isdisjoint(above(item.concept)):
             yield number, 1.0
-        elif item.concept in (NORMAL, NORMAL_BONES) and not ill and denied:
+        elif item.concept == NORMAL and denied and not ill:
             yield number, min(1.0, len(denied) / DENIALS_OF_NORMAL)
+        elif item.concept == NORMAL_BONES and any(NORMAL_BONES in above(concept) for concept in denied):
+            yield number, 1.0
 
 
 def disagreements(pairs: ReportPairs) -> tuple[dict[str, Any], ...]:
@@ -226,7 +228,7 @@ def _told(pair: Compared, reference: str, answer: str) -> dict[str, Any]:
         row("omission", item, None, "state")
     for item in _alone(pair, False):
         row("false finding", None, item, "state")
-    errors.sort(key=lambda each: _place(each))
+    errors.sort(key=_place)
     return {"errors": errors, "matches": matched}
 
 
@@ -246,8 +248,13 @@ def unmatched(pair: Compared) -> tuple[list[Stated], list[Stated]]:
 def _side(item: Stated | None, text: str, part: str) -> dict[str, Any] | None:
     if item is None:
         return None
-    return {"concept": item.concept, "state": item.state, "said": _said(item, part),
-            "words": " ... ".join([text[start:end] for start, end in item.spans]), "spans": [list(s) for s in item.spans]}
+    return {
+        "concept": item.concept,
+        "state": item.state,
+        "said": _said(item, part),
+        "words": " ... ".join([text[start:end] for start, end in item.spans]),
+        "spans": [list(s) for s in item.spans],
+    }
 
 
 def _said(item: Stated, part: str) -> str:
@@ -271,4 +278,3 @@ def grade_name(grade: float) -> str:
 def _place(error: dict[str, Any]) -> tuple[int, int, str]:
     first = [error[side]["spans"][0][0] if error[side] else 1_000_000 for side in ("reference", "answer")]
     return first[0], first[1], error["kind"]
-

@@ -6,7 +6,6 @@ report says a thing: 'left effusion and right effusion' is 'bilateral effusions'
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ GRADES = {"borderline": 0.5, "mild": 1.0, "small": 1.0, "moderate": 2.0, "severe
 """Severity and extent as one scale: a small effusion is a mild one; 'mild to moderate' is halfway."""
 _TO_MM = {"mm": 1.0, "cm": 10.0}
 _NOWHERE: frozenset[str] = frozenset()
+_UNTOLD = (_NOWHERE, -1.0, "")
 _BONES = frozenset({"fracture", "bone lesion", "vertebral compression"})
 
 
@@ -134,6 +134,7 @@ def _from_fact(fact: Fact) -> Stated:
     change = (told.get("change") or ("",))[0]
     if fact.state == "absent":  # 'no large effusion' denies all effusions, in RRG as in the clinic
         change = "resolved" if change == "resolved" else ""
+        sides = sides if len(sides) == 1 else _NOWHERE  # denied on both sides is denied
         return Stated(fact.concept, "absent", sides, change=change, spans=spans, kind=fact.kind)
     sizes = [value * _TO_MM.get(unit, 1.0) for value, unit in fact.sizes]
     return Stated(
@@ -152,7 +153,7 @@ def _joined(found: list[Stated]) -> tuple[Stated, ...]:
     made: list[Stated] = []
     for each in sorted(found, key=lambda item: (*item.order, item.spans)):
         for number, other in enumerate(made):
-            if other.concept == each.concept and other.state == each.state and _one(other, each):
+            if other.state == each.state and _one(other, each):
                 made[number] = _join(other, each)
                 break
         else:
@@ -161,21 +162,35 @@ def _joined(found: list[Stated]) -> tuple[Stated, ...]:
 
 
 def _one(other: Stated, each: Stated) -> bool:
-    """Whether two statements can be of one finding: none contradicts the other, or they differ in one place only."""
-    pairs = list(zip(other.told, each.told, strict=True))
-    apart = [n for n, (a, b) in enumerate(pairs) if a != b and a not in (_NOWHERE, -1.0, "") and b not in (_NOWHERE, -1.0, "")]
+    """Whether two statements can be of one finding: none contradicts the other, or they differ in one place only.
+
+    A device may be named by its kind the second time: 'PICC ... the catheter ends in the SVC'.
+    """
+    same = other.concept == each.concept
+    if not same and not (each.kind == other.kind == "device" and _kin(other.concept, each.concept)):
+        return False
+    told = list(zip(other.told, each.told, strict=True))
+    apart = [n for n, (a, b) in enumerate(told) if a != b and a not in _UNTOLD and b not in _UNTOLD]
     if not apart:
         return True
-    alike = all(a == b for n, (a, b) in enumerate(pairs) if n != apart[0])
-    return len(apart) == 1 and apart[0] < 2 and alike
+    alike = all(a == b for n, (a, b) in enumerate(told) if n != apart[0])
+    return same and len(apart) == 1 and apart[0] < 2 and alike
+
+
+def _kin(one: str, other: str) -> bool:
+    return one in above(other) or other in above(one)
 
 
 def _join(other: Stated, each: Stated) -> Stated:
     return other._replace(
-        sides=other.sides | each.sides, regions=other.regions | each.regions,
-        grade=each.grade if other.grade is None else other.grade, change=other.change or each.change,
-        size_mm=each.size_mm if other.size_mm is None else other.size_mm, spans=other.spans + each.spans,
-    )  # fmt: skip
+        concept=each.concept if other.concept in above(each.concept) else other.concept,
+        sides=other.sides | each.sides,
+        regions=other.regions | each.regions,
+        grade=each.grade if other.grade is None else other.grade,
+        change=other.change or each.change,
+        size_mm=each.size_mm if other.size_mm is None else other.size_mm,
+        spans=other.spans + each.spans,
+    )
 
 
 def _tidy(spans: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
@@ -213,7 +228,7 @@ def likeness(one: str, other: str) -> float:
         return 1.0
     if NORMAL in (one, other) or NORMAL_BONES in (one, other):
         return 0.0
-    shared: Callable[[str], str] = lambda name: families().get(name, name)  # noqa: E731
-    if shared(one) == shared(other):
+    family = families()
+    if family.get(one, one) == family.get(other, other):
         return 0.75
-    return 0.5 if one in above(other) or other in above(one) else 0.0
+    return 0.5 if _kin(one, other) else 0.0

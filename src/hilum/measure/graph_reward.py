@@ -109,9 +109,7 @@ def rewards(answer: Parts, reference: Parts) -> Rewards:
     return Rewards(*(set_f1(r, a) for r, a in zip(reference[:3], answer[:3], strict=True)))
 
 
-def radgraph_rewards(
-    answer: Mapping[str, Any], reference: Mapping[str, Any], *, case: Case = "lower"
-) -> Rewards:
+def radgraph_rewards(answer: Mapping[str, Any], reference: Mapping[str, Any], *, case: Case = "lower") -> Rewards:
     """Return RadGraph-F1's simple, partial and complete reward of two annotations in RadGraph's JSON form.
 
     Args:

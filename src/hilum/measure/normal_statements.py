@@ -25,7 +25,9 @@ _PARTIAL = re.compile(
     re.IGNORECASE,
 )
 _BONE = re.compile(r"\b(?:bon[ey]|osseous|skeletal|rib|fracture)\b", re.IGNORECASE)
-_FILM = r"(?:chest(?: (?:x[- ]?ray|radiographs?|film|exam(?:ination)?))?|exam(?:ination)?|study|radiographs?|cxr|x[- ]?ray)"
+_FILM = (
+    r"(?:chest(?: (?:x[- ]?ray|radiographs?|film|exam(?:ination)?))?|exam(?:ination)?|study|radiographs?|cxr|x[- ]?ray)"
+)
 _NORMAL = re.compile(
     rf"(?<!not )\b(?:normal|unremarkable|negative|clear)(?: (?:portable|frontal|two[- ]view|pa|lateral|and))* {_FILM}\b"
     rf"|\b{_FILM} (?:is|are|appears?|remains?)(?: (?:within|essentially|otherwise|grossly|limits))*"
@@ -48,14 +50,13 @@ def film_statements(sentence: str) -> tuple[tuple[str, int, int], ...]:
     `NORMAL` and `NORMAL_BONES` are denied by it, `UNCHANGED` is affirmed.
     """
     found: dict[str, tuple[int, int]] = {}
-    for match in _DENIED.finditer(sentence):
-        between = match["between"]
+    for denial in _DENIED.finditer(sentence):
+        between = denial["between"]
         if _BONE.search(between):
-            found.setdefault(NORMAL_BONES, match.span())
+            found.setdefault(NORMAL_BONES, denial.span())
         elif _GENERAL.search(between) and not _PARTIAL.search(between):
-            found.setdefault(NORMAL, match.span())
-    if match := _NORMAL.search(sentence):
-        found.setdefault(NORMAL, match.span())
-    if match := _SAME.search(sentence):
-        found.setdefault(UNCHANGED, match.span())
+            found.setdefault(NORMAL, denial.span())
+    for concept, pattern in ((NORMAL, _NORMAL), (UNCHANGED, _SAME)):
+        if match := pattern.search(sentence):
+            found.setdefault(concept, match.span())
     return tuple((concept, start, end) for concept, (start, end) in found.items())

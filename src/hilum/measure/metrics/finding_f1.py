@@ -9,16 +9,11 @@ import numpy as np
 from hilum.core.registry import register
 from hilum.measure.fact_match import Compared, Match, compared, disagreements, weight
 from hilum.measure.facts import Stated
-from hilum.measure.pairs import ReportPairs
+from hilum.measure.pairs import ReportPairs, unanswered
 from hilum.measure.scored import Floats, Scored, ratio, signature, summed
 
 _VERSION = 1
 _NOTHING = "neither report states a finding"
-
-
-def unanswered(pairs: ReportPairs) -> dict[int, str]:
-    """Return item number -> reason for pairs without an answer."""
-    return {number: "there is no answer" for number, answer in enumerate(pairs.answers) if answer is None}
 
 
 def _scored(
@@ -122,7 +117,7 @@ def severity(pairs: ReportPairs) -> Scored:
 
 @register.metric("finding-f1/change", better="higher", takes="report", over="set", range=(0, 1), version=_VERSION)
 def change(pairs: ReportPairs) -> Scored:
-    """F1 over the change of findings that both reports state; new for worsened, or improved for resolved, earns half."""
+    """F1 over the change of findings that both reports state; new and worsened, or improved and resolved, earn half."""
 
     def counts(pair: Compared) -> tuple[float, float]:
         return _attribute(pair, "change", lambda item: bool(item.change))

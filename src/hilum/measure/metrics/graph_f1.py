@@ -7,8 +7,7 @@ import numpy as np
 from hilum.core.errors import InputError
 from hilum.core.registry import register
 from hilum.measure.graph_reward import Case, Parts, entity_relation, graph_nodes, parts, set_f1
-from hilum.measure.metrics.finding_f1 import unanswered
-from hilum.measure.pairs import ReportPairs, graphs
+from hilum.measure.pairs import ReportPairs, graphs, unanswered
 from hilum.measure.scored import Floats, Scored, averaged, signature
 from hilum.text.graph_schema import MADE_BY, Graph
 
@@ -73,7 +72,9 @@ def complete(pairs: ReportPairs, case: Case = "lower", empty: str = "undefined")
     return _level("graph-f1/complete", pairs, 2, case, empty)
 
 
-@register.metric("graph-f1/entity-relation", better="higher", takes="report", over="set", range=(0, 1), version=_VERSION)
+@register.metric(
+    "graph-f1/entity-relation", better="higher", takes="report", over="set", range=(0, 1), version=_VERSION
+)
 def mean_of_both(pairs: ReportPairs, case: Case = "as-released-0.1.18", empty: str = "published") -> Scored:
     """Mean of entity F1 and relation F1 of our report graphs, as CXR-Report-Metric counts them (and RadCliQ takes).
 
@@ -82,5 +83,3 @@ def mean_of_both(pairs: ReportPairs, case: Case = "as-released-0.1.18", empty: s
     both = zip(*_parts(pairs, case), strict=True)
     values = np.array([sum(entity_relation(a, r)) / 2 for r, a in both])
     return _scored("graph-f1/entity-relation", pairs, values, case, empty)
-
-

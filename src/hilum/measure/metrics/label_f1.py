@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from hilum.core.errors import InputError
 from hilum.core.registry import register
 from hilum.core.vocabulary import label_set
-from hilum.measure.metrics.finding_f1 import unanswered
-from hilum.measure.pairs import ReportPairs, labels
+from hilum.measure.pairs import ReportPairs, labels, unanswered
 from hilum.measure.scored import Floats, Resample, Scored, f1, ratio, signature, summed
 
 Uncertain = Literal["present", "absent", "exclude"]
@@ -140,7 +139,9 @@ def _macro(name: str, pairs: ReportPairs, uncertain: Uncertain, undefined: Undef
         return ratio(np.where(there, each, 0.0).sum(axis=1), total.astype(np.float64))
 
     empty = int((counts.sum(axis=(0, 2)) == 0).sum())
-    return _scored(name, pairs, counts, combine, {"uncertain": uncertain, "undefined": f"{undefined}-{empty}-of-{count}"})
+    return _scored(
+        name, pairs, counts, combine, {"uncertain": uncertain, "undefined": f"{undefined}-{empty}-of-{count}"}
+    )
 
 
 @register.metric("label-f1/hilum/micro-14", better="higher", takes="report", over="set", range=(0, 1), version=_VERSION)
