@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from hilum.measure.significance import significant
 ERRORS = ("false finding", "omission", "location", "severity", "spurious comparison", "omitted comparison")
 """GREEN's kinds a to f, in order."""
 _VERSION = 1
+Denials = Literal["matched", "ignored"]
 _GRADE = 1.0  # mild for moderate; 'mild to moderate' for moderate is no error
 
 
@@ -67,13 +68,13 @@ def crimson(
     return -excess / (1 + excess)
 
 
-def error_counts(pair: Compared) -> tuple[int, list[int], list[int]]:
+def error_counts(pair: Compared, denials: Denials = "matched") -> tuple[int, list[int], list[int]]:
     """Return matched findings and the counts a to f of significant and of other errors.
 
-    Matched: findings, or denials of the same finding, whose states do not contradict each other. What is said of the
-    film as a whole ('no acute findings', 'stable') is no finding. Significant: the finding is (`significance`), and the
-    side is wrong (a place alone is not), the severity is a grade off or more, or the comparison says more than
-    'unchanged'.
+    Matched: findings, or denials of the same finding, whose states do not contradict each other; denials only where
+    `denials` is 'matched'. What is said of the film as a whole ('no acute findings', 'stable') is no finding.
+    Significant: the finding is (`significance`), and the side is wrong (a place alone is not), the severity is a grade
+    off or more, or the comparison says more than 'unchanged'.
     """
     matched = 0
     serious, slight = [0] * len(ERRORS), [0] * len(ERRORS)
@@ -86,7 +87,7 @@ def error_counts(pair: Compared) -> tuple[int, list[int], list[int]]:
         if match.state == 0.0:
             count(0 if reference.state == "absent" else 1, answer if reference.state == "absent" else reference)
         elif reference.kind != "film":
-            matched += 1
+            matched += reference.state != "absent" or denials == "matched"
             if reference.state != "absent":
                 for kind, grave in _attribute_errors(match, reference, answer):
                     count(kind, reference, grave)
@@ -117,17 +118,27 @@ def _attribute_errors(match: Match, reference: Stated, answer: Stated) -> list[t
 
 
 @register.metric("green/hilum", better="higher", takes="report", over="set", range=(0, 1), version=_VERSION)
-def green_hilum(pairs: ReportPairs) -> Scored:
+def green_hilum(pairs: ReportPairs, denials: Denials = "matched") -> Scored:
     """GREEN's arithmetic on errors counted by rule from our own findings; not GREEN, whose judge is a language model.
 
     By GREEN's own rule a pair without a matched finding scores 0, a perfect normal report that names no finding
     included; its note says so. Where neither report states anything at all it is undefined.
+
+    Args:
+        pairs: reports.
+        denials: whether a finding that both deny is 'matched', which forgives a stock of denials much, or 'ignored',
+            which gives 0 to every right normal report.
+
+    Raises:
+        InputError: if the choice is unknown.
     """
+    if denials not in get_args(Denials):
+        raise InputError(f"denials must be one of {', '.join(get_args(Denials))}, got '{denials}'")
     unscored = unanswered(pairs)
     values, notes = np.full(len(pairs), np.nan), []
     told = disagreements(pairs)
     for number, pair in enumerate(compared(pairs)):
-        matched, serious, slight = error_counts(pair)
+        matched, serious, slight = error_counts(pair, denials)
         if not pair.references and not pair.answers:
             unscored.setdefault(number, "neither report states anything")
         if number not in unscored:
@@ -139,5 +150,5 @@ def green_hilum(pairs: ReportPairs) -> Scored:
         if not matched and not sum(serious):
             note["remark"] = "no error and no matched finding: 0 by GREEN's rule, not by any fault of the answer"
         notes.append(note)
-    said = signature("green/hilum", _VERSION, judge="hilum-rules", denials="matched", none_matched=0)
+    said = signature("green/hilum", _VERSION, judge="hilum-rules", denials=denials, none_matched=0)
     return averaged("green/hilum", values, said, unscored=unscored, notes=notes)
