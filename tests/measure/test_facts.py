@@ -126,7 +126,10 @@ def test_no_normal_statement(text: str) -> None:
 def test_bones_and_changelessness_are_statements_of_their_own() -> None:
     assert [c for c, _, _ in film_statements("No acute bony abnormality.")] == [NORMAL_BONES]
     assert [c for c, _, _ in film_statements("No significant interval change.")] == [UNCHANGED]
-    assert [item.concept for item in said("Stable chest.")] == [UNCHANGED]
+    for text in ("Stable chest.", "Stable appearance of the chest.", "Unchanged.", "No change in the chest."):
+        assert [item.concept for item in said(text)] == [UNCHANGED]
+    for text in ("The mediastinal contours are unchanged.", "No interval change in the opacity.", "Unstable."):
+        assert UNCHANGED not in [item.concept for item in said(text)]
     assert [item.concept for item in said("Stable cardiomegaly.")] == ["cardiomegaly"]
 
 

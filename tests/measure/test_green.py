@@ -13,7 +13,7 @@ from hilum.measure.fact_match import compare
 from hilum.measure.facts import stated_in
 from hilum.measure.metric import metric
 from hilum.measure.metrics.green import ERRORS, crimson, error_counts, green
-from hilum.measure.significance import significant
+from hilum.measure.significant_findings import significant
 from hilum.text.parse import parse
 from tests.measure.reports import EDITS, GALLERY, PARAPHRASE, REPORT, pairs, score
 

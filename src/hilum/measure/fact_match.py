@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from hilum.measure.facts import Stated, above, likeness, stated
 from hilum.measure.normal_statements import NORMAL, NORMAL_BONES
 from hilum.measure.pairs import ReportPairs, parsed
-from hilum.measure.significance import significant
+from hilum.measure.significant_findings import significant
 
 Kind = Literal[
     "false finding", "omission", "wrong state", "wrong side", "wrong severity", "wrong change", "wrong place",

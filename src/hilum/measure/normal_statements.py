@@ -36,8 +36,11 @@ _NORMAL = re.compile(
     re.IGNORECASE,
 )
 _SAME = re.compile(
-    rf"\b(?:no (?:significant |appreciable |substantial |definite |interval |acute )*change|unchanged|stable"
-    rf"(?: appearance(?: of the)?)? {_FILM}|^\W*stable\W*$)\b",
+    r"\bno (?:significant |appreciable |substantial |definite |interval |acute )*change\b"
+    r"(?! (?:in|of) (?!the (?:appearance of the )?chest))"
+    r"|^\W*(?:(?:this|it|the chest|findings) )?(?:is |are |appears? |remains? )?(?:unchanged|stable)\b"
+    r"(?=\W*$|[ ]since\b|[ ]from\b)"
+    rf"|\bstable(?: appearance(?: of the)?)? {_FILM}\b",
     re.IGNORECASE,
 )
 _CACHE = 16_384  # sentences remembered, as in parse

@@ -13,7 +13,7 @@ from hilum.measure.fact_match import Compared, Match, compared, disagreements, u
 from hilum.measure.facts import Stated
 from hilum.measure.pairs import ReportPairs, unanswered
 from hilum.measure.scored import Scored, averaged, signature
-from hilum.measure.significance import significant
+from hilum.measure.significant_findings import significant
 
 ERRORS = ("false finding", "omission", "location", "severity", "spurious comparison", "omitted comparison")
 """GREEN's kinds a to f, in order."""
@@ -73,8 +73,8 @@ def error_counts(pair: Compared, denials: Denials = "matched") -> tuple[int, lis
 
     Matched: findings, or denials of the same finding, whose states do not contradict each other; denials only where
     `denials` is 'matched'. What is said of the film as a whole ('no acute findings', 'stable') is no finding.
-    Significant: the finding is (`significance`), and the side is wrong (a place alone is not), the severity is a grade
-    off or more, or the comparison says more than 'unchanged'.
+    Significant: the finding is (`significant_findings`), and the side is wrong (a place alone is not), the severity is
+    a grade off or more, or the comparison says more than 'unchanged'.
     """
     matched = 0
     serious, slight = [0] * len(ERRORS), [0] * len(ERRORS)
