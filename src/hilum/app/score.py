@@ -159,8 +159,12 @@ def _only(pairs: Pairs[Any] | None, ids: set[str]) -> Pairs[Any] | None:
     if pairs is None:
         return None
     rows = [number for number, name in enumerate(pairs.ids) if name in ids]
-    lists = (pairs.references, pairs.answers, pairs.ids, pairs.patients)
-    return Pairs(*(tuple(each[row] for row in rows) for each in lists)) if rows else None
+    if not rows:
+        return None
+    references, answers, names, patients = (
+        tuple(each[row] for row in rows) for each in (pairs.references, pairs.answers, pairs.ids, pairs.patients)
+    )
+    return Pairs(references, answers, names, patients)  # type: ignore[arg-type]
 
 
 def _score(joined: Joined, chosen: Sequence[Metric], choices: Choices, step: Callable[[str], None]) -> Outcome:
