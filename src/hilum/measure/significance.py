@@ -103,7 +103,7 @@ def _by_bootstrap(gap: Floats) -> float:
 
 
 def _exchanged(first: Scored, second: Scored, groups: NDArray[np.intp], permutations: int, seed: int) -> float:
-    """p of the exchange test; NaN where the metric is no mean of its items."""
+    """Probability under exchange; NaN where the metric is no mean of its items."""
     one, two = first.values, second.values
     both = np.isfinite(one) & np.isfinite(two)
     if not (np.isfinite(one) == both).all() or not (np.isfinite(two) == both).all() or not both.any():
