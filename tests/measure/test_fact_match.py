@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hilum.measure.fact_match import Compared, compare, compared, disagreements, grade_name, unmatched, weight
+from hilum.measure.disagreements import disagreements, grade_name
+from hilum.measure.fact_match import Compared, compare, compared, unmatched, weight
 from hilum.measure.facts import Stated, likeness, stated_in
 from hilum.text.parse import parse
 from tests.measure.reports import pairs

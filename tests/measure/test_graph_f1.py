@@ -105,18 +105,17 @@ def test_readme_pairs_identity_and_an_empty_side() -> None:
 
 
 def test_six_pair_fixture_pair_five() -> None:
-    """Published 4/7, 3/7, 2/5; the answer's annotation is published, the reference's follows the same conventions."""
+    """The answer's annotation is published; the reference's is the one its three published values leave room for."""
     answer = document(
         ("acute", "OBS-DA", []), ("cardiopulmonary", "ANAT-DP", []), ("process", "OBS-DA", [["located_at", "2"]]),
         ("moderate", "OBS-DP", []), ("hiatal", "ANAT-DP", []), ("hernia", "OBS-DP", []),
     )  # fmt: skip
     reference = document(
-        ("acute", "OBS-DA", []), ("pulmonary", "ANAT-DP", []), ("process", "OBS-DA", [["located_at", "2"]]),
-        ("moderately", "OBS-DP", [["modify", "5"]]), ("large", "OBS-DP", [["modify", "7"]]),
-        ("hiatal", "ANAT-DP", []), ("hernia", "OBS-DP", [["located_at", "6"]]), ("size", "OBS-DP", []),
+        ("acute", "OBS-DA", []), ("pulmonary", "ANAT-DP", []), ("process", "OBS-DA", []),
+        ("moderately", "OBS-DP", [["modify", "5"]]), ("large", "OBS-DP", [["modify", "6"], ["modify", "8"]]),
+        ("size", "OBS-DP", []), ("hiatal", "ANAT-DP", []), ("hernia", "OBS-DP", []),
     )  # fmt: skip
-    assert radgraph_rewards(answer, reference).simple == pytest.approx(4 / 7)
-    assert radgraph_rewards(answer, reference).partial == pytest.approx(3 / 7)
+    assert radgraph_rewards(answer, reference) == (0.5714285714285715, 0.42857142857142855, 0.4)
 
 
 def test_entity_and_relation_f1_by_hand() -> None:

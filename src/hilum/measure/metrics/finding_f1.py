@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hilum.core.registry import register
-from hilum.measure.fact_match import Compared, Match, compared, disagreements, weight
+from hilum.measure.disagreements import disagreements
+from hilum.measure.fact_match import Compared, Match, compared, weight
 from hilum.measure.facts import Stated
 from hilum.measure.pairs import ReportPairs, unanswered
 from hilum.measure.scored import Floats, Scored, ratio, signature, summed
@@ -82,7 +83,7 @@ def finding_f1(pairs: ReportPairs) -> Scored:
     """F1 over findings with graded credit for state, side, severity, change, place and size, and every error named.
 
     Findings are matched one to one (`fact_match.compare`); a match earns the product of what `fact_match.COSTS` leaves.
-    Denials weigh a quarter. Notes: `fact_match.disagreements`.
+    Denials weigh a quarter. Notes: `disagreements.disagreements`.
     """
     return _scored("finding-f1", pairs, lambda pair: _graded(pair, lambda match: match.credit))
 
@@ -126,7 +127,7 @@ def change(pairs: ReportPairs) -> Scored:
 
 
 def errors_of(scored: Scored, kinds: Sequence[str] = ()) -> list[tuple[int, dict[str, object]]]:
-    """Return (item number, error) of a scored set, of some kinds or all; see `fact_match.disagreements`."""
+    """Return (item number, error) of a scored set, of some kinds or all; see `disagreements.disagreements`."""
     return [
         (number, error)
         for number, note in enumerate(scored.notes)

@@ -9,7 +9,8 @@ import numpy as np
 
 from hilum.core.errors import InputError
 from hilum.core.registry import register
-from hilum.measure.fact_match import Compared, Match, compared, disagreements, unmatched
+from hilum.measure.disagreements import disagreements
+from hilum.measure.fact_match import Compared, Match, compared, unmatched
 from hilum.measure.facts import Stated
 from hilum.measure.pairs import ReportPairs, unanswered
 from hilum.measure.scored import Scored, averaged, signature
