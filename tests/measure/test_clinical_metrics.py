@@ -24,7 +24,7 @@ NAMES = (
 MACRO = ("label-f1/hilum/macro-14", "label-f1/hilum/macro-5")
 WORDS = (
     "no", "left", "right", "effusion", "pneumothorax", "nodule", ".", ",", ";", ":", "/", "-", "acute", "findings",
-    "normal", "chest", "stable", "unchanged", "mild", "XXXX", "3", "cm", "é", "中", "(", ")", "new", "worsened", "without",
+    "normal", "chest", "stable", "unchanged", "mild", "XXXX", "3", "cm", "é", "(", ")", "new", "worsened", "without",
     "evidence", "of", "bones", "or", "and", "[]", "'", '"', "%", "*", "+", "?", "|", "\\", "\t", "\n", "\x00",
 )  # fmt: skip
 
