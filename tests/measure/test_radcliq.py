@@ -108,14 +108,23 @@ def test_without_bertscore_is_said_not_to_be_radcliq(parts: list[tuple[str, dict
 
 def test_with_an_encoder_bertscore_takes_part(parts: list[tuple[str, dict[str, object]]]) -> None:
     both = pairs((REPORT, REPORT), ("Pneumothorax.", "Right nodule."))
-    scored = metric("radcliq/hilum")(both, encoder="/models/small/", version="v0")
+    scored = metric("radcliq/hilum")(both, encoder="/models/small/", baseline=0.3, version="v0")
     assert scored.values[0] == pytest.approx(radcliq([[1.0] * 4], "v0")[0])
-    assert ("bertscore", {"encoder": "/models/small/"}) in parts
-    assert "bertscore:small" in scored.signature
+    assert ("bertscore", {"encoder": "/models/small/", "idf": True, "baseline": 0.3}) in parts
+    assert "bertscore:small|baseline:0.3" in scored.signature
     assert "form:v0" in scored.signature
 
 
-def test_without_an_encoder_it_says_what_to_give() -> None:
+def test_the_encoder_may_be_named_once_for_all(
+    parts: list[tuple[str, dict[str, object]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HILUM_ENCODER", "/models/large")
+    assert "bertscore:large" in metric("radcliq/hilum")(pairs((REPORT, REPORT))).signature
+    assert dict(parts)["bertscore"]["encoder"] == "/models/large"
+
+
+def test_without_an_encoder_it_says_what_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HILUM_ENCODER", raising=False)
     with pytest.raises(MissingError, match=r"encoder=.*radcliq/hilum-without-bertscore"):
         metric("radcliq/hilum")(pairs(("Nodule.", "Nodule.")))
 

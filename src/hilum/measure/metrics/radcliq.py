@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -95,13 +97,13 @@ def label_cosine(pairs: ReportPairs) -> Floats:
     return pairs.once(("label cosine", _SET), made)
 
 
-def _columns(pairs: ReportPairs, encoder: str) -> Floats:
+def _columns(pairs: ReportPairs, encoder: str, baseline: float | None = None) -> Floats:
     """Our own parts in RadCliQ's order; zeros for BERTScore where there is no encoder."""
     graph = metric("graph-f1/entity-relation")(pairs).values
     bleu = metric("bleu-2")(pairs).values
     similarity = np.zeros(len(pairs))
     if encoder:
-        similarity = metric("bertscore")(pairs, encoder=encoder).values
+        similarity = metric("bertscore")(pairs, encoder=encoder, idf=True, baseline=baseline).values
     return np.stack([graph, similarity, label_cosine(pairs), bleu], axis=1)
 
 
@@ -114,28 +116,37 @@ def _scored(name: str, pairs: ReportPairs, values: Floats, said: str, notes: lis
 
 
 @register.metric(
-    "radcliq/hilum", better="lower", takes="report", over="set", version=_VERSION, needs="a local text encoder"
+    "radcliq/hilum",
+    better="lower",
+    takes="report",
+    over="set",
+    version=_VERSION,
+    needs="an encoder folder (HILUM_ENCODER)",
 )
-def radcliq_hilum(pairs: ReportPairs, encoder: str = "", version: Version = "v1") -> Scored:
+def radcliq_hilum(
+    pairs: ReportPairs, encoder: str = "", baseline: float | None = None, version: Version = "v1"
+) -> Scored:  # fmt: skip
     """RadCliQ's linear form over our own graph F1, label cosine, BLEU-2 and BERTScore; not RadCliQ, lower is better.
 
     Args:
         pairs: reports.
-        encoder: local folder of the encoder for BERTScore.
+        encoder: local folder of the encoder for BERTScore (idf, as RadCliQ has it); HILUM_ENCODER by default.
+        baseline: BERTScore of unrelated texts by that encoder, moved to 0 as RadCliQ has it; not moved by default.
         version: of the published model whose coefficients and scaling are taken.
 
     Raises:
         MissingError: if no encoder is named.
     """
+    encoder = encoder or os.environ.get("HILUM_ENCODER", "")
     if not encoder:
         raise MissingError(
-            "'radcliq/hilum' needs a local text encoder for BERTScore: name its folder (encoder=...), "
+            "'radcliq/hilum' needs a local text encoder for BERTScore: name its folder (encoder=... or HILUM_ENCODER), "
             "or take 'radcliq/hilum-without-bertscore'"
         )
-    columns = _columns(pairs, encoder)
+    columns = _columns(pairs, encoder, baseline)
     said = signature(
         "radcliq/hilum", _VERSION, is_radcliq="no", form=version, graph="hilum", labels="hilum",
-        bertscore=encoder.rstrip("/").rpartition("/")[2],
+        bertscore=Path(encoder).name, baseline=baseline,
     )  # fmt: skip
     notes = [dict(zip(COLUMNS, map(float, row), strict=True)) for row in columns]
     return _scored("radcliq/hilum", pairs, radcliq(columns, version), said, notes)
