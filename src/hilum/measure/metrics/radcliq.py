@@ -121,7 +121,7 @@ def _scored(name: str, pairs: ReportPairs, values: Floats, said: str, notes: lis
     takes="report",
     over="set",
     version=_VERSION,
-    needs="an encoder folder (HILUM_ENCODER)",
+    needs="an encoder (HILUM_ENCODER)",
 )
 def radcliq_hilum(
     pairs: ReportPairs, encoder: str = "", baseline: float | None = None, version: Version = "v1"
