@@ -53,7 +53,7 @@ arithmetic, not evidence that they read reports well ([RadPref](metrics-radpref.
   {all:.0f} % for one that takes all disease away. No mark: it **sees** the edit. `?`: the interval lies across.
 - `r` **rewards** a harmful edit: the score gets better.
 - `!` **punishes** a harmless edit: it costs over {harmless_share:.0f} %, or at least {one:.0f} % and more than
-  dropping every positive finding. `~`: the score moves by more than {one:.0f} %. No mark: it ignores the edit, as it should.
+  dropping every positive finding. `~`: the score moves by more than {one:.0f} %. No mark: it ignores the edit, rightly.
 - *More*: with 1, 2 and 4 harmful edits of different findings the score `falls`, is `flat`, or does `not always` fall.
 - A metric by which another patient's report is no worse has its scale from the harmful edit that costs most (*scale*).
 """
