@@ -147,6 +147,15 @@ def test_a_bag_of_words_ignores_order_but_not_a_paraphrase(found):
     assert row.effects["paraphrase"].verdict in ("moves", "punishes")
 
 
+def test_an_error_that_costs_less_than_a_paraphrase_is_drowned(found):
+    row = found.row("in-place")
+    for name in row.with_verdict("drowned"):
+        assert row.effects[name].loss.value < row.effects["paraphrase"].loss.value
+    assert row.with_verdict("drowned")
+    assert "less than a paraphrase costs it" in row.summary
+    assert found.row("facts").with_verdict("drowned") == ()
+
+
 def test_a_constant_has_no_scale_and_is_called_no_measure(found):
     row = found.row("constant")
     assert row.basis == ""
@@ -218,6 +227,8 @@ def test_metrics_are_called_back_as_they_finish():
 def test_thresholds_are_those_that_the_page_states():
     judge = room._verdict
     far = Interval(0.0, -1.0, 0.0)
+    assert judge("flip-side", Interval(0.07, ONE, 0.1), Interval(-0.3, -0.4, -0.2)) == "drowned"
+    assert judge("flip-side", Interval(0.03, 0.02, 0.04), Interval(-0.3, -0.4, -0.2)) == "blind"
     assert judge("flip-side", Interval(0.02, 0.0, ONE - 0.001), far) == "blind"
     assert judge("flip-side", Interval(0.07, ONE, 0.1), far) == "sees"
     assert judge("flip-side", Interval(0.05, 0.04, 0.06), far) == "unclear"

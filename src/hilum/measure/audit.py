@@ -2,10 +2,11 @@
 
 Scale: 0 % is what a metric gives to the report itself, 100 % what it gives to another patient's report. Of a harmful
 edit a metric is *blind* where the 95 % interval (bootstrap over reports) of the loss ends below 5 % for an edit of one
-finding, below 25 % for one that takes all disease away; it *sees* it where the interval begins there; it *rewards* it
-where the score gets better. It *punishes* a harmless edit where that costs more than 25 %, or at least 5 % and more
-than dropping all positive findings; it *ignores* it where the interval lies within 5 % either way, else it *moves*.
-A metric by which another patient's report is no worse takes its scale from the harmful edit that costs most.
+finding, below 25 % for one that takes all disease away; it *sees* it where the interval begins there, but the edit is
+*drowned* where it costs less than saying the same in other words; it *rewards* it where the score gets better. It
+*punishes* a harmless edit where that costs more than 25 %, or at least 5 % and more than dropping all positive
+findings; it *ignores* it where the interval lies within 5 % either way, else it *moves*. A metric by which another
+patient's report is no worse takes its scale from the harmful edit that costs most.
 """
 
 from __future__ import annotations
@@ -186,8 +187,8 @@ def _row(each: Metric, made: Edits, weights: Floats) -> AuditRow:
     if not np.isfinite(meter.same[0]):
         return AuditRow(each.name, each.better, each.version, reason="undefined on reports answered by themselves")
     basis, scale = meter.scale()
-    drop = meter.loss("drop-positives") / scale
-    effects = {name: meter.effect(name, scale, drop) for name in kinds()}
+    drop, other_words = (meter.loss(name) / scale for name in ("drop-positives", "paraphrase"))
+    effects = {name: meter.effect(name, scale, other_words if kind.harmful else drop) for name, kind in kinds().items()}
     steps = tuple(meter.loss(_step(count)) / scale for count in STEPS)
     return AuditRow(
         each.name, each.better, each.version, float(meter.same[0]), float(meter.value("other-report")[0]),
@@ -253,25 +254,28 @@ class _Meter:
         basis = "other-report" if "other-report" in clear else max(clear, key=lambda name: float(clear[name][0]))
         return basis, np.where(clear[basis] > 1e-9, clear[basis], np.nan)
 
-    def effect(self, kind: str, scale: Floats, drop: Floats) -> Effect:
-        """What one edit does, relative to the scale."""
+    def effect(self, kind: str, scale: Floats, rival: Floats) -> Effect:
+        """What one edit does, relative to the scale, and beside what a rival edit costs."""
         relative = self.loss(kind) / scale
         loss, count = _bounds(relative), len(self.made.rows[kind][0])
         verdict: Verdict = "too few"
         if count >= FEWEST:
-            verdict = _verdict(kind, loss, _bounds(relative - drop))
+            verdict = _verdict(kind, loss, _bounds(relative - rival))
         value, over_all = float(self.value(kind)[0]), float(self.over_all(kind)[0])
         return Effect(kind, kinds()[kind].scope, count, value, over_all, loss, verdict)
 
 
-def _verdict(kind: str, loss: Interval, beyond_drop: Interval) -> Verdict:
+def _verdict(kind: str, loss: Interval, beyond: Interval) -> Verdict:
+    """Judge a loss, and how far it is beyond that of a paraphrase (harmful) or of dropped positives (harmless)."""
     if not (np.isfinite(loss.low) and np.isfinite(loss.high)):
         return "undefined"
     if kinds()[kind].harmful:
         least = ONE if kinds()[kind].scope == "one" else ALL
         if loss.high < -0.01:
             return "rewards"
-        return "blind" if loss.high < least else "sees" if loss.low >= least else "unclear"
-    if loss.low > HARMLESS or (loss.value > ONE and beyond_drop.low > 0):
+        if loss.low >= least:
+            return "drowned" if beyond.high < 0 else "sees"
+        return "blind" if loss.high < least else "unclear"
+    if loss.low > HARMLESS or (loss.value > ONE and beyond.low > 0):
         return "punishes"
     return "ignores" if loss.low > -ONE and loss.high < ONE else "moves"

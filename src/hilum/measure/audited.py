@@ -12,13 +12,14 @@ from hilum.measure.perturb import Scope
 from hilum.measure.stats import Interval
 
 Verdict = Literal[
-    "sees", "blind", "rewards", "unclear", "ignores", "moves", "punishes", "undefined", "too few"
+    "sees", "drowned", "blind", "rewards", "unclear", "ignores", "moves", "punishes", "undefined", "too few"
 ]  # fmt: skip
 STEPS = (1, 2, 4)
-_MARKS = {"blind": "b", "rewards": "r", "punishes": "!", "unclear": "?", "moves": "~"}
+MARKS = {"blind": "b", "drowned": "d", "rewards": "r", "punishes": "!", "unclear": "?", "moves": "~"}
 KEY = (
     "share of the way from the same report to another patient's that one edit costs, in %; "
-    "b blind, r rewarded, ! punished though harmless, ~ moved though harmless, ? unclear"
+    "b blind, d drowned (a paraphrase costs more), r rewarded, ! punished though harmless, ~ moved though harmless, "
+    "? unclear"
 )
 
 
@@ -90,6 +91,7 @@ class AuditRow:
             f"{word} {', '.join(names)}"
             for word, names in (
                 ("sees", self.with_verdict("sees")),
+                ("less than a paraphrase costs it", self.with_verdict("drowned")),
                 ("blind to", self.with_verdict("blind")),
                 ("rewards", self.with_verdict("rewards")),
                 ("punishes the harmless", self.with_verdict("punishes")),
@@ -172,7 +174,7 @@ def _cell(row: AuditRow, name: str) -> str:
     effect = row.effects.get(name)
     if effect is None or not math.isfinite(effect.loss.value):
         return "-"
-    return f"{round(effect.loss.value * 100)}{_MARKS.get(effect.verdict, ' ')}"
+    return f"{round(effect.loss.value * 100)}{MARKS.get(effect.verdict, ' ')}"
 
 
 def _figure(value: float) -> str:
