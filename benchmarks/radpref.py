@@ -26,7 +26,7 @@ from hilum.measure.stats import Interval, bounds, patient_weights
 Floats = NDArray[np.float64]
 READERS = 3
 SIGNIFICANT = {"urgent", "actionable_not_urgent"}
-COLUMNS = ("kendall", "spearman", "preference", "within", "errors", "significant")
+COLUMNS = ("kendall", "spearman", "paired", "preference", "within", "errors", "significant")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +105,12 @@ def spearman(one: Floats, other: Floats, weights: Floats) -> Floats:
     return found
 
 
+def paired(value: Floats, rating: Floats, weights: Floats) -> Floats:
+    """Kendall's tau-b of the differences between the two candidates of each case, as RadPref's authors measure it."""
+    half = len(value) // 2
+    return kendall(value[:half] - value[half:], rating[:half] - rating[half:], weights[:, :half])
+
+
 def preference(value: Floats, rating: Floats, weights: Floats) -> Floats:
     """Share of cases whose better-rated candidate has the better value; a tie of values counts half.
 
@@ -125,6 +131,7 @@ def agreement(value: Floats, rating: Floats, errors: Floats, significant: Floats
     return {
         "kendall": kendall(value, rating, weights),
         "spearman": spearman(value, rating, weights),
+        "paired": paired(value, rating, weights),
         "preference": preference(value, rating, weights),
         "within": np.mean([kendall(value, rating, drawn) for drawn in of_gpt], axis=0),
         "errors": kendall(value, -errors, weights),
@@ -233,7 +240,7 @@ def lines(outcome: Mapping[str, Any]) -> list[str]:
 def page(outcome: Mapping[str, Any]) -> str:
     """Return docs/metrics-radpref.md."""
     parts = [PAGE.format(cases=outcome["cases"], both=2 * outcome["cases"], equal=outcome["rated_equal"]).strip(), ""]
-    heads = ["", "n", "Kendall tau-b", "Spearman", "preference", "tau within a source", "tau, errors",
+    heads = ["", "n", "Kendall tau-b", "Spearman", "paired tau", "preference", "tau within a source", "tau, errors",
              "tau, significant errors", "tau over the source floor"]  # fmt: skip
     parts += ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for row in sorted_rows(outcome):
@@ -256,6 +263,8 @@ figures are shown here; no text is shipped.
 
 - Every column is turned so that higher is better agreement, with 95 % intervals by 1,000 bootstraps over cases.
 - **Kendall, Spearman**: with the mean rating of the readers, over all candidates.
+- **Paired tau**: Kendall between the differences of the two candidates of a case, in value and in rating, which is how
+  the authors of the set correlate.
 - **Preference**: share of cases in which the metric prefers the candidate that readers prefer; a tie of the metric
   counts half, and the {equal} cases that readers rate equal take no part.
 - **Within a source**: Kendall among the candidates of one model, averaged over both. GPT's are the better reports here,

@@ -152,7 +152,7 @@ def test_an_error_that_costs_less_than_a_paraphrase_is_drowned(found):
     for name in row.with_verdict("drowned"):
         assert row.effects[name].loss.value < row.effects["paraphrase"].loss.value
     assert row.with_verdict("drowned")
-    assert "less than a paraphrase costs it" in row.summary
+    assert "drowned by a paraphrase:" in row.summary
     assert found.row("facts").with_verdict("drowned") == ()
 
 
@@ -276,6 +276,18 @@ def test_sections_other_than_the_edited_ones_are_kept_on_both_sides():
         assert plain(reference).endswith("Pneumothorax.")
     split = made.pairs.answers[int(made.rows["section-split"][1][0])]
     assert {"findings", "impression", "indication"} <= set(split)
+
+
+def test_of_many_reports_some_are_drawn():
+    named = [f"r{number}" for number in range(len(REPORTS))]
+    made = edited(REPORTS, ids=named, most=15)
+    assert len(made.ids) == len(set(made.ids)) == 15
+    assert made.ids == edited(REPORTS, ids=named, most=15).ids != edited(REPORTS, ids=named, most=15, seed=1).ids
+    assert all(
+        made.pairs.references[row] == REPORTS[named.index(made.ids[at])]
+        for at, row in zip(*made.rows[SAME], strict=True)
+    )
+    assert audit(["length-ratio"], REPORTS, most=15).reports == 15
 
 
 def test_empty_reports_are_left_out():

@@ -69,6 +69,12 @@ def test_preference_by_hand(bench):
     assert bench.preference(value, rating, twice)[0] == pytest.approx((2 * 1 + 0.5) / 3)
 
 
+def test_paired_is_scipys_tau_of_the_differences(bench):
+    value, rating = np.random.default_rng(3).normal(size=(2, 20))
+    expected = kendalltau(value[:10] - value[10:], rating[:10] - rating[10:]).statistic
+    assert bench.paired(value, rating, np.ones((1, 20)))[0] == pytest.approx(expected)
+
+
 def test_significant_errors_are_those_that_call_for_action(bench):
     mark = {
         "finding_errors": {

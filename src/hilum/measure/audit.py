@@ -63,6 +63,7 @@ def audit(
     *,
     seed: int = 0,
     ids: Sequence[str] | None = None,
+    most: int = 300,
     replicates: int = 200,
     on_done: Callable[[str], None] = lambda name: None,
 ) -> Audit:
@@ -73,6 +74,7 @@ def audit(
         reports: to edit: text, or sections, of which findings and impression are edited as one running text.
         seed: of the edits and the bootstrap.
         ids: of the reports, one patient each; numbers where none are given.
+        most: of more reports than this, so many are drawn; a few hundred tell all that the verdicts need.
         replicates: of the bootstrap.
         on_done: called with the name of each metric as it is finished.
 
@@ -86,7 +88,7 @@ def audit(
     for each in chosen:
         if each.takes != "report":
             raise InputError(f"the audit edits reports, but '{each.name}' takes {each.takes}s: leave it out")
-    made = edited(reports, seed=seed, ids=ids)
+    made = edited(reports, seed=seed, ids=ids, most=most)
     weights = patient_weights(made.ids, replicates=replicates, seed=seed)
     weights = np.concatenate([np.ones((1, len(made.ids))), weights])
     rows = []
@@ -96,11 +98,13 @@ def audit(
     return Audit(tuple(rows), made.counts, len(made.ids), seed)
 
 
-def edited(reports: Sequence[Text], *, seed: int = 0, ids: Sequence[str] | None = None) -> Edits:
+def edited(
+    reports: Sequence[Text], *, seed: int = 0, ids: Sequence[str] | None = None, most: int | None = None
+) -> Edits:
     """Return reports with every edit of each that could be made and proved.
 
     Args:
-        reports, seed, ids: see `audit`.
+        reports, seed, ids, most: see `audit`; all reports where `most` is None.
 
     Raises:
         InputError: if fewer than two reports have text, or ids do not fit.
@@ -111,6 +115,9 @@ def edited(reports: Sequence[Text], *, seed: int = 0, ids: Sequence[str] | None 
     kept = [number for number, report in enumerate(reports) if plain(report).strip()]
     if len(kept) < 2:
         raise InputError(f"an audit needs two reports with text or more, got {len(kept)}")
+    if most is not None and len(kept) > most:
+        drawn = generator(seed, "audit", "reports").permutation(len(kept))[:most]
+        kept = [kept[number] for number in sorted(drawn.tolist())]
     texts = [plain(reports[number]) for number in kept]
     shells = [_shell(reports[number]) for number in kept]
     rows: dict[str, list[tuple[int, int]]] = {name: [] for name in (SAME, *kinds(), *map(_step, STEPS))}

@@ -91,7 +91,7 @@ class AuditRow:
             f"{word} {', '.join(names)}"
             for word, names in (
                 ("sees", self.with_verdict("sees")),
-                ("less than a paraphrase costs it", self.with_verdict("drowned")),
+                ("drowned by a paraphrase:", self.with_verdict("drowned")),
                 ("blind to", self.with_verdict("blind")),
                 ("rewards", self.with_verdict("rewards")),
                 ("punishes the harmless", self.with_verdict("punishes")),
