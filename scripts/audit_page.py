@@ -189,8 +189,9 @@ def earlier_page(found: dict[str, dict[str, float]]) -> list[str]:
     parts = [
         "## An earlier measurement, made anew", "",
         "Before these metrics were written, blunt edits (words deleted and exchanged, sentences reversed) of 631",
-        "Open-i findings sections were scored by other programs; untouched reports were included. Here the same is done",
-        "on 631 development reports, in the first four rows with proved edits at every place. Each cell: here (there).",
+        "Open-i findings sections were scored by other programs; untouched reports were included. Here the same is",
+        "done on 631 development reports, in the first four rows with proved edits at every place.",
+        "Each cell: here (there).",
         "`label-f1` counts 'No Finding' among its labels, so that normal reports keep a match when disease is dropped;",
         "`finding-f1` counts denials too, where the earlier F1 was of positive (finding, side) pairs.", "",
         "| edit | " + " | ".join(f"`{name}`" for name in names) + " |", "|---" * (len(names) + 1) + "|",

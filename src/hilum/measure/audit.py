@@ -28,6 +28,7 @@ from hilum.measure.perturb import Edited, edit, edits_in_turn, kinds
 from hilum.measure.scored import Scored
 from hilum.measure.stats import Floats, Interval, bounds, patient_weights
 
+__all__ = ["ALL", "FEWEST", "HARMLESS", "ONE", "SAME", "Audit", "Edits", "audit", "edited"]
 ONE, ALL, HARMLESS = 0.05, 0.25, 0.25
 """Shares of the scale: least loss for one finding, for all of the disease; most loss for what harms nobody."""
 FEWEST = 5  # reports an edit must have been made on for a verdict
@@ -118,37 +119,48 @@ def edited(
     if most is not None and len(kept) > most:
         drawn = generator(seed, "audit", "reports").permutation(len(kept))[:most]
         kept = [kept[number] for number in sorted(drawn.tolist())]
-    texts = [plain(reports[number]) for number in kept]
-    shells = [_shell(reports[number]) for number in kept]
-    rows: dict[str, list[tuple[int, int]]] = {name: [] for name in (SAME, *kinds(), *map(_step, STEPS))}
-    counts = {name: Counter[str]() for name in kinds()}
-    references: list[Text] = []
-    answers: list[Text] = []
-    turns = _turns(len(texts), seed)
-
-    def add(kind: str, number: int, text: str | Mapping[str, str]) -> None:
-        rows[kind].append((number, len(references)))
-        references.append(_dressed(shells[number], texts[number]))
-        answers.append(_dressed(shells[number], text))
-
-    for number, text in enumerate(texts):
-        add(SAME, number, text)
-        others = [texts[turn] for turn in turns[number] if texts[turn] != text]
-        for name in kinds():
-            found = edit(text, name, seed=seed, others=others)
-            counts[name]["edited" if isinstance(found, Edited) else found.reason] += 1
-            if isinstance(found, Edited):
-                add(name, number, found.text)
-        steps = edits_in_turn(text, max(STEPS), seed=seed)
-        if len(steps) == max(STEPS):
-            for count in STEPS:
-                add(_step(count), number, steps[count - 1].text)
+    made = _Made([plain(reports[number]) for number in kept], [_shell(reports[number]) for number in kept])
+    made.make(seed)
     said = tuple(named[number] for number in kept)
-    names = [f"{said[number]}/{kind}" for kind, found in rows.items() for number, _ in found]
-    places = [row for found in rows.values() for _, row in found]
-    ordered = tuple(name for _, name in sorted(zip(places, names, strict=True)))
-    as_arrays = {kind: (_column(found, 0), _column(found, 1)) for kind, found in rows.items()}
-    return Edits(Pairs(tuple(references), tuple(answers), ordered), as_arrays, counts, said, seed)
+    unique = tuple(f"{said[number]}/{kind}" for number, kind in made.owners)
+    pairs = Pairs(tuple(made.references), tuple(made.answers), unique)
+    return Edits(pairs, made.rows(), made.counts, said, seed)
+
+
+class _Made:
+    """Pairs as they are made: each reference beside each of its edits."""
+
+    def __init__(self, texts: list[str], shells: list[dict[str, str]]) -> None:
+        self.texts, self.shells = texts, shells
+        self.references: list[Text] = []
+        self.answers: list[Text] = []
+        self.owners: list[tuple[int, str]] = []
+        self.counts = {name: Counter[str]() for name in kinds()}
+
+    def make(self, seed: int) -> None:
+        turns = _turns(len(self.texts), seed)
+        for number, text in enumerate(self.texts):
+            self.add(number, SAME, text)
+            others = [self.texts[turn] for turn in turns[number] if self.texts[turn] != text]
+            for name in kinds():
+                found = edit(text, name, seed=seed, others=others)
+                self.counts[name]["edited" if isinstance(found, Edited) else found.reason] += 1
+                if isinstance(found, Edited):
+                    self.add(number, name, found.text)
+            steps = edits_in_turn(text, max(STEPS), seed=seed)
+            for count in STEPS if len(steps) == max(STEPS) else ():
+                self.add(number, _step(count), steps[count - 1].text)
+
+    def add(self, number: int, kind: str, text: str | Mapping[str, str]) -> None:
+        self.owners.append((number, kind))
+        self.references.append(_dressed(self.shells[number], self.texts[number]))
+        self.answers.append(_dressed(self.shells[number], text))
+
+    def rows(self) -> Rows:
+        found: dict[str, list[tuple[int, int]]] = {name: [] for name in (SAME, *kinds(), *map(_step, STEPS))}
+        for row, (number, kind) in enumerate(self.owners):
+            found[kind].append((number, row))
+        return {kind: (_column(pairs, 0), _column(pairs, 1)) for kind, pairs in found.items()}
 
 
 def _step(count: int) -> str:
