@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hilum.core.errors import InputError
+from hilum.measure.harms import as_before
 from hilum.measure.invented import invented_reports
 from hilum.measure.perturb import NORMAL, Change, Edited, Skipped, applied, edit, edits_in_turn, kinds
 from hilum.text.parse import parse
@@ -283,3 +284,42 @@ def test_invented_reports_are_many_different_and_the_same_each_time():
     assert texts != invented_reports(120, seed=1)
     normal = [text for text in texts if all(fact.state == "absent" for fact in parse(text).facts)]
     assert 0.1 < len(normal) / len(texts) < 0.35
+
+
+@pytest.mark.parametrize(
+    "before, after, expected",
+    [("Mild", "severe", "Severe"), ("MILD", "severe", "SEVERE"), ("mild", "severe", "severe"), ("A", "an", "An")],
+)
+def test_the_case_of_what_stood_there_is_kept(before, after, expected):
+    assert as_before(before, after) == expected
+
+
+def test_changes_are_applied_in_order():
+    text = "one two three"
+    assert applied(text, ()) == text
+    assert applied(text, (Change(0, 3, "one", "1"), Change(8, 13, "three", "3"))) == "1 two 3"
+    assert applied(text, (Change(13, 13, "", " four"),)) == "one two three four"
+    assert applied(text, (Change(0, 4, "one ", ""),)) == "two three"
+
+
+def test_history_is_left_alone():
+    text = "History of right pneumothorax. Left pleural effusion."
+    for kind in ("flip-side", "negate", "drop-one"):
+        found = edit(text, kind)
+        if isinstance(found, Edited):
+            assert "right pneumothorax" in str(found.text).lower()
+
+
+def test_capital_reports_stay_capital():
+    text = "THERE IS A SMALL RIGHT PLEURAL EFFUSION. STABLE CARDIOMEGALY. NO PNEUMOTHORAX."
+    for kind in ("flip-side", "swap-severity", "flip-change"):
+        assert made(text, kind).text.isupper()
+
+
+def test_headings_of_a_report_are_kept():
+    text = "FINDINGS: There is a left pneumothorax. The heart is normal in size. IMPRESSION: Left pneumothorax."
+    found = made(text, "flip-side")
+    assert found.text == text.replace("left", "right").replace("Left", "Right")
+    dropped = made(text, "drop-one").text
+    assert "FINDINGS:" in dropped
+    assert "pneumothorax" not in dropped

@@ -209,3 +209,42 @@ def test_what_is_denied_or_said_of_the_film_is_not_positive():
         fact.concept: positive(said(fact)) for fact in parse("No pneumothorax. Cardiomegaly. Possible nodule.").facts
     }
     assert told == {"pneumothorax": False, "cardiomegaly": True, "lung nodule": True}
+
+
+# Wordings that a reader would stumble over.
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Heart and mediastinum normal.",
+        "Negative for vascular congestion.",
+        "The lungs are without focal air space opacity.",
+        "No focal airspace consolidation.",
+        "Bilateral streaky opacities.",
+        "Multiple granulomas.",
+        "Visualized osseous structures intact.",
+        "Small right pneumothorax.",
+        "Mild degenerative changes are seen.",
+        "Calcified granuloma is seen.",
+    ],
+)
+def test_other_words_keep_to_grammar(sentence):
+    wrong = re.compile(
+        r"(opacities|granulomas|changes) is |There is (multiple|bilateral|heart|mild degenerative changes)|are with no|"
+        r"airspace airspace|Negative .* is |Identified osseous|(pneumothorax|granuloma) are ",
+        re.IGNORECASE,
+    )
+    found = {reworded(sentence, seed) for seed in range(40)}
+    assert [other for other in found if wrong.search(other)] == []
+
+
+def test_rewording_is_the_same_each_time():
+    for sentence in ("No pneumothorax.", "Mild cardiomegaly.", "There is a small right pleural effusion."):
+        assert reworded(sentence, 5) == reworded(sentence, 5)
+        assert reworded(sentence, 5)[-1] == "."
+
+
+def test_hostile_sentences_are_reworded_or_left():
+    for sentence in ("(((", "\\\\1 right pneumothorax.", "No [pneumothorax].", "right " * 400, "É ü 漢字.", "\n\n."):
+        assert isinstance(reworded(sentence, 3), str)
