@@ -202,10 +202,18 @@ def test_an_audit_is_the_same_each_time_and_survives_json(found):
 
 def test_lines_hold_a_cell_for_each_edit_and_a_sentence_for_each_metric(found):
     lines = found.lines()
-    heads = [line.split() for line in lines if line.startswith(("harmful", "harmless"))]
-    assert set(heads[0]) | set(heads[1]) >= kinds().keys()
+    named = [line.split()[1].rstrip(":") for line in lines if line.startswith("  ")]
+    assert named == list(kinds())
+    letters = [line.split()[0] for line in lines if line.startswith("  ")]
+    heads = [line.split()[3:] for line in lines if line.startswith(("harmful", "harmless"))]
+    assert heads[0] + heads[1] == letters
+    rows = [line.split() for line in lines if line.startswith("no-sides ")]
+    assert rows[0][3 + heads[0].index(letters[named.index("flip-side")])] == "0b"
+    assert len(rows[0]) == 3 + len(heads[0])
     assert all(any(line.startswith(f"{name}: ") for line in lines) for name in TOYS)
-    assert any("b" in line.split()[-1] or "0b" in line for line in lines if line.startswith("no-sides "))
+    assert all(
+        len(line) <= 110 for line in lines if not line.startswith((*(f"{name}: " for name in TOYS), "60 reports"))
+    )
 
 
 def test_html_is_escaped_and_marks_the_verdict():

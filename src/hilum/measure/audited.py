@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from string import ascii_uppercase
 from typing import Any, Literal
 
-from hilum.measure.perturb import Scope
+from hilum.measure.perturb import Scope, kinds
 from hilum.measure.stats import Interval
 
 Verdict = Literal[
@@ -17,9 +18,9 @@ Verdict = Literal[
 STEPS = (1, 2, 4)
 MARKS = {"blind": "b", "drowned": "d", "rewards": "r", "punishes": "!", "unclear": "?", "moves": "~"}
 KEY = (
-    "share of the way from the same report to another patient's that one edit costs, in %; "
-    "b blind, d drowned (a paraphrase costs more), r rewarded, ! punished though harmless, ~ moved though harmless, "
-    "? unclear"
+    "A cell is what one edit costs, in % of the way from the same report to another patient's. b: blind, "
+    "d: drowned (a paraphrase costs more), r: rewarded, !: punished though harmless, ~: moved though harmless, "
+    "?: unclear."
 )
 
 
@@ -123,19 +124,22 @@ class Audit:
         return next(row for row in self.rows if row.metric == metric)
 
     def lines(self) -> list[str]:
-        """Tables for a terminal: harmful edits, harmless edits, then a sentence for each metric."""
-        said = [f"{self.reports} reports, seed {self.seed}: {KEY}"]
+        """Tables for a terminal: what the edits are, harmful and harmless ones, then a sentence for each metric."""
+        names = self.columns("one", "all", "none")
+        letters = dict(zip(names, ascii_uppercase, strict=False))
+        said = [f"{self.reports} reports, seed {self.seed}. {KEY}", ""]
+        for name in names:
+            about, harmful = kinds()[name].about, kinds()[name].harmful
+            made = self.edits[name].get("edited", 0)
+            said.append(f"  {letters[name]} {name}: {about}{'' if harmful else ' (harmless)'}, {made} reports")
+        wide = max((len(row.metric) for row in self.rows), default=6) + 1
         for title, scopes in (("harmful", ("one", "all")), ("harmless", ("none",))):
-            names = self.columns(*scopes)
-            wide = max((len(row.metric) for row in self.rows), default=6) + 1
-            widths = [max(7, len(name) + 1) for name in names]
-            heads = "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
-            said += ["", f"{title:{wide}}{'same':>8}{'other':>8}{heads}"]
+            shown = self.columns(*scopes)
+            said += ["", f"{title:{wide}}{'same':>8}{'other':>8}" + "".join(f"{letters[name]:>5} " for name in shown)]
             for row in self.rows:
-                if row.reason:
-                    continue
-                cells = "".join(f"{_cell(row, name):>{width}}" for name, width in zip(names, widths, strict=True))
-                said.append(f"{row.metric:{wide}}{row.identity:8.3f}{row.other:8.3f}{cells}")
+                if not row.reason:
+                    cells = "".join(f"{_cell(row, name):>6}" for name in shown)
+                    said.append(f"{row.metric:{wide}}{_figure(row.identity):>8}{_figure(row.other):>8}{cells}")
         return [*said, "", *(f"{row.metric}: {row.summary}" for row in self.rows)]
 
     def columns(self, *scopes: str) -> list[str]:
@@ -166,7 +170,7 @@ class Audit:
                 kind = verdict.replace(" ", "-")
                 cells.append(f'<td class="audit-{kind}" title="{verdict}">{escape(_cell(row, name))}</td>')
             body.append(f"<tr>{''.join(cells)}<td>{escape(row.summary)}</td></tr>")
-        caption = f"<caption>{escape(f'Audit on {self.reports} reports: {KEY}')}</caption>"
+        caption = f"<caption>{escape(f'Audit on {self.reports} reports. {KEY}')}</caption>"
         return f'<table class="audit">{caption}<thead><tr>{heads}</tr></thead><tbody>{"".join(body)}</tbody></table>'
 
 
