@@ -1,4 +1,6 @@
-"""Make the synonym table of METEOR from WordNet 3.0: python scripts/make_synonyms.py [/usr/share/wordnet]
+"""Make the synonym table of METEOR from WordNet 3.0.
+
+Run: python scripts/make_synonyms.py [/usr/share/wordnet]
 
 For each part of speech: the exceptions of WordNet's lemmatiser, and for each lemma the one-word names of its synsets.
 Names with capitals or underscores are left out: METEOR compares lower-case single words.
@@ -17,6 +19,7 @@ MARKER = re.compile(r"\((?:a|p|ip)\)$")
 
 
 def lines(path: Path) -> Iterator[list[str]]:
+    """Fields of each line that is no licence text."""
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith(" "):
             yield line.split()
@@ -33,6 +36,7 @@ def names(root: Path, part: str) -> dict[str, set[str]]:
 
 
 def section(root: Path, part: str) -> list[str]:
+    """Lines of one part of speech."""
     synsets, table = names(root, part), {}
     odd = {fields[0]: fields for fields in lines(root / f"{part}.exc") if "_" not in fields[0]}  # the last one counts
     bases = {base for fields in odd.values() for base in fields[1:]}
@@ -48,6 +52,7 @@ def section(root: Path, part: str) -> list[str]:
 
 
 def main() -> None:
+    """Write the table beside the code that reads it."""
     root = Path(sys.argv[1] if len(sys.argv) > 1 else "/usr/share/wordnet")
     text = "\n".join(row for part in ("noun", "verb", "adj", "adv") for row in section(root, part)) + "\n"
     TARGET.parent.mkdir(exist_ok=True)

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from typing import Literal
 
@@ -73,22 +74,27 @@ def _stems(text: str) -> list[str]:
     return [stem(word) if len(word) > 3 else word for word in words(text)]
 
 
-def international(text: str) -> list[str]:
-    """Return tokens as mteval-v13a makes them: case kept, punctuation apart save within numbers."""
-    text = text.replace("<skipped>", "").replace("-\n", "").replace("\n", " ")
-    if "&" in text:
-        for entity, char in (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">")):
-            text = text.replace(entity, char)
-    text = _SYMBOL.sub(r" \1 ", f" {text} ")
-    text = _AFTER_WORD.sub(r"\1 \2 ", text)
-    text = _BEFORE_WORD.sub(r" \1 \2", text)
-    return _DASH.sub(r"\1 \2 ", text).split()
-
-
 _SYMBOL = re.compile(r"([\{-\~\[-\` -\&\(-\+\:-\@\/])")
 _AFTER_WORD = re.compile(r"([^0-9])([\.,])")
 _BEFORE_WORD = re.compile(r"([\.,])([^0-9])")
 _DASH = re.compile(r"([0-9])(-)")
+
+
+@lru_cache(maxsize=200_000)
+def _apart(word: str) -> tuple[str, ...]:
+    """Tokens of one word between blanks; mteval-v13a's rules never reach over a blank."""
+    for entity, char in (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">")):
+        word = word.replace(entity, char)
+    word = _SYMBOL.sub(r" \1 ", f" {word} ")
+    word = _BEFORE_WORD.sub(r" \1 \2", _AFTER_WORD.sub(r"\1 \2 ", word))
+    return tuple(_DASH.sub(r"\1 \2 ", word).split())
+
+
+def international(text: str) -> list[str]:
+    """Return tokens as mteval-v13a makes them: case kept, punctuation apart save within numbers."""
+    text = text.replace("<skipped>", "").replace("-\n", "")
+    return [token for word in text.split() for token in _apart(word)]
+
 
 _TOKENIZERS: Mapping[str, Callable[[Sequence[str]], list[list[str]]]] = {
     "ptb": tokenize,
@@ -219,10 +225,7 @@ def counted(references: Sequence[Sequence[str]], answers: Sequence[Sequence[str]
         stays = len(stream) - order
         inside = where[:stays] == where[order:] if stays > 0 else np.zeros(0, dtype=bool)
         starts = np.flatnonzero(inside)
-        if order:
-            keys = grams_now[starts] * kinds + codes[starts + order]
-        else:
-            keys = codes[starts]
+        keys = grams_now[starts] * kinds + codes[starts + order] if order else codes[starts]
         different, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
         grams_now = np.full(len(stream), -1, dtype=np.int64)
         grams_now[starts] = inverse

@@ -101,7 +101,8 @@ def bleu_sacrebleu(pairs: ReportPairs) -> Scored:
     rows = _table(pairs, "13a")
     statistics = np.column_stack([rows, _guesses(rows, rows[:, 2])])
     said = signature(
-        "bleu/sacrebleu", 1, nrefs=1, case="mixed", eff="no", tok="13a", smooth="exp", each="eff:yes", like="sacrebleu-2.6",
+        "bleu/sacrebleu", 1, nrefs=1, case="mixed", eff="no", tok="13a", smooth="exp", each="eff:yes",
+        like="sacrebleu-2.6",
     )  # fmt: skip
     return summed(
         "bleu/sacrebleu", _sacre(statistics, True), statistics, lambda sums: _sacre(sums, False), said,

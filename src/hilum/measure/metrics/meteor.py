@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -68,7 +69,7 @@ def meteor(reference: Sequence[str], answer: Sequence[str]) -> float:
     if not matched:
         return 0.0
     matched.sort()
-    chunks = 1 + sum(b[0] != a[0] + 1 or b[1] != a[1] + 1 for a, b in zip(matched, matched[1:], strict=False))
+    chunks = 1 + sum(b[0] != a[0] + 1 or b[1] != a[1] + 1 for a, b in pairwise(matched))
     precision, recall = len(matched) / len(answer), len(matched) / len(reference)
     mean = precision * recall / (_ALPHA * precision + (1 - _ALPHA) * recall)
     return float((1 - _GAMMA * (chunks / len(matched)) ** _BETA) * mean)
