@@ -20,7 +20,7 @@ from hilum.measure.ptb import tokenize
 from hilum.measure.scored import Floats
 
 Integers = NDArray[np.int64]
-Tokens = Literal["ptb", "words", "stems", "13a"]
+Coco = Literal["ptb", "blanks"]
 _WORD = re.compile(r"[a-z0-9]+")
 
 
@@ -98,6 +98,7 @@ def international(text: str) -> list[str]:
 
 _TOKENIZERS: Mapping[str, Callable[[Sequence[str]], list[list[str]]]] = {
     "ptb": tokenize,
+    "blanks": lambda many: [text.split() for text in many],
     "words": lambda many: list(map(words, many)),
     "stems": lambda many: list(map(_stems, many)),
     "13a": lambda many: list(map(international, many)),
@@ -113,6 +114,17 @@ def tokenizer(name: str) -> Callable[[Sequence[str]], list[list[str]]]:
     if name not in _TOKENIZERS:
         raise InputError(f"there is no tokenizer '{name}': give one of {', '.join(_TOKENIZERS)}")
     return _TOKENIZERS[name]
+
+
+def coco_case(tokens: Coco) -> str:
+    """Return what a COCO metric's tokens do to case.
+
+    Raises:
+        InputError: if they are neither 'ptb' (the COCO caption tools' own) nor 'blanks' (cut at blanks, as they stand).
+    """
+    if tokens not in ("ptb", "blanks"):
+        raise InputError(f"this metric takes tokens 'ptb' or 'blanks', not '{tokens}'")
+    return "lower" if tokens == "ptb" else "mixed"
 
 
 def token_lists(pairs: ReportPairs, name: str) -> tuple[list[list[str]], list[list[str]]]:
@@ -163,7 +175,7 @@ class Order:
     def clipped(self, pairs: int) -> Floats:
         """Return (pairs,) how many of the answer's n-grams the reference has, each as often as there at most."""
         least = np.minimum(self.answer.times[self.shared], self.reference.times[self.partner])
-        return np.bincount(self.answer.pair[self.shared], weights=least, minlength=pairs)
+        return np.bincount(self.answer.pair[self.shared], weights=least, minlength=pairs).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -241,7 +253,7 @@ def _order(where: Integers, gram: Integers, size: int, kinds: int, first: Intege
         keys, times = np.unique(text * width + each, return_counts=True)
         sides.append((keys, Counted(keys // width, keys % width, times.astype(np.int64))))
     (keys_ref, reference), (keys, answer) = sides
-    at = np.searchsorted(keys_ref, keys)
+    at = np.asarray(np.searchsorted(keys_ref, keys), dtype=np.int64)
     at[at == len(keys_ref)] = 0
     shared = np.flatnonzero(keys_ref[at] == keys) if len(keys_ref) else np.zeros(0, dtype=np.int64)
     return Order(reference, answer, shared, at[shared], kinds, first)

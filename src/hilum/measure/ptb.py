@@ -32,7 +32,8 @@ def scan(text: str) -> list[str]:
         text: one line; it is read as if a line break followed.
     """
     line = _line(text)
-    place, found = 0, []
+    place = 0
+    found: list[str] = []
     while place < len(line) - 1:
         token, place = _next(line, place)
         if token not in DROPPED:
@@ -60,7 +61,8 @@ def _next(line: str, place: int) -> tuple[str, int]:
 def _scan_rest(text: str) -> list[str]:
     """Scan a line, taking from memory the words that no token can reach out of."""
     line, known = _line(text), _words()
-    place, found = 0, []
+    place = 0
+    found: list[str] = []
     while place < len(line) - 1:
         word = _ALONE.match(line, place)
         if word:

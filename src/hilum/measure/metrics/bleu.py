@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hilum.core.registry import register
-from hilum.measure.lexical import answered, grams
+from hilum.measure.lexical import Coco, answered, coco_case, grams
 from hilum.measure.pairs import ReportPairs
 from hilum.measure.scored import Floats, Scored, signature, summed
 
@@ -40,11 +40,11 @@ def _coco(sums: Floats, order: int) -> Floats:
     return np.where(there > 0, value * brevity, np.nan)
 
 
-def _bleu(pairs: ReportPairs, order: int) -> Scored:
-    rows = _table(pairs, "ptb")
+def _bleu(pairs: ReportPairs, order: int, tokens: Coco) -> Scored:
+    case, rows = coco_case(tokens), _table(pairs, tokens)
     statistics = np.column_stack([rows, _guesses(rows, rows[:, 2])])
     name = f"bleu-{order}"
-    said = signature(name, 1, tok="ptb", case="lower", eff="closest", smooth="none", like="pycocoevalcap-1.2")
+    said = signature(name, 1, tok=tokens, case=case, eff="closest", smooth="none", like="pycocoevalcap-1.2")
     return summed(
         name, _coco(statistics, order), statistics, lambda sums: _coco(sums, order), said,
         unscored=answered(pairs).unscored,
@@ -52,27 +52,27 @@ def _bleu(pairs: ReportPairs, order: int) -> Scored:
 
 
 @register.metric("bleu-1", better="higher", takes="report", over="set", range=(0, 1), version=1)
-def bleu_1(pairs: ReportPairs) -> Scored:
+def bleu_1(pairs: ReportPairs, tokens: Coco = "ptb") -> Scored:
     """Words of the answers that their references hold, with a penalty for short answers (BLEU-1, COCO convention)."""
-    return _bleu(pairs, 1)
+    return _bleu(pairs, 1, tokens)
 
 
 @register.metric("bleu-2", better="higher", takes="report", over="set", range=(0, 1), version=1)
-def bleu_2(pairs: ReportPairs) -> Scored:
+def bleu_2(pairs: ReportPairs, tokens: Coco = "ptb") -> Scored:
     """BLEU over runs of one and two words in the convention of the COCO caption tools."""
-    return _bleu(pairs, 2)
+    return _bleu(pairs, 2, tokens)
 
 
 @register.metric("bleu-3", better="higher", takes="report", over="set", range=(0, 1), version=1)
-def bleu_3(pairs: ReportPairs) -> Scored:
+def bleu_3(pairs: ReportPairs, tokens: Coco = "ptb") -> Scored:
     """BLEU over runs of up to three words in the convention of the COCO caption tools."""
-    return _bleu(pairs, 3)
+    return _bleu(pairs, 3, tokens)
 
 
 @register.metric("bleu-4", better="higher", takes="report", over="set", range=(0, 1), version=1)
-def bleu_4(pairs: ReportPairs) -> Scored:
+def bleu_4(pairs: ReportPairs, tokens: Coco = "ptb") -> Scored:
     """BLEU over runs of up to four words in the convention of the COCO caption tools."""
-    return _bleu(pairs, 4)
+    return _bleu(pairs, 4, tokens)
 
 
 def _sacre(sums: Floats, effective: bool) -> Floats:

@@ -12,7 +12,7 @@ import numpy as np
 
 from hilum.core.errors import InputError, MissingError
 from hilum.core.registry import register
-from hilum.measure.lexical import Counted, Grams, Order, answered, counted, grams
+from hilum.measure.lexical import Coco, Counted, Grams, Order, answered, coco_case, counted, grams
 from hilum.measure.pairs import ReportPairs
 from hilum.measure.ptb import tokenize
 from hilum.measure.scored import Floats, Scored, averaged, signature
@@ -94,7 +94,8 @@ def _rarity(held: Grams, order: int, fixed: DocumentFrequencies | None) -> Float
     else:
         times = np.array([fixed.frequencies.get(held.text(order, gram), 0) for gram in range(each.grams)], dtype=float)
         documents = fixed.documents
-    return np.log(float(max(documents, 1))) - np.log(np.maximum(1.0, times))
+    rarity: Floats = np.log(float(max(documents, 1))) - np.log(np.maximum(1.0, times))
+    return rarity
 
 
 def _cosine(each: Order, rarity: Floats, size: int) -> Floats:
@@ -112,21 +113,24 @@ def _cosine(each: Order, rarity: Floats, size: int) -> Floats:
 
 
 @register.metric("cider", better="higher", takes="report", over="set", range=(0, 10), version=1)
-def cider(pairs: ReportPairs, frequencies: str | Path | DocumentFrequencies | None = None) -> Scored:
+def cider(
+    pairs: ReportPairs, frequencies: str | Path | DocumentFrequencies | None = None, tokens: Coco = "ptb"
+) -> Scored:
     """Words and runs of words shared with the reference, rare ones counting more (CIDEr-D, times 10).
 
     Args:
         pairs: reports.
         frequencies: document frequencies to use, or the file of them; the evaluated references' own by default, with
             which the value depends on the set (one pair alone gives 0). Resampling keeps those of the full set.
+        tokens: 'ptb', or 'blanks' to cut texts at blanks only.
     """
     fixed = read_documents(frequencies) if isinstance(frequencies, str | Path) else frequencies
-    held, found = grams(pairs, "ptb", _ORDERS), answered(pairs)
+    case, held, found = coco_case(tokens), grams(pairs, tokens, _ORDERS), answered(pairs)
     size = held.lengths.shape[1]
     cosines = [_cosine(each, _rarity(held, order, fixed), size) for order, each in enumerate(held.orders)]
     pairs_of_words = np.maximum(held.lengths - 1, 0)  # the published code measures length in bigrams
     apart = (pairs_of_words[1] - pairs_of_words[0]).astype(np.float64)
     values = 10.0 * np.mean(cosines, axis=0) * np.exp(-(apart**2) / (2 * _SIGMA**2))
     source = f"references({size})" if fixed is None else f"fixed({fixed.documents},{fixed.digest})"
-    said = signature("cider", 1, tok="ptb", case="lower", n=_ORDERS, sigma=_SIGMA, df=source, like="pycocoevalcap-1.2")
+    said = signature("cider", 1, tok=tokens, case=case, n=_ORDERS, sigma=_SIGMA, df=source, like="pycocoevalcap-1.2")
     return averaged("cider", found.spread(values), said, unscored=found.unscored)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hilum.core.registry import register
-from hilum.measure.lexical import answered, grams, token_lists
+from hilum.measure.lexical import Coco, answered, coco_case, grams, token_lists
 from hilum.measure.pairs import ReportPairs
 from hilum.measure.scored import Floats, Scored, averaged, signature
 
@@ -39,16 +39,16 @@ def _common(pairs: ReportPairs, tokens: str) -> Floats:
 
 
 @register.metric("rouge-l", better="higher", takes="report", over="set", range=(0, 1), version=1)
-def rouge_l(pairs: ReportPairs) -> Scored:
+def rouge_l(pairs: ReportPairs, tokens: Coco = "ptb") -> Scored:
     """Longest common subsequence of words, F with beta 1.2, mean over reports (ROUGE-L, COCO convention)."""
-    found = answered(pairs)
-    shared, reference, answer = _common(pairs, "ptb").T
+    case, found = coco_case(tokens), answered(pairs)
+    shared, reference, answer = _common(pairs, tokens).T
     nothing = (reference == 0) & (answer == 0)  # pycocoevalcap: an empty text is one empty token
     shared = np.where(nothing, 1.0, shared)
     precision, recall = shared / np.maximum(answer, 1), shared / np.maximum(reference, 1)
     under = recall + _BETA**2 * precision
     values = np.where(shared > 0, (1 + _BETA**2) * precision * recall / np.where(under > 0, under, 1.0), 0.0)
-    said = signature("rouge-l", 1, tok="ptb", case="lower", beta=_BETA, like="pycocoevalcap-1.2")
+    said = signature("rouge-l", 1, tok=tokens, case=case, beta=_BETA, like="pycocoevalcap-1.2")
     return averaged("rouge-l", found.spread(values), said, unscored=found.unscored)
 
 
