@@ -292,6 +292,72 @@ def test_meteor_takes_the_coco_tokens_too() -> None:
     assert "tok:ptb" in metric("meteor/nltk")(pairs, tokens="ptb").signature
 
 
+def test_bleu_by_hand() -> None:
+    """3 of 4 words and 1 of 3 pairs of words match; the answer is one word short."""
+    pairs = Pairs(["no acute disease is seen"], ["no acute illness seen"])
+    short = math.exp(1 - 5 / 4)
+    assert metric("bleu-1")(pairs).value == pytest.approx(3 / 4 * short, rel=1e-8)
+    assert metric("bleu-2")(pairs).value == pytest.approx(math.sqrt(3 / 4 * 1 / 3) * short, rel=1e-8)
+    assert metric("bleu-3")(pairs).value < 1e-3
+
+
+def test_sacrebleu_by_hand() -> None:
+    """Runs that never match count as 1 / (2^k total), the k-th such length."""
+    pairs = Pairs(["no acute disease is seen"], ["no acute illness seen"])
+    shares = [3 / 4, 1 / 3, 1 / (2 * 2), 1 / (4 * 1)]
+    expected = 100 * math.exp(1 - 5 / 4) * math.prod(shares) ** (1 / 4)
+    assert metric("bleu/sacrebleu")(pairs).value == pytest.approx(expected)
+    short = Pairs(["clear lungs"], ["clear lungs"])
+    assert metric("bleu/sacrebleu")(short).values[0] == pytest.approx(100)  # each: lengths it has
+    assert metric("bleu/sacrebleu")(short).value == 0.0  # a set without one run of four words
+
+
+def test_rouge_by_hand() -> None:
+    pairs = Pairs(["the heart is not enlarged"], ["the heart is enlarged"])
+    precision, recall = 4 / 4, 4 / 5
+    expected = (1 + 1.2**2) * precision * recall / (recall + 1.2**2 * precision)
+    assert metric("rouge-l")(pairs).value == pytest.approx(expected)
+    assert metric("rouge-1/rouge-score")(pairs).value == pytest.approx(2 * 0.8 / 1.8)
+    assert metric("rouge-2/rouge-score")(pairs).value == pytest.approx(2 * (2 / 3) * (2 / 4) / (2 / 3 + 2 / 4))
+    assert metric("rouge-l/rouge-score")(pairs).value == pytest.approx(2 * 0.8 / 1.8)
+
+
+def test_chrf_by_hand() -> None:
+    """'abc' beside 'abd': 2 of 3 characters, 1 of 2 pairs, none of one triple; lengths 4 to 6 do not exist."""
+    mean = (2 / 3 + 1 / 2 + 0) / 3
+    assert metric("chrf/sacrebleu")(Pairs(["ab c"], ["a bd"])).value == pytest.approx(100 * mean)
+
+
+def test_chrf_of_a_large_alphabet_is_counted_the_other_way() -> None:
+    """Too many different characters to pack six in one number; the plain count gives the same."""
+    from hilum.measure.metrics import chrf
+
+    references, answers = strange(40, 12)
+    packed = chrf._matches(references, answers)
+    by_hand = [chrf._by_hand(r, a) for r, a in zip(references, answers, strict=True)]
+    assert packed.tolist() == by_hand
+    many = "".join(map(chr, range(0x4E00, 0x4E00 + 3000)))
+    assert chrf._matches([many], [many]).tolist() == [[3000, 2999, 2998, 2997, 2996, 2995]]
+
+
+def test_cider_by_hand() -> None:
+    """One rare word of two, and a pair of words, with frequencies given: cosines of vectors of (2, 1) n-grams."""
+    fixed = DocumentFrequencies(10, {"no": 10, "effusion": 2, "no effusion": 2, "mass": 1, "no mass": 1})
+    pairs = Pairs(["no effusion", "no effusion"], ["no effusion", "no mass"])
+    scored = metric("cider")(pairs, frequencies=fixed)
+    assert scored.values == pytest.approx([10 * (1 + 1 + 0 + 0) / 4, 0.0])
+    longer = metric("cider")(Pairs(["no effusion"], ["effusion effusion"]), frequencies=fixed)
+    penalty = math.exp(-0 / 72)  # both have one pair of words
+    assert longer.value == pytest.approx(10 * (1 / 2) / 4 * penalty)  # clipped to once, over a vector twice as long
+
+
+def test_a_long_answer_is_punished_by_cider() -> None:
+    fixed = DocumentFrequencies(10, {"no effusion": 1})
+    one = metric("cider")(Pairs(["no effusion"], ["no effusion"]), frequencies=fixed).value
+    two = metric("cider")(Pairs(["no effusion"], ["no effusion no effusion"]), frequencies=fixed).value
+    assert two < one * math.exp(-(2**2) / 72) + 1e-9
+
+
 # --- resampling --------------------------------------------------------------------------------------------------
 
 

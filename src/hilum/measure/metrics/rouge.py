@@ -25,7 +25,7 @@ def common(reference: Sequence[str], answer: Sequence[str]) -> int:
         if here:
             found = state & here
             state = (state + found) | (state - found)
-    return (~state & full).bit_count() if hasattr(int, "bit_count") else bin(~state & full).count("1")
+    return (~state & full).bit_count()
 
 
 def _common(pairs: ReportPairs, tokens: str) -> Floats:
