@@ -221,6 +221,15 @@ def processor() -> float:
     return sum(os.times()[:4])
 
 
+def peak_gb() -> float:
+    """Most memory this process held; Linux's ru_maxrss would count the process that started this one."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        found = [line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM")]
+        return int(found[0].split()[1]) / 1024**2
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+
+
 def peers(references: list[str], answers: list[str], rounds: int) -> None:
     """Time all in turn, and print the best of the rounds and the ratios that must hold."""
     with tempfile.TemporaryDirectory() as folder:
@@ -277,7 +286,7 @@ def suite(references: list[str], answers: list[str]) -> None:
         late = "" if boot <= 2 else "  bootstrap over 2 s"
         value = f"{done[name].value:9.4f} [{interval.low:.4f}, {interval.high:.4f}]"
         print(f"  {name:32} {seconds:6.2f} s ({burnt:5.2f} CPU-s)  bootstrap {boot:5.2f} s  {value}{late}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    peak = peak_gb()
     holds = "holds" if wall <= 12 and peak <= 1 else "FAILS"
     print(f"full text suite, {len(rows)} metrics: {wall:.2f} s ({cpu:.2f} CPU-s), peak {peak:.2f} GB", end="")
     print(f"; goal 12 s, 1 GB: {holds}")
@@ -300,7 +309,7 @@ def features(count: int = 10_000, width: int = 768) -> None:
         except HilumError as error:
             print(f"  {name:32} unscored: {error}")
     wall, cpu = time.perf_counter() - start, processor() - used
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    peak = peak_gb()
     holds = "holds" if wall <= 15 and peak <= 2 else "FAILS"
     print(f"features, {count} x {width}: {wall:.2f} s ({cpu:.2f} CPU-s), peak {peak:.2f} GB; goal 15 s, 2 GB: {holds}")
 

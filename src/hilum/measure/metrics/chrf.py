@@ -13,7 +13,7 @@ from hilum.measure.lexical import answered
 from hilum.measure.pairs import ReportPairs
 from hilum.measure.scored import Floats, Scored, signature, summed
 
-_ORDERS, _BETA, _BITS = 6, 2.0, 62
+_ORDERS, _BETA, _BITS, _BLOCK = 6, 2.0, 62, 16
 Codes = NDArray[np.int64]
 
 
@@ -24,7 +24,13 @@ def _codes(texts: Sequence[str]) -> tuple[Codes, Codes]:
 
 
 def _matches(references: Sequence[str], answers: Sequence[str]) -> Floats:
-    """(N, 6) clipped matches of runs of one to six characters."""
+    """(N, 6) clipped matches of runs of one to six characters; by blocks, which fit the processor's memory."""
+    starts = range(0, len(references), _BLOCK)
+    blocks = [_block(references[at : at + _BLOCK], answers[at : at + _BLOCK]) for at in starts]
+    return np.concatenate(blocks) if blocks else np.zeros((0, _ORDERS))
+
+
+def _block(references: Sequence[str], answers: Sequence[str]) -> Floats:
     sides = [_codes(references), _codes(answers)]
     alphabet = np.unique(np.concatenate([sides[0][0], sides[1][0]]))
     bits = max(int(len(alphabet) - 1).bit_length(), 1)
