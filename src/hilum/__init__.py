@@ -21,6 +21,7 @@ _PUBLIC = {
     "Question": "core.report",
     "Report": "core.report",
     "Study": "core.study",
+    "Task": "measure.task",
     "Volume": "core.image",
     "Window": "core.image",
     "HilumError": "core.errors",

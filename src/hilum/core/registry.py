@@ -158,8 +158,8 @@ def _import_all(name: str) -> None:
 register = Registry()
 
 
-def get(kind: Kind, name: str) -> Any:
-    """Return the registered thing of `kind` called `name`; `file.py:name` loads the file first.
+def locate(kind: Kind, name: str) -> Entry:
+    """Return the entry of `kind` called `name`; `file.py:name` loads the file first.
 
     Raises:
         InputError: if there is none, or the file cannot be loaded.
@@ -167,7 +167,16 @@ def get(kind: Kind, name: str) -> Any:
     if ".py:" in name:
         path, name = name.rsplit(":", 1)
         load_plugin(path)
-    return register.find(kind, name).thing
+    return register.find(kind, name)
+
+
+def get(kind: Kind, name: str) -> Any:
+    """Return the registered thing of `kind` called `name`; `file.py:name` loads the file first.
+
+    Raises:
+        InputError: if there is none, or the file cannot be loaded.
+    """
+    return locate(kind, name).thing
 
 
 def listing(kind: str = "") -> tuple[Entry, ...]:
