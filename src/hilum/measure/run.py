@@ -29,7 +29,7 @@ from hilum.measure.log import (
     read_rows,
     write_json,
 )
-from hilum.measure.task import Task
+from hilum.measure.task import Task, find_task
 
 PROBED = 5
 """Studies after which the time of the rest is estimated."""
@@ -128,8 +128,7 @@ def run(
     earlier = (read_facts(folder) or {}).get("seconds", 0) if resume else 0
     write_json(folder / FACTS, facts)
     rows = _ask_all(task, asked, references, digests, folder / ROWS, kept, on_row, on_estimate)
-    givens = [study.hide(*task.hide) for study in references]
-    answers = [answer_of(g, r.answer) if r.answer is not None else None for g, r in zip(givens, rows, strict=True)]
+    answers = answers_of(task, references, rows)
     board = score(task.metrics, references, answers, [row.error for row in rows], seed=seed)
     counts = {status: sum(row.status == status for row in rows) for status in ("done", "unanswered", "failed")}
     facts |= {
@@ -140,6 +139,49 @@ def run(
     write_json(folder / SCORES, {**head, **board.record()})
     write_json(folder / FACTS, facts)  # last: what it calls finished is all there
     return Run(folder, facts, rows, references, board)
+
+
+def answers_of(task: Task, references: Sequence[Study], rows: Sequence[Row]) -> tuple[Study | None, ...]:
+    """Return the whole answers, from what the model saw and what it added; None where there is none."""
+    return tuple(
+        answer_of(reference.hide(*task.hide), row.answer) if row.answer is not None else None
+        for reference, row in zip(references, rows, strict=True)
+    )
+
+
+def reopen(folder: str | Path, *, root: str | Path | None = None) -> tuple[Task, Run]:
+    """Return a finished run with its task, its studies read anew and its answers scored anew.
+
+    Args:
+        folder: of the run.
+        root: folder of the data where they have moved.
+
+    Raises:
+        InputError: if there is no finished run, its task has another version now, or its data have changed since.
+        MissingError: if the data are not there.
+    """
+    place = Path(folder)
+    facts = read_facts(place)
+    if facts is None or not facts.get("finished"):
+        what = "a run that did not finish: go on with --resume" if facts else "no run.json: give the folder of a run"
+        raise InputError(f"{place} holds {what}")
+    task = find_task(facts["task"], {key: str(value) for key, value in facts["settings"].items()})
+    if task.version != facts["task_version"]:
+        raise InputError(
+            f"{place} was run with version {facts['task_version']} of '{task.name}', which has version {task.version} "
+            "now: run it anew"
+        )
+    references = read_studies(task, root or facts["data"], limit=facts["limit"])
+    if fingerprint([digest(study, task.hide) for study in references]) != facts["fingerprint"]:
+        raise InputError(f"the data of {place} have changed since it was run: run it anew")
+    found = read_rows(place / ROWS)
+    lost = [study.id for study in references if study.id not in found]
+    if lost:
+        raise InputError(f"{place / ROWS} has no row for the study '{lost[0]}': go on with --resume")
+    rows = tuple(found[study.id] for study in references)
+    answers = answers_of(task, references, rows)
+    board = score(task.metrics, references, answers, [row.error for row in rows], seed=facts["seed"])
+    return task, Run(place, facts, rows, references, board)
 
 
 def _kept(folder: Path, facts: Mapping[str, Any], digests: Mapping[str, str], resume: bool) -> dict[str, Row]:
