@@ -18,6 +18,7 @@ from hilum.measure.boards import Line
 from hilum.measure.run import Run
 
 CASES = 5
+_TOLD = ("findings", "report", "questions")
 _LONGEST = 400  # characters of a text that a case shows
 
 
@@ -91,10 +92,12 @@ def _case(run: Run, line: Line, number: int) -> Html:
     row, notes = run.rows[number], line.scored.notes
     note = notes[number] if number < len(notes) else None
     answer = from_json(row.answer) if row.answer else None
+    shown_to = told(run.references[number], [name for name in _TOLD if name not in run.facts["hide"]])
+    seen = element("p", f"It saw: {shown_to}", class_="fine") if shown_to != "none" else None
     return element(
         "tr", element("th", row.id, scope="row"), element("td", f"{line.scored.values[number]:.3f}", class_="count"),
-        element("td", told(run.references[number], run.facts["hide"])),
-        element("td", told(answer, ("findings", "report", "questions")) if answer else "nothing"),
+        element("td", told(run.references[number], run.facts["hide"]), seen),
+        element("td", told(answer, _TOLD) if answer else "nothing"),
         element("td", _said(note)),
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from hilum.core.image import Image
 from hilum.core.record import from_json, to_json
 from hilum.core.registry import Entry, locate
 from hilum.core.study import Study
+from hilum.measure.log import plain
 from hilum.measure.task import Task
 
 ADDED = ("images", "findings", "questions", "provenance")
@@ -176,10 +177,20 @@ def _own(new: Study, reference: Study) -> None:
 
 
 def record_of(new: Study) -> Mapping[str, Any] | None:
-    """Return what was added as JSON, None where that is nothing, not even a signature."""
+    """Return what was added as JSON, None where that is nothing, not even a signature.
+
+    Raises:
+        InputError: if JSON cannot hold it; the sentence says so.
+    """
     if new.report is None and not any(getattr(new, name) for name in ADDED):
         return None
-    return to_json(new)
+    record = plain(to_json(new))
+    try:
+        from_json(record)
+    except Exception as error:
+        raise InputError(f"what the model added cannot be written down and read back: {error}") from None
+    told: Mapping[str, Any] = record
+    return told
 
 
 def answer_of(given: Study, record: Mapping[str, Any]) -> Study:

@@ -48,7 +48,8 @@ def check(thing: Any, **settings: Any) -> tuple[Verdict, ...]:
     tests = _CHECKS.get(entry.kind) if entry is not None else None
     if entry is None or tests is None:
         return core.check(thing, **settings)
-    return tuple(_verdict(name, test, entry, settings) for name, test in tests.items())
+    kept = settings if entry.kind == "task" else {}
+    return tuple(_verdict(name, test, entry, kept) for name, test in tests.items())
 
 
 def _verdict(name: str, test: Callable[..., str], entry: Entry, settings: dict[str, Any]) -> Verdict:

@@ -56,7 +56,7 @@ def made(folder: Path) -> Path:
         probe.unlink()
     except OSError as error:
         said = error.strerror or error
-        raise InputError(f"cannot write to the folder '{folder}': {said}; choose another with -o") from None
+        raise InputError(f"cannot write to the folder '{folder}': {said}; choose another folder with -o") from None
     return folder
 
 
@@ -101,7 +101,7 @@ def cut_to_whole_lines(path: Path) -> None:
 
 def line_of(row: Row) -> str:
     """Return the row as one line of JSON."""
-    return json.dumps(plain({**asdict(row), "answer": row.answer}), ensure_ascii=False) + "\n"
+    return json.dumps(plain({**asdict(row), "answer": row.answer})) + "\n"
 
 
 def read_facts(folder: Path, name: str = FACTS) -> dict[str, Any] | None:
@@ -128,7 +128,7 @@ def write_json(path: Path, record: Mapping[str, Any]) -> Path:
     """
     part = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
-        part.write_text(json.dumps(plain(record), indent=1, allow_nan=False, ensure_ascii=False) + "\n", "utf-8")
+        part.write_text(json.dumps(plain(record), indent=1, allow_nan=False) + "\n", "utf-8")
         part.replace(path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}; choose another folder with -o") from None
