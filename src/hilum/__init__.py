@@ -27,7 +27,7 @@ _PUBLIC = {
     "HilumError": "core.errors",
     "InputError": "core.errors",
     "MissingError": "core.errors",
-    "check": "core.check",
+    "check": "measure.checks",
     "get": "core.registry",
     "listing": "core.registry",
     "register": "core.registry",
