@@ -37,6 +37,7 @@ _PUBLIC = {
     "read": "app.reading",
     "label": "text.labels",
     "label_table": "app.label_table",
+    "score": "measure.score",
 }
 
 __all__ = ["RESEARCH_USE", "__version__", *_PUBLIC]

@@ -136,6 +136,44 @@ def label_command(
         raise typer.Exit(1)
 
 
+@app.command("score")
+def score_command(
+    reference: Annotated[
+        Path, typer.Argument(help="Reference reports: CSV, JSONL, Parquet, folder; or Studies as JSONL.")
+    ],
+    candidate: Annotated[Path, typer.Argument(help="Candidate reports, joined by id.")],
+    chosen: Annotated[
+        str, typer.Option("--metrics", help="Names with commas; all; default: all that need nothing extra.")
+    ] = "",
+    compare: Annotated[Path | None, typer.Option(help="Another candidate: paired differences, Holm-corrected.")] = None,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Also show what each metric is blind to, on these references.")
+    ] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for scores.json, rows.jsonl, report.html.")] = Path(
+        "scores"
+    ),
+    section: Annotated[str, typer.Option(help="auto, findings, impression or all.")] = "auto",
+    column: Annotated[list[str] | None, typer.Option(help='role=name, e.g. report="Report Text", id=Study.')] = None,
+    candidate_column: Annotated[
+        list[str] | None, typer.Option(help="The same for the candidate, where it differs.")
+    ] = None,
+    replicates: Annotated[int, typer.Option(min=100, help="Bootstrap replicates.")] = 1000,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    plugin: Plugins = None,
+) -> None:
+    """Score candidate reports against references: every metric with its interval, rows, and a page of worst cases."""
+    from hilum.app.score import Choices
+    from hilum.app.score_command import run
+
+    _load(plugin)
+    names = tuple(name.strip() for name in chosen.split(",") if name.strip())
+    theirs = _pairs(candidate_column, "--candidate-column") if candidate_column else None
+    choices = Choices(names, section, _pairs(column or [], "--column"), theirs, audit, seed, replicates)  # type: ignore[arg-type]
+    run(reference, candidate, compare, out, choices, as_json=as_json, quiet=quiet)
+
+
 @app.command("train")
 def train_command(
     system: Annotated[str, typer.Argument(help="System to train; see 'hilum list systems'.")],
@@ -224,10 +262,10 @@ def reproduce_command(
         raise typer.Exit(EXIT_CODES[verdict.outcome])
 
 
-def _pairs(settings: list[str]) -> dict[str, str]:
+def _pairs(settings: list[str], option: str = "--set") -> dict[str, str]:
     wrong = [item for item in settings if "=" not in item]
     if wrong:
-        raise InputError(f"--set needs key=value, got '{wrong[0]}'")
+        raise InputError(f"{option} needs key=value, got '{wrong[0]}'")
     return dict(item.split("=", 1) for item in settings)
 
 
@@ -249,16 +287,35 @@ def list_command(
         raise InputError(f"cannot list '{kind}': choose from {', '.join(name for name in kinds if name)}")
     entries = listing(kinds[kind])
     if as_json:
-        print(
-            json.dumps(
-                [{"kind": e.kind, "name": e.name, "summary": e.summary, **e.facts} for e in entries], default=str
-            )
-        )
+        print(json.dumps([_entry_json(entry) for entry in entries], default=str))
         return
     for entry in entries:
-        print(f"{entry.kind:8} {entry.name:24} {entry.summary}")
+        print(f"{entry.kind:8} {entry.name:28} {entry.summary}")
+        if entry.kind == "metric" and kind == "metrics":
+            print(_metric_line(_entry_json(entry)))
     if not entries:
         print(f"no {kind or 'plug-ins'} registered")
+
+
+def _entry_json(entry: Any) -> dict[str, Any]:
+    facts = {"kind": entry.kind, "name": entry.name, "summary": entry.summary, **entry.facts}
+    if entry.kind == "metric":
+        from hilum.measure.blind import blindness
+
+        low, high = entry.facts.get("range") or (None, None)
+        bounds = [each if each is not None and abs(each) != float("inf") else None for each in (low, high)]
+        facts |= {"range": bounds, "blind_to": list(blindness(entry.name))}
+    return facts
+
+
+def _metric_line(facts: dict[str, Any]) -> str:
+    low, high = ("∞" if each is None else f"{each:g}" for each in facts["range"])
+    blind = ", ".join(facts["blind_to"]) or "nothing that the audit tries, or not audited"
+    needs = f"; needs {facts['needs']}" if facts.get("needs") else ""
+    said = (
+        f"{facts['better']} is better, {'-' if low == '∞' else ''}{low} to {high}, takes {facts.get('takes', 'study')}"
+    )
+    return f"         {'':28} {said}, version {facts.get('version', 1)}{needs}; blind to: {blind}"
 
 
 @app.command("check")
