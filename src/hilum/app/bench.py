@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from hilum.measure.task import Task, find_task
 
 if TYPE_CHECKING:
     from hilum.measure.contrast import Contrast
+    from hilum.measure.significance import Compared
 
 ROOTS = ("HILUM_DATA", "HILUM_PACK")
 """Environment variables that name the folder of data, the first that is set counts."""
@@ -122,7 +124,7 @@ def bench(
     against = runs[: len(models)] if asked.compare and len(models) > 1 else []
     pairs = tuple(_contrasts(task, against, asked.seed)) if against else ()
     outcome = Outcome(task, folder, tuple(runs), frozenset(model.name for model in beside), pairs)
-    _write_board(outcome)
+    write_json(folder / "board.json", record(outcome))
     return outcome
 
 
@@ -144,14 +146,7 @@ def compare_runs(first: Path, second: Path, *, data: Path | None = None, seed: i
 def _contrasts(task: Task, runs: list[Run], seed: int) -> list[Contrast]:
     from hilum.measure.contrast import contrast
 
-    return [contrast(task, runs[0], each, seed=seed) for each in runs[1:]]
-
-
-def _write_board(outcome: Outcome) -> None:
-    from hilum.app.board_page import board_page
-
-    write_json(outcome.folder / "board.json", record(outcome))
-    write_page(outcome.folder / "report.html", board_page(outcome))
+    return [contrast(task, each, runs[0], seed=seed) for each in runs[1:]]
 
 
 def record(outcome: Outcome) -> dict[str, Any]:
@@ -201,9 +196,21 @@ def contrast_lines(outcome: Outcome) -> list[str]:
     """Return the differences, a line for each metric."""
     lines = []
     for pair in outcome.contrasts:
-        lines.append(f"\n{pair.second} minus {pair.first}, on {pair.studies:,} studies that both answered:")
-        lines += [f"    {each}" for each in pair.compared]
+        lines.append(f"\n{pair.first} minus {pair.second}, on {pair.studies:,} studies that both answered:")
+        for each in pair.compared:
+            p = f"{each.p_holm:.4f}" if isfinite(each.p_holm) else "undefined"
+            told = f"{shown(each.difference):26} p = {p} after Holm: {winner(pair, each)}"
+            lines.append(f"    {each.metric:24} {told}")
     return lines
+
+
+def winner(pair: Contrast, each: Compared) -> str:
+    """Return which model is better by one metric, in words."""
+    if not isfinite(each.difference.value):
+        return "undefined on these studies"
+    if each.better == "neither":
+        return "no difference shown"
+    return f"{pair.first if each.better == 'first' else pair.second} is better"
 
 
 def duration(seconds: float) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hilum.app.bench import Asked, Outcome, bench, compare_runs, record, summary
+from hilum.app.bench_page import write_page
+from hilum.app.board_page import board_page
 from hilum.core.errors import InputError
 from hilum.measure.log import plain
 
@@ -77,6 +79,7 @@ def run(targets: Sequence[str], asked: Asked, *, as_json: bool, quiet: bool) -> 
         raise InputError("--compare needs two models or more: --model A,B")
     with _Watch(quiet or as_json) as watch:
         outcome = bench(asked, say=watch.say, on_row=watch.row)
+    write_page(outcome.folder / "report.html", board_page(outcome))
     _show(outcome, as_json, quiet)
     for each in outcome.runs:
         failed = [row for row in each.rows if row.status == "failed"]

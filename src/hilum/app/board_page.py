@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from hilum.app.bench import Outcome, winner
 from hilum.app.bench_page import table
-from hilum.app.interval_plot import Bar, plot
+from hilum.app.interval_plot import Bar, plot, shown
 from hilum.app.markup import Html, element, join
 from hilum.app.page_shell import document
-
-if TYPE_CHECKING:
-    from hilum.app.bench import Outcome
 
 
 def board_page(outcome: Outcome) -> str:
@@ -59,6 +56,20 @@ def _metrics(outcome: Outcome) -> Iterator[Html]:
 
 def _differences(outcome: Outcome) -> Iterator[Html]:
     for pair in outcome.contrasts:
-        head = element("h2", f"{pair.second} minus {pair.first}")
-        said = f"Paired over the patients of the {pair.studies:,} studies that both answered."
-        yield element("section", head, element("p", said), *(element("p", str(each)) for each in pair.compared))
+        said = (
+            f"Paired over the patients of the {pair.studies:,} studies that both answered; p by permutation of whole "
+            "patients, or by the bootstrap where a metric is no mean of its studies; corrected after Holm."
+        )
+        rows = []
+        for each in pair.compared:
+            cells = (
+                element("td", f"{each.first:.3f}", class_="count"), element("td", f"{each.second:.3f}", class_="count"),
+                element("td", shown(each.difference), class_="count"),
+                element("td", f"{each.p_holm:.4f}", class_="count"), element("td", winner(pair, each)),
+            )  # fmt: skip
+            rows.append(element("tr", element("th", each.metric, scope="row"), *cells))
+        bars = [Bar(each.metric, each.difference) for each in pair.compared]
+        yield element(
+            "section", element("h2", f"{pair.first} minus {pair.second}"), element("p", said), plot(bars, zero=True),
+            table(("Metric", pair.first, pair.second, "Difference", "p", "Which is better"), rows),
+        )  # fmt: skip

@@ -25,7 +25,7 @@ class Contrast:
     """What two models differ in.
 
     Args:
-        first, second: names of the models.
+        first, second: names of the models; differences are first minus second.
         studies: how many both answered.
         compared: the difference of each metric, corrected together.
     """
@@ -64,9 +64,9 @@ def _protocols(run: Run) -> dict[str, Any]:
 
 
 def contrast(
-    task: Task, first: Run, second: Run, *, replicates: int = 1000, permutations: int = 1000, seed: int = 0
+    task: Task, first: Run, second: Run, *, replicates: int = 1000, permutations: int = 10_000, seed: int = 0
 ) -> Contrast:
-    """Compare two runs, second minus first, paired over the patients of the studies that both answered.
+    """Compare two runs, first minus second, paired over the patients of the studies that both answered.
 
     Raises:
         InputError: if they cannot be compared, or no study was answered by both.
