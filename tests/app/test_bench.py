@@ -205,7 +205,7 @@ def test_names_make_folders_and_seconds_make_words() -> None:
     assert [folder_name(n) for n in ("openi/findings", "../x", "a b:c", "..")] == [
         "openi-findings", "x", "a-b-c", "unnamed",
     ]  # fmt: skip
-    assert [duration(s) for s in (0.2, 40, 600, 9000)] == ["1 seconds", "40 seconds", "10 minutes", "2.5 hours"]
+    assert [duration(s) for s in (0.2, 40, 600, 9000)] == ["a second", "40 seconds", "10 minutes", "2.5 hours"]
 
 
 @pytest.mark.parametrize("name", ["concept-f1", "made/findings", "made-reader", "made-site"])

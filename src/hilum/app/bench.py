@@ -102,10 +102,10 @@ def bench(
     twice = {model.name for model in models if sum(other.name == model.name for other in models) > 1}
     if twice:
         raise InputError(f"the model '{min(twice)}' was named twice")
-    for model in models:
-        check_fits(task, model)
     names = {model.name for model in models}
     beside = [load_model(c, seed=asked.seed) for c in task.controls if asked.controls and c not in names]
+    for model in (*models, *beside):
+        check_fits(task, model)
     folder, root = made(asked.out / folder_name(task.name)), data_root(asked.data)
     runs = []
     for model in (*models, *beside):
@@ -214,7 +214,7 @@ def winner(pair: Contrast, each: Compared) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return '40 seconds', '12 minutes' or '3.5 hours', for an estimate."""
+    """Return 'a second', '40 seconds', '12 minutes' or '3.5 hours', for an estimate."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
+        return f"{round(seconds)} seconds" if seconds >= 1.5 else "a second"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hilum.core.errors import HilumError
+from hilum.core.errors import HilumError, InputError
 from hilum.core.study import Study
-from hilum.measure.metric import Metric, metric, score_all
+from hilum.measure.metric import Metric, metric
 from hilum.measure.pairs import Pairs
 from hilum.measure.scored import Floats, Scored
 from hilum.measure.stats import Interval
@@ -93,26 +93,26 @@ def score(
         if pairs is None:
             missing[name] = "no study has an answer that it could score"
             continue
-        done, why = _one(name, pairs)
-        if done is None:
-            missing[name] = why
-            continue
-        whole = spread(done, chosen, len(references), without)
-        count = int(np.isfinite(whole.values).sum())
-        interval = whole.interval(patients, replicates=replicates, seed=seed)
-        lines[name] = Line(found, whole, interval, count or len(chosen) - len(done.unscored))
+        try:
+            lines[name] = _line(found, pairs, chosen, without, patients, seed=seed, replicates=replicates)
+        except HilumError as error:
+            missing[name] = str(error)
+        except Exception as error:  # a mistake in a stranger's metric costs its own score, not the others'
+            missing[name] = f"something unexpected went wrong ({type(error).__name__}: {error})"
     return Board(ids, patients, lines, missing, sum(answer is not None for answer in answers))
 
 
-def _one(name: str, pairs: Pairs[Any]) -> tuple[Scored | None, str]:
-    """Score one metric; a mistake in a stranger's metric costs its own score, not the others'."""
-    try:
-        done, failed = score_all([name], pairs)
-    except HilumError as error:
-        return None, str(error)
-    except Exception as error:
-        return None, f"something unexpected went wrong ({type(error).__name__}: {error})"
-    return done.get(name), failed.get(name, "")
+def _line(
+    found: Metric, pairs: Pairs[Any], chosen: Sequence[int], without: Mapping[int, str], patients: Sequence[str], *,
+    seed: int, replicates: int,
+) -> Line:  # fmt: skip
+    done = found(pairs)
+    if len(done.values) != len(pairs):
+        raise InputError(f"it gave {len(done.values)} values for {len(pairs)} studies: a metric gives one for each")
+    whole = spread(done, chosen, len(patients), without)
+    count = int(np.isfinite(whole.values).sum())
+    interval = whole.interval(patients, replicates=replicates, seed=seed)
+    return Line(found, whole, interval, count or len(chosen) - len(done.unscored))
 
 
 def _pairs(

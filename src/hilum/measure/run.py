@@ -120,7 +120,8 @@ def run(
     facts = {
         "task": task.name, "task_version": task.version, "hide": list(task.hide), "metrics": list(task.metrics),
         "settings": dict(settings or {}), "data": None if root is None else str(Path(root).resolve()), "limit": limit,
-        "model": asked.name, "model_source": asked.source, "seed": seed, "hilum": __version__,
+        "model": asked.name, "model_source": asked.source, "needs": list(asked.needs), "adds": list(asked.adds),
+        "seed": seed, "hilum": __version__,
         "fingerprint": fingerprint(digests), "studies": len(references), "caution": RESEARCH_USE, **machine(),
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"), "finished": None,
     }  # fmt: skip
