@@ -37,7 +37,8 @@ def test_an_answer_of_every_kind_survives_the_log() -> None:
         measurements=(Measurement("diameter", 4.5, "mm"),),
     )  # fmt: skip
     answer = given.add(
-        findings=(finding,), report=Report(impression="A nodule."), made_by=ME, questions=(Question("Size?", answer="4 mm"),),
+        findings=(finding,), report=Report(impression="A nodule."), made_by=ME,
+        questions=(Question("Size?", answer="4 mm"),),
         not_assessed=(("mass", "too dark"),), notes=("seen",),
     )  # fmt: skip
     record = json.loads(json.dumps(record_of(added(given, answer, reference))))

@@ -141,13 +141,15 @@ def claims() -> list[dict[str, Any]]:
 def _listed(entry: Entry) -> dict[str, Any]:
     recipe = getattr(entry.thing, "reproduce", None)
     known = signature(recipe).parameters if recipe else {}
-    needs = any(key in known and known[key].default is Parameter.empty for key in _DATA)
+    takes = [key for key in _DATA if key in known]
+    needs = any(known[key].default is Parameter.empty for key in takes)
     minutes = getattr(entry.thing, "minutes", None)
     told = [claim.text for claim in getattr(entry.thing, "claims", ())] or [str(entry.summary)]
     state = "no claim that can be judged yet"
     if recipe:
-        state = f"{f'about {minutes:g} min' if minutes else 'time not stated'}, {'needs' if needs else 'needs no'} data"
+        data = "needs data" if needs else "takes data" if takes else "no data"
+        state = f"{f'about {minutes:g} min' if minutes else 'time not stated'}, {data}"
     return {
-        "system": entry.name, "claims": told, "minutes": minutes, "needs_data": needs, "can_be_judged": bool(recipe),
-        "line": f"{entry.name:24} {state:36} {'; '.join(told)}",
+        "system": entry.name, "claims": told, "minutes": minutes, "needs_data": needs, "takes_data": bool(takes),
+        "can_be_judged": bool(recipe), "line": f"{entry.name:24} {state:34} {'; '.join(told)}",
     }  # fmt: skip
