@@ -54,7 +54,7 @@ def pack_opacity(truth: str = "listed") -> Task:
     return Task(
         _Films(truth),
         hide=("findings", "report"),
-        metrics=("auroc", "average-precision", "ece"),
+        metrics=("auroc", "average-precision", "ece", "concept-f1"),
         split="test",
         controls=("constant", "view-only"),
         needs_data="the development pack with its manifest.csv",
