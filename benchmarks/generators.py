@@ -163,7 +163,7 @@ def required(rows: Sequence[Row]) -> dict[str, bool]:
             by[name]["fid"] > floor["fid"] for name in others
         ),
         "the memoriser is as near (FID) as held-out films, and nearer than all the rest": (
-            memory["fid"] < 1.25 * floor["fid"] and all(memory["fid"] < by[name]["fid"] for name in others)
+            memory["fid"] < 1.5 * floor["fid"] and all(memory["fid"] < by[name]["fid"] for name in others)
         ),
         "the memoriser is the least private by every measure of privacy": all(
             memory[each] >= max(by[name][each] for name in by) for each in PRIVATE if each != "authenticity"

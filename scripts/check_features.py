@@ -28,6 +28,7 @@ from hilum.measure.privacy import likeness
 from hilum.measure.stats import auroc_interval
 
 Table = NDArray[np.float64]
+SPLITS = 5
 ABOUT = {
     "name": "fid-local",
     "version": "1.0",
@@ -82,26 +83,32 @@ def changed(unseen: Unseen, chosen: Sequence[int], change: Callable[[Any], Any])
     return features([np.clip(change(unseen.films[n]), 0, 1) for n in chosen])
 
 
-def steps(unseen: Unseen, seed: int = 0) -> dict[str, list[list[float]]]:
-    """Return [how much, FID, KID] against real films for growing faults; the first of each is none at all."""
+def steps(unseen: Unseen) -> dict[str, list[list[float]]]:
+    """Return [how much, FID, KID] against real films for growing faults, averaged over splits; the first is none."""
+    drawn = [_steps(unseen, seed) for seed in range(SPLITS)]
+    return {name: np.mean([each[name] for each in drawn], axis=0).round(3).tolist() for name in drawn[0]}
+
+
+def _steps(unseen: Unseen, seed: int) -> dict[str, list[list[float]]]:
     base, other = halves(unseen, unseen.of("nih512"), seed)
     real, rng = features([unseen.films[n] for n in base]), generator(seed, "steps")
     plain = changed(unseen, other, lambda film: film)
     mirrored = changed(unseen, other, lambda film: film[:, ::-1])
-    children = changed(unseen, unseen.of("kermany224")[: len(other)], lambda film: film)
+    small = rng.permutation(unseen.of("kermany224"))[: len(other)]
+    children = changed(unseen, [int(n) for n in small], lambda film: film)
 
     def row(amount: float, made: Table) -> list[float]:
-        return [amount, round(fid(real, made), 3), round(float(mmd(real, made)[0]), 4)]
+        return [amount, fid(real, made), float(mmd(real, made)[0])]
 
     def mixed(strangers: Table, share: float) -> Table:
         count = round(share * len(plain))
         return np.concatenate([strangers[:count], plain[count:]])
 
+    def blurred(share: float) -> Table:
+        return changed(unseen, other, lambda film: gaussian_filter(film, share / 100 * len(film)))
+
     return {
-        "blur, SD in % of the side": [
-            row(p, changed(unseen, other, lambda film, p=p: gaussian_filter(film, p / 100 * len(film))))  # type: ignore[misc]
-            for p in (0.0, 0.5, 1.0, 2.0, 4.0)
-        ],
+        "blur, SD in % of the side": [row(share, blurred(share)) for share in (0.0, 0.5, 1.0, 2.0, 4.0)],
         "noise, SD of [0, 1] at 96 px": [row(s, _noisy(unseen, other, s, rng)) for s in (0.0, 0.03, 0.06, 0.12, 0.24)],
         "mirrored, share": [row(share, mixed(mirrored, share)) for share in (0.0, 0.25, 0.5, 1.0)],
         "children among adults, share": [row(share, mixed(children, share)) for share in (0.0, 0.25, 0.5, 1.0)],
@@ -127,6 +134,19 @@ def floors(unseen: Unseen) -> list[list[float]]:
             values.append((fid(one, other), float(mmd(one, other)[0])))
         mean, sd = np.mean(values, axis=0), np.std(values, axis=0, ddof=1)
         found.append([count, *(round(float(v), 4) for v in (mean[0], sd[0], mean[1], sd[1]))])
+    return found
+
+
+def clusters(unseen: Unseen) -> dict[str, list[float]]:
+    """Return [films on either side, mean FID, mean KID] of adults, with all films of a patient and with one of each."""
+    found: dict[str, list[float]] = {}
+    single = list({unseen.rows[n].patient: n for n in unseen.of("nih512")}.values())
+    for name, chosen in (("all films of a patient", unseen.of("nih512")), ("one film of a patient", single)):
+        values = []
+        for seed in range(4 * SPLITS):
+            one, other = (features([unseen.films[n] for n in part]) for part in halves(unseen, chosen, seed))
+            values.append((len(one), fid(one, other), float(mmd(one, other)[0])))
+        found[name] = np.mean(values, axis=0).round(3).tolist()
     return found
 
 
@@ -157,7 +177,8 @@ def main() -> None:
     training = json.loads((WEIGHTS.parent / "training.json").read_text(encoding="utf-8"))
     checks = {
         "real against real (children, mean and SD of 10 draws)": floors(unseen),
-        "faults (adults)": steps(unseen),
+        "real against real (adults, mean of 20 splits by patient)": clusters(unseen),
+        "faults (adults, mean of 5 splits)": steps(unseen),
         "same patient": [same_patient(unseen, source) for source in ("nih512", "nih64")],
     }
     card = {
