@@ -33,7 +33,7 @@ def bench() -> ModuleType:
 
 
 def test_made_films_of_known_generators(bench) -> None:
-    scored = bench.run(bench.made_parts(0, 160))
+    scored = bench.run(bench.made_parts(0, 120))
     required = bench.required(scored)
     assert [text for text, held in required.items() if not held] == []
     by = {row.name: row for row in scored}
@@ -60,7 +60,7 @@ def test_copy_is_nearer_than_the_same_patient_and_that_than_another(visits) -> N
     films, patients = visits
     named = np.array(patients)
     table, identity = features(films), identities(films)
-    low = np.stack([shrunk(film, 128, 128) for film in films])
+    low = np.stack([shrunk(film, 32, 32) for film in films])
     first, second = np.triu_indices(len(films), 1)
     same = named[first] == named[second]
     copies = [np.clip(film + np.random.default_rng(0).integers(-2, 3, film.shape) / 255, 0, 1) for film in films[:40]]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum.core.errors import InputError
 from hilum.measure.pictures import Floats, shrunk, unit
@@ -29,14 +31,21 @@ def radial_spectrum(image: Any, data_range: float | None = None) -> Floats:
         square = shrunk(square, SIDE, SIDE).astype(np.float64)
     if np.ptp(square) < 1e-9:
         raise InputError("a constant picture has no spectrum")
-    window = np.hanning(SIDE + 1)[:SIDE]
-    power = np.abs(np.fft.fft2((square - square.mean()) / square.std() * np.outer(window, window))) ** 2
-    cycles = np.fft.fftfreq(SIDE, 1.0 / SIDE)
-    ring = np.rint(np.hypot(cycles[:, None], cycles[None, :])).astype(int)
-    inside = ring <= HIGHEST
-    summed = np.bincount(ring[inside], power[inside], HIGHEST + 1)
-    found: Floats = summed / np.bincount(ring[inside], minlength=HIGHEST + 1)
+    ring, counts, window = _rings()
+    power = np.abs(np.fft.rfft2((square - square.mean()) / square.std() * window)[:, : HIGHEST + 1]) ** 2
+    summed = np.bincount(ring.ravel(), (power * counts).ravel(), HIGHEST + 2)[:-1]
+    found: Floats = summed / np.bincount(ring.ravel(), counts.ravel(), HIGHEST + 2)[:-1]
     return found
+
+
+@lru_cache(maxsize=1)
+def _rings() -> tuple[NDArray[np.intp], Floats, Floats]:
+    """Ring of each frequency of a half plane (SIDE, HIGHEST + 1), how often it stands in the whole, and the window."""
+    down, across = np.fft.fftfreq(SIDE, 1.0 / SIDE), np.arange(HIGHEST + 1)
+    ring = np.minimum(np.rint(np.hypot(down[:, None], across)), HIGHEST + 1).astype(np.intp)
+    counts = np.broadcast_to(np.where(across == 0, 1.0, 2.0), ring.shape)  # the other half of the plane mirrors this
+    window = np.hanning(SIDE + 1)[:SIDE]
+    return ring, counts, np.outer(window, window)
 
 
 def radial_spectrum_slope(image: Any, data_range: float | None = None) -> float:
