@@ -2,7 +2,8 @@
 
     python benchmarks/images.py [--films 10000] [--features 768] [--peers]
 
-Prints seconds, CPU seconds (steadier on a shared machine), the peak of memory, and each value beside the peer's (torchmetrics, prdc), one step at a time.
+Prints seconds, CPU seconds (steadier on a shared machine), the peak of memory, and each value beside the peer's
+(torchmetrics, prdc), one step at a time.
 """
 
 from __future__ import annotations

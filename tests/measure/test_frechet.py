@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
 from hilum.core.errors import InputError
-from hilum.measure.frechet import fid, frechet_distance, from_moments, gaussian
+from hilum.measure.frechet import fid, frechet_distance, from_moments, gaussian, weighted_distances
 from hilum.measure.kernel import kid, mmd
 from hilum.measure.metric import metric
 from hilum.measure.sets import FeatureSets
@@ -63,10 +63,29 @@ def test_the_peer_gives_the_same_fid(draw) -> None:
 
 def test_weights_are_films_drawn_more_than_once(draw) -> None:
     real, fake = draw.normal(size=(60, 5)), draw.normal(size=(40, 5)) + 0.4
-    drawn = draw.integers(0, 40, 40)
-    weights = np.bincount(drawn, minlength=40).astype(float)[None]
-    assert metric("fid")(FeatureSets(real, fake)).at(weights)[0] == pytest.approx(fid(real, fake[drawn]))
-    assert gaussian(fake, weights[0]).covariance == pytest.approx(np.cov(fake[drawn].T))
+    drawn = draw.integers(0, 40, (7, 40))
+    weights = np.stack([np.bincount(row, minlength=40) for row in drawn]).astype(float)
+    wanted = [fid(real, fake[row]) for row in drawn]
+    assert weighted_distances(gaussian(real), fake, weights) == pytest.approx(np.array(wanted), rel=1e-6)
+    assert gaussian(fake, weights[0]).covariance == pytest.approx(np.cov(fake[drawn[0]].T))
+    assert np.isnan(weighted_distances(gaussian(real), fake, np.eye(40)[:1])[0])
+
+
+def test_blocks_do_not_change_weighted_distances(draw, monkeypatch) -> None:
+    real, fake, weights = draw.normal(size=(30, 6)), draw.normal(size=(20, 6)), draw.integers(0, 3, (9, 20)) * 1.0
+    whole = weighted_distances(gaussian(real), fake, weights)
+    monkeypatch.setattr("hilum.measure.frechet.STORED", 21 * 4)
+    assert weighted_distances(gaussian(real), fake, weights) == pytest.approx(whole)
+
+
+def test_an_interval_lies_about_its_value_although_resampling_adds_distance(draw) -> None:
+    real, fake = draw.normal(size=(300, 16)), draw.normal(size=(300, 16)) + 0.15
+    scored = metric("fid")(FeatureSets(real, fake))
+    assert scored.value == pytest.approx(fid(real, fake), abs=1e-9)
+    weights = draw.multinomial(300, np.full(300, 1 / 300), size=200).astype(float)
+    raw, corrected = weighted_distances(gaussian(real), fake, weights), scored.at(weights)
+    assert np.percentile(raw, 2.5) > scored.value  # the naive interval does not even hold the value
+    assert np.percentile(corrected, 2.5) < scored.value < np.percentile(corrected, 97.5)
 
 
 def brute_mmd(real: np.ndarray, fake: np.ndarray) -> float:

@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.core.errors import InputError
+from hilum.core.seed import generator
 
 Floats = NDArray[np.float64]
+STORED = 2**21
+"""Numbers of a matrix product held at a time, 16 MiB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,3 +90,51 @@ def fid(real: Floats, fake: Floats) -> float:
     It falls as N and M grow even when nothing else changes; compare only values of equal N, M and network.
     """
     return frechet_distance(gaussian(real), gaussian(fake))
+
+
+def weighted_distances(real: Gaussian, fake: Floats, weights: Floats) -> Floats:
+    """Return the Fréchet distances (R,) of a set to R weightings (R, M) of another (M, D), a matrix product for all.
+
+    Made for a bootstrap: the square root is taken of eigenvalues, good to about 1e-6 of the distance where
+    `frechet_distance` is exact. NaN where fewer than two films were drawn.
+    """
+    rows = np.asarray(fake, dtype=np.float64)
+    centre = rows.mean(axis=0)
+    moved, wide = rows - centre, rows.shape[1]
+    upper = np.triu_indices(wide)
+    step = max(1, STORED // len(upper[0]))
+    found = np.full(len(weights), np.nan)
+    for start in range(0, len(weights), step):
+        drawn = np.asarray(weights[start : start + step], dtype=np.float64)
+        products = np.zeros((len(drawn), len(upper[0])))
+        for first in range(0, len(moved), step):
+            part = moved[first : first + step]
+            products += drawn[:, first : first + step] @ (part[:, upper[0]] * part[:, upper[1]])
+        totals = drawn.sum(axis=1)
+        enough = totals >= 2
+        safe = np.where(enough, totals, 2.0)
+        means = drawn @ moved / safe[:, None]
+        scatter = np.zeros((len(drawn), wide, wide))
+        scatter[:, upper[0], upper[1]] = scatter[:, upper[1], upper[0]] = products
+        scatter -= safe[:, None, None] * means[:, :, None] * means[:, None, :]
+        scatter /= (safe - 1.0)[:, None, None]
+        shared = np.linalg.eigvalsh(real.root @ scatter @ real.root.T)
+        gaps = np.sum((means + centre - real.mean) ** 2, axis=1)
+        spread = np.trace(scatter, axis1=1, axis2=2) + np.sum(real.root**2)
+        each = gaps + spread - 2.0 * np.sqrt(np.maximum(shared, 0.0)).sum(axis=1)
+        found[start : start + step] = np.where(enough, np.maximum(each, 0.0), np.nan)
+    return found
+
+
+def excess(real: Gaussian, fake: Floats, *, draws: int = 10, seed: int = 0) -> float:
+    """Return by how much the distance rises when the made films are halved: the first term of its bias, c / M.
+
+    To first order a set of M films lies c / M too far; a half lies 2 c / M too far, and the gap between them is
+    c / M. Estimated from `draws` random halves.
+    """
+    rng, count = generator(seed, "fid-excess"), len(fake)
+    halves = np.zeros((draws, count))
+    for row in halves:
+        row[rng.choice(count, max(2, count // 2), replace=False)] = 1.0
+    whole = frechet_distance(real, gaussian(fake))
+    return float(np.mean(weighted_distances(real, fake, halves))) - whole
