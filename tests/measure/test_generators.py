@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -78,6 +79,22 @@ def test_copy_is_nearer_than_the_same_patient_and_that_than_another(visits) -> N
         assert order[0] < 0.5 * order[1], name
 
 
+@pytest.mark.parametrize("how", ["grey", "nudged", "flipped"])
+def test_planted_copies_of_real_films_are_found(visits, how) -> None:
+    films, patients = visits
+    train_patients = set(sorted(set(patients))[::2])
+    small = [shrunk(film, 128, 128) for film in films]
+    train = [f for f, p in zip(small, patients, strict=True) if p in train_patients]
+    real = [f for f, p in zip(small, patients, strict=True) if p not in train_patients]
+    change = {"grey": lambda f: f + 2 / 255, "nudged": lambda f: np.roll(f, 3, axis=1), "flipped": lambda f: f[:, ::-1]}
+    planted = [np.clip(change[how](film), 0, 1) for film in train[:20]]
+    made, held_out = (privacy.nearest_pixels(s, train) for s in (planted + real[:20], real))
+    judged = privacy.verdict(made.distance, held_out.distance)
+    assert judged.outcome == "copies"
+    assert (made.distance[:20] < judged.threshold).sum() >= 19
+    assert (made.which[:20] == np.arange(20)).sum() >= 19
+
+
 def test_a_real_copy_fools_the_released_eight_bit_distance(visits) -> None:
     first, second = (np.rint(film * 255).astype(np.uint8) for film in (visits[0][0], visits[0][-1]))
     rng = np.random.default_rng(1)
@@ -112,3 +129,8 @@ def test_the_card_is_reproduced_on_the_same_films(visits) -> None:
     scores = privacy.likeness(identity[first], identity[second])
     found = auroc_interval(named[first] == named[second], scores, named[first], replicates=20)
     assert found.value == pytest.approx(float(card["identity, all pairs"]["auroc"].split()[0]), abs=0.002)
+
+
+def test_the_example_on_the_page_runs_as_written() -> None:
+    page = (BENCHMARKS.parent / "docs" / "metrics-images.md").read_text(encoding="utf-8")
+    exec(re.search(r"```python\n(.*?)```", page, re.S)[1], {})
