@@ -36,7 +36,7 @@ from hilum.measure.metric import metric, metrics
 from hilum.measure.pairs import Pairs
 
 COCO = ("bleu-1", "bleu-2", "bleu-3", "bleu-4", "rouge-l", "cider")
-FEATURES = ("fid", "kid", "precision", "recall", "density", "coverage")
+FEATURES = ("fid", "precision", "recall", "density", "coverage")
 WORDNET = Path("/usr/share/wordnet")
 ROUND = Callable[[list[str], list[str]], None]
 
@@ -307,13 +307,16 @@ def features(count: int = 10_000, width: int = 768) -> None:
     if not names:
         print("skipped: no metric of features is registered")
         return
+    from hilum.measure.sets import FeatureSets
+
     draw = np.random.default_rng(0)
-    sides = [tuple(draw.normal(shift, 1, (count, width)).astype(np.float32)) for shift in (0.0, 0.05)]
-    pairs, start, used = Pairs(*sides), time.perf_counter(), processor()
+    real, fake = (draw.normal(shift, 1, (count, width)).astype(np.float32) for shift in (0.0, 0.05))
+    start, used = time.perf_counter(), processor()
+    sets = FeatureSets(real, fake)
     for name in names:
         began = time.perf_counter()
         try:
-            print(f"  {name:32} {metric(name)(pairs).value:9.4f}  {time.perf_counter() - began:6.2f} s")
+            print(f"  {name:32} {metric(name)(sets).value:9.4f}  {time.perf_counter() - began:6.2f} s")
         except HilumError as error:
             print(f"  {name:32} unscored: {error}")
     wall, cpu = time.perf_counter() - start, processor() - used
