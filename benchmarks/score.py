@@ -36,7 +36,7 @@ from hilum.measure.metric import metric, metrics
 from hilum.measure.pairs import Pairs
 
 COCO = ("bleu-1", "bleu-2", "bleu-3", "bleu-4", "rouge-l", "cider")
-FEATURES = ("fid", "kid", "precision", "recall", "density", "coverage")
+FEATURES = ("fid", "precision", "recall", "density", "coverage")
 WORDNET = Path("/usr/share/wordnet")
 ROUND = Callable[[list[str], list[str]], None]
 
@@ -259,6 +259,15 @@ def peers(references: list[str], answers: list[str], rounds: int) -> None:
             print(f"{mine} / {other.strip()}: {share:.3f} (median of {rounds} rounds, {1 / share:.1f}x faster{goal})")
 
 
+def verdict(wall: float, cpu: float, peak: float, seconds: float, gb: float) -> str:
+    """Whether a goal holds; where only other work on the machine stands between, that is said."""
+    if wall <= seconds and peak <= gb:
+        return "holds"
+    if cpu > seconds or peak > gb:
+        return "FAILS"
+    return f"FAILS in wall seconds at load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores ({cpu:.1f} CPU-s)"
+
+
 # --- the whole suite, and features --------------------------------------------------------------------------------
 
 
@@ -287,9 +296,8 @@ def suite(references: list[str], answers: list[str]) -> None:
         value = f"{done[name].value:9.4f} [{interval.low:.4f}, {interval.high:.4f}]"
         print(f"  {name:32} {seconds:6.2f} s ({burnt:5.2f} CPU-s)  bootstrap {boot:5.2f} s  {value}{late}")
     peak = peak_gb()
-    holds = "holds" if wall <= 12 and peak <= 1 else "FAILS"
     print(f"full text suite, {len(rows)} metrics: {wall:.2f} s ({cpu:.2f} CPU-s), peak {peak:.2f} GB", end="")
-    print(f"; goal 12 s, 1 GB: {holds}")
+    print(f"; goal 12 s, 1 GB: {verdict(wall, cpu, peak, 12, 1)}")
 
 
 def features(count: int = 10_000, width: int = 768) -> None:
@@ -299,19 +307,22 @@ def features(count: int = 10_000, width: int = 768) -> None:
     if not names:
         print("skipped: no metric of features is registered")
         return
+    from hilum.measure.sets import FeatureSets
+
     draw = np.random.default_rng(0)
-    sides = [tuple(draw.normal(shift, 1, (count, width)).astype(np.float32)) for shift in (0.0, 0.05)]
-    pairs, start, used = Pairs(*sides), time.perf_counter(), processor()
+    real, fake = (draw.normal(shift, 1, (count, width)).astype(np.float32) for shift in (0.0, 0.05))
+    start, used = time.perf_counter(), processor()
+    sets = FeatureSets(real, fake)
     for name in names:
         began = time.perf_counter()
         try:
-            print(f"  {name:32} {metric(name)(pairs).value:9.4f}  {time.perf_counter() - began:6.2f} s")
+            print(f"  {name:32} {metric(name)(sets).value:9.4f}  {time.perf_counter() - began:6.2f} s")
         except HilumError as error:
             print(f"  {name:32} unscored: {error}")
     wall, cpu = time.perf_counter() - start, processor() - used
     peak = peak_gb()
-    holds = "holds" if wall <= 15 and peak <= 2 else "FAILS"
-    print(f"features, {count} x {width}: {wall:.2f} s ({cpu:.2f} CPU-s), peak {peak:.2f} GB; goal 15 s, 2 GB: {holds}")
+    print(f"features, {count} x {width}: {wall:.2f} s ({cpu:.2f} CPU-s), peak {peak:.2f} GB", end="")
+    print(f"; goal 15 s, 2 GB: {verdict(wall, cpu, peak, 15, 2)}")
 
 
 def main() -> None:
@@ -327,7 +338,7 @@ def main() -> None:
         suite(references, answers) if given.child == "suite" else features()
         return
     references, answers, source = pairs_of(given.data, given.pairs)
-    print(source, flush=True)
+    print(f"{source}; load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
     parts = given.parts.split(",")
     if "peers" in parts:
         peers(references, answers, given.rounds)
