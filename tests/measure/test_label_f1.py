@@ -97,8 +97,11 @@ def test_identity_is_one_but_not_in_the_fields_convention() -> None:
     for kind in KINDS:
         assert run(kind, both).value == 1.0
     assert run("macro-14", both, undefined="zero").value == pytest.approx(12 / 14)  # .857
-    assert "undefined:left-out-2-of-14" in run("macro-14", both).signature
-    assert "undefined:zero-2-of-14" in run("macro-14", both, undefined="zero").signature
+    left, zero = run("macro-14", both), run("macro-14", both, undefined="zero")
+    assert "undefined:left-out" in left.signature
+    assert "undefined:zero" in zero.signature
+    assert left.remarks == ("2 of 14 labels have nothing on either side and were left out of the mean",)
+    assert zero.remarks == ("2 of 14 labels have nothing on either side and were counted as 0",)
 
 
 def test_resampling_is_the_same_as_scoring_the_resample(draw: np.random.Generator) -> None:

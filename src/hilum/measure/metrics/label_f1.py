@@ -109,13 +109,14 @@ def _notes(pairs: ReportPairs) -> tuple[dict[str, list[str]], ...]:
 
 def _scored(
     name: str, pairs: ReportPairs, counts: Counts, combine: Resample, said: Mapping[str, object],
-    values: Floats | None = None,
+    values: Floats | None = None, remarks: tuple[str, ...] = (),
 ) -> Scored:  # fmt: skip
     each = f1(*counts.sum(axis=1).T) if values is None else values
     unscored = unanswered(pairs)
     unscored.update({int(n): _NOTHING for n in np.flatnonzero(np.isnan(each)) if n not in unscored})
     line = signature(name, _VERSION, labels="hilum", set=_SET, **said)
-    return summed(name, each, counts.reshape(len(counts), -1), combine, line, unscored=unscored, notes=_notes(pairs))
+    table = counts.reshape(len(counts), -1)
+    return summed(name, each, table, combine, line, unscored=unscored, notes=_notes(pairs), remarks=remarks)
 
 
 def _micro(name: str, pairs: ReportPairs, uncertain: Uncertain, only: Sequence[str]) -> Scored:
@@ -139,9 +140,13 @@ def _macro(name: str, pairs: ReportPairs, uncertain: Uncertain, undefined: Undef
         return ratio(np.where(there, each, 0.0).sum(axis=1), total.astype(np.float64))
 
     empty = int((counts.sum(axis=(0, 2)) == 0).sum())
-    return _scored(
-        name, pairs, counts, combine, {"uncertain": uncertain, "undefined": f"{undefined}-{empty}-of-{count}"}
-    )
+    said = {"uncertain": uncertain, "undefined": undefined}
+    return _scored(name, pairs, counts, combine, said, remarks=_remark(empty, count, "labels", undefined))
+
+
+def _remark(empty: int, count: int, what: str, undefined: Undefined) -> tuple[str, ...]:
+    how = "left out of the mean" if undefined == "left-out" else "counted as 0"
+    return (f"{empty} of {count} {what} have nothing on either side and were {how}",) if empty else ()
 
 
 @register.metric("label-f1/hilum/micro-14", better="higher", takes="report", over="set", range=(0, 1), version=_VERSION)
@@ -162,7 +167,7 @@ def macro_14(pairs: ReportPairs, uncertain: Uncertain = "present", undefined: Un
     Args:
         pairs: reports; the value of one is its micro F1.
         uncertain: see `label_counts`.
-        undefined: a label that neither side holds is 'left-out' of the mean (how many is in the signature), or 'zero',
+        undefined: a label that neither side holds is 'left-out' of the mean (how many is in the remarks), or 'zero',
             the field's convention, under which even a perfect answer scores below 1.
     """
     return _macro("label-f1/hilum/macro-14", pairs, uncertain, undefined, ())
@@ -200,5 +205,7 @@ def example(pairs: ReportPairs, uncertain: Uncertain = "present", undefined: Und
         values = np.where(np.isnan(values) & answered, 0.0, values)
     there = np.isfinite(values)
     table = np.stack([np.where(there, values, 0.0), there.astype(np.float64)], axis=1)[:, :, None]
-    said = {"uncertain": uncertain, "undefined": f"{undefined}-{empty}-of-{len(values)}"}
-    return _scored("label-f1/hilum/example", pairs, table, lambda sums: ratio(sums[:, 0], sums[:, 1]), said, values)
+    said, remarks = {"uncertain": uncertain, "undefined": undefined}, _remark(empty, len(values), "pairs", undefined)
+    return _scored(
+        "label-f1/hilum/example", pairs, table, lambda sums: ratio(sums[:, 0], sums[:, 1]), said, values, remarks
+    )
