@@ -10,8 +10,6 @@ by what the report says elsewhere. Intervals: bootstrap over groups of reports w
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import os
 import time
 from pathlib import Path
@@ -19,78 +17,15 @@ from pathlib import Path
 import numpy as np
 
 from hilum.core.seed import generator
+from hilum.systems._imagenome_gold import Pairs, coded, counts, load, stated
 from hilum.text.parse import parse
 from hilum.text.scene import Scene, scene
-from hilum.text.scene_table import SIDES, attributes, families, sided, sites
 
-HEADS = {
-    "Pulmonary Atelectasis": "atelectasis", "Cardiomegaly": "enlarged cardiac silhouette",
-    "Cardiac Shadow": "enlarged cardiac silhouette", "Pleural Effusion": "pleural effusion",
-    "Infiltrate": "infiltration", "Mass": "mass/nodule (not otherwise specified)",
-    "Nodule": "mass/nodule (not otherwise specified)", "Pneumonia": "pneumonia", "Pneumothorax": "pneumothorax",
-    "Consolidation": "consolidation", "Pulmonary Edema": "pulmonary edema/hazy opacity", "Opacity": "lung opacity",
-    "Airspace Disease": "airspace opacity", "Calcified Granuloma": "calcified nodule",
-    "Cicatrix": "pleural/parenchymal scarring", "Scoliosis": "scoliosis", "Pulmonary Congestion": "vascular congestion",
-    "Emphysema": "copd/emphysema", "Pulmonary Emphysema": "copd/emphysema", "Hydropneumothorax": "hydropneumothorax",
-}  # fmt: skip
-SAME = {
-    "linear/patchy atelectasis": "atelectasis", "lobar/segmental collapse": "atelectasis",
-    "multiple masses/nodules": "mass/nodule (not otherwise specified)",
-}  # fmt: skip
-"""Kinds that MeSH does not tell apart."""
-REGIONS = {
-    "base": "lower lung zone", "lower lobe": "lower lung zone", "upper lobe": "upper lung zone",
-    "middle lobe": "mid lung zone", "lingula": "mid lung zone", "apex": "apical zone", "hilum": "hilar structures",
-    "costophrenic angle": "costophrenic angle", "retrocardiac": "lower lung zone",
-}  # fmt: skip
-IMPLIED = {"middle lobe": "right", "lingula": "left", "retrocardiac": "left"}
-SCORED = frozenset(HEADS.values()) | {up for name in HEADS.values() for up in attributes()[name].above}
 LUNGS = frozenset({"right lung", "left lung", "cardiac silhouette", "spine"})
 ARMS = {
     "whole": {}, "default location only": {"places": "default"}, "no negation": {"negation": False},
     "no parents": {"parents": False},
 }  # fmt: skip
-Pairs = set[tuple[str, str]]
-
-
-def closed(name: str, at: set[str]) -> Pairs:
-    """Pairs of one attribute at some sites with what they imply."""
-    held = attributes()[name]
-    allowed = {sided(family, side) for family in held.permitted for side in SIDES}
-    where = at | {up for site in at for up in sites()[site].above if up in allowed}
-    return {(site, attribute) for site in where for attribute in (name, *held.above)}
-
-
-def coded(row: dict[str, str]) -> tuple[Pairs, set[str]]:
-    """Gold pairs of a report, and the attributes that cannot be scored in it."""
-    pairs: Pairs = set()
-    open_ended: set[str] = set()
-    for entry in json.loads(row["qualifiers_json"]):
-        name = HEADS.get(entry["term"].split("/")[0].strip())
-        if name is None:
-            continue
-        held = attributes()[name]
-        told = [region for region in entry["region"] if REGIONS.get(region) in held.permitted]
-        sides = {s for side in entry["side"] for s in (SIDES if side == "bilateral" else (side,)) if s in SIDES}
-        sides |= {IMPLIED[region] for region in told if region in IMPLIED}
-        needed = [REGIONS[region] for region in told] or list(held.default)
-        if not sides and any(families()[family] for family in needed):
-            open_ended |= {name, *held.above}
-            continue
-        pairs |= closed(name, {sided(family, side) for family in needed for side in sides or SIDES})
-    named = {HEADS[head] for term in row["mesh_major"].split(";") if (head := term.split("/")[0].strip()) in HEADS}
-    bare = named - {name for _, name in pairs} - open_ended
-    for name in bare:  # coded without any qualifier
-        held = attributes()[name]
-        if any(families()[family] for family in held.default):
-            open_ended |= {name, *held.above}
-        else:
-            pairs |= closed(name, set(held.default))
-    return pairs, open_ended
-
-
-def stated(made: Scene) -> Pairs:
-    return {(site, SAME.get(name, name)) for site, name in made.pairs("yes") if SAME.get(name, name) in SCORED}
 
 
 def elsewhere_off(made: Scene) -> Scene:
@@ -103,16 +38,6 @@ def certain(made: Scene) -> Scene:
     """The scene without hedged statements."""
     kept = tuple(each for each in made.observations if "severity|yes|hedge" not in each.severity)
     return Scene(made.text, made.phrases, kept)
-
-
-def counts(gold: list[tuple[Pairs, set[str]]], ours: list[Pairs], only: frozenset[str] | None) -> np.ndarray:
-    """(reports, 3): right, wrong and missed pairs."""
-    made = []
-    for (pairs, skipped), found in zip(gold, ours, strict=True):
-        left, right = ({(site, name) for site, name in each if name not in skipped and (only is None or site in only)}
-                       for each in (pairs, found))  # fmt: skip
-        made.append((len(left & right), len(right - left), len(left - right)))
-    return np.asarray(made, dtype=float)
 
 
 def scores(total: np.ndarray) -> np.ndarray:
@@ -155,13 +80,6 @@ def report(gold: list[tuple[Pairs, set[str]]], arms: dict[str, list[Pairs]], gro
                 gap = np.percentile(base[:, 2] - boot[:, 2], (2.5, 97.5))
                 line += f"  whole is better by {np.mean(base[:, 2] - boot[:, 2]):+.3f} [{gap[0]:+.3f}, {gap[1]:+.3f}]"
             print(line)
-
-
-def load(data: Path, half: str) -> list[dict[str, str]]:
-    with (data / "openi" / "gold_findings.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["gold_status"] == "ok"]
-    wanted = {"dev": (0,), "test": (1,), "all": (0, 1)}[half]
-    return [row for row in rows if int(row["text_hash"], 16) % 2 in wanted and (row["findings"] or row["impression"])]
 
 
 def main() -> None:

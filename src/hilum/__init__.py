@@ -21,12 +21,13 @@ _PUBLIC = {
     "Question": "core.report",
     "Report": "core.report",
     "Study": "core.study",
+    "Task": "measure.task",
     "Volume": "core.image",
     "Window": "core.image",
     "HilumError": "core.errors",
     "InputError": "core.errors",
     "MissingError": "core.errors",
-    "check": "core.check",
+    "check": "measure.checks",
     "get": "core.registry",
     "listing": "core.registry",
     "register": "core.registry",
@@ -36,6 +37,7 @@ _PUBLIC = {
     "read": "app.reading",
     "label": "text.labels",
     "label_table": "app.label_table",
+    "score": "measure.score",
 }
 
 __all__ = ["RESEARCH_USE", "__version__", *_PUBLIC]

@@ -136,6 +136,44 @@ def label_command(
         raise typer.Exit(1)
 
 
+@app.command("score")
+def score_command(
+    reference: Annotated[
+        Path, typer.Argument(help="Reference reports: CSV, JSONL, Parquet, folder; or Studies as JSONL.")
+    ],
+    candidate: Annotated[Path, typer.Argument(help="Candidate reports, joined by id.")],
+    chosen: Annotated[
+        str, typer.Option("--metrics", help="Names with commas; all; default: all that need nothing extra.")
+    ] = "",
+    compare: Annotated[Path | None, typer.Option(help="Another candidate: paired differences, Holm-corrected.")] = None,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Also show what each metric is blind to, on these references.")
+    ] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for scores.json, rows.jsonl, report.html.")] = Path(
+        "scores"
+    ),
+    section: Annotated[str, typer.Option(help="auto, findings, impression or all.")] = "auto",
+    column: Annotated[list[str] | None, typer.Option(help='role=name, e.g. report="Report Text", id=Study.')] = None,
+    candidate_column: Annotated[
+        list[str] | None, typer.Option(help="The same for the candidate, where it differs.")
+    ] = None,
+    replicates: Annotated[int, typer.Option(min=100, help="Bootstrap replicates.")] = 1000,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    plugin: Plugins = None,
+) -> None:
+    """Score candidate reports against references: every metric with its interval, rows, and a page of worst cases."""
+    from hilum.app.score import Choices
+    from hilum.app.score_command import run
+
+    _load(plugin)
+    names = tuple(name.strip() for name in chosen.split(",") if name.strip())
+    theirs = _pairs(candidate_column, "--candidate-column") if candidate_column else None
+    choices = Choices(names, section, _pairs(column or [], "--column"), theirs, audit, seed, replicates)  # type: ignore[arg-type]
+    run(reference, candidate, compare, out, choices, as_json=as_json, quiet=quiet)
+
+
 @app.command("train")
 def train_command(
     system: Annotated[str, typer.Argument(help="System to train; see 'hilum list systems'.")],
@@ -162,30 +200,72 @@ def train_command(
     print(f"Wrote {written}. Next: 'hilum list systems', or the system's report command in its documentation.")
 
 
+@app.command("bench")
+def bench_command(
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="A task, or FILE.py:name; with --compare alone, the folders of two runs.")
+    ] = None,
+    models: Annotated[str, typer.Option("--model", help="Models A,B to run; FILE.py:name takes one from a file.")] = "",
+    compare: Annotated[bool, typer.Option("--compare", help="Differences from the first, paired, corrected.")] = False,
+    data: Annotated[Path | None, typer.Option(help="Root folder of the data [HILUM_DATA or HILUM_PACK].")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="First studies only; 0 for all.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")] = False,
+    controls: Annotated[bool, typer.Option(help="Run the task's control models beside.")] = True,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="key=value of the task, e.g. half=test.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for a folder of the task.")] = Path("runs"),
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    plugin: Plugins = None,
+) -> None:
+    """Benchmark models on a task: hide, ask, compare, log; resumable, with intervals over patients."""
+    from hilum.app.bench import Asked
+    from hilum.app.bench_command import run
+
+    _load(plugin)
+    names = tuple(name for name in models.split(",") if name)
+    task = (targets or [""])[0]
+    asked = Asked(task, names, out, data, limit, resume, _pairs(settings or []), seed, controls, compare)
+    if not run(targets or [], asked, as_json=as_json, quiet=quiet):
+        raise typer.Exit(1)
+
+
 @app.command("reproduce")
 def reproduce_command(
-    system: Annotated[str, typer.Argument(help="System whose claim to judge; see 'hilum list systems'.")],
-    data: Annotated[Path | None, typer.Option(help="Root folder of its data, where it needs one.")] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for verdict.json.")] = Path("runs"),
+    system: Annotated[str, typer.Argument(help="System whose claim to judge; left out, all of them are listed.")] = "",
+    data: Annotated[Path | None, typer.Option(help="Root folder of its data [HILUM_DATA or HILUM_PACK].")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for verdict.json and report.html.")] = Path("runs"),
     settings: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. --set half=dev.")] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
+    quiet: Quiet = False,
     plugin: Plugins = None,
 ) -> None:
     """Judge one published claim beside its control arms: holds, fails, or cannot be tested here."""
-    from hilum.app.claims import EXIT_CODES, reproduce
+    from hilum.app.claims import EXIT_CODES, claims, reproduce, summary
 
     _load(plugin)
-    verdict, written = reproduce(system, data, out / system, seed=seed, settings=_pairs(settings or []))
-    print(written.read_text(encoding="utf-8") if as_json else f"{verdict}\nWrote {written}. {RESEARCH_USE}")
+    if not system:
+        print(json.dumps(claims()) if as_json else "\n".join(each["line"] for each in claims()))
+        return
+
+    def say(line: str) -> None:
+        if not quiet:
+            print(line, file=sys.stderr)
+
+    verdict, written = reproduce(system, data, out / system, seed=seed, settings=_pairs(settings or []), say=say)
+    if as_json:
+        print(written.read_text(encoding="utf-8"))
+    elif not quiet:
+        print(summary(verdict, written))
     if EXIT_CODES[verdict.outcome]:
         raise typer.Exit(EXIT_CODES[verdict.outcome])
 
 
-def _pairs(settings: list[str]) -> dict[str, str]:
+def _pairs(settings: list[str], option: str = "--set") -> dict[str, str]:
     wrong = [item for item in settings if "=" not in item]
     if wrong:
-        raise InputError(f"--set needs key=value, got '{wrong[0]}'")
+        raise InputError(f"{option} needs key=value, got '{wrong[0]}'")
     return dict(item.split("=", 1) for item in settings)
 
 
@@ -207,35 +287,56 @@ def list_command(
         raise InputError(f"cannot list '{kind}': choose from {', '.join(name for name in kinds if name)}")
     entries = listing(kinds[kind])
     if as_json:
-        print(
-            json.dumps(
-                [{"kind": e.kind, "name": e.name, "summary": e.summary, **e.facts} for e in entries], default=str
-            )
-        )
+        print(json.dumps([_entry_json(entry) for entry in entries], default=str))
         return
     for entry in entries:
-        print(f"{entry.kind:8} {entry.name:24} {entry.summary}")
+        print(f"{entry.kind:8} {entry.name:28} {entry.summary}")
+        if entry.kind == "metric" and kind == "metrics":
+            print(_metric_line(_entry_json(entry)))
     if not entries:
         print(f"no {kind or 'plug-ins'} registered")
 
 
+def _entry_json(entry: Any) -> dict[str, Any]:
+    facts = {"kind": entry.kind, "name": entry.name, "summary": entry.summary, **entry.facts}
+    if entry.kind == "metric":
+        from hilum.measure.blind import blindness
+
+        low, high = entry.facts.get("range") or (None, None)
+        bounds = [each if each is not None and abs(each) != float("inf") else None for each in (low, high)]
+        facts |= {"range": bounds, "blind_to": list(blindness(entry.name))}
+    return facts
+
+
+def _metric_line(facts: dict[str, Any]) -> str:
+    low, high = ("∞" if each is None else f"{each:g}" for each in facts["range"])
+    blind = ", ".join(facts["blind_to"]) or "nothing that the audit tries, or not audited"
+    needs = f"; needs {facts['needs']}" if facts.get("needs") else ""
+    said = (
+        f"{facts['better']} is better, {'-' if low == '∞' else ''}{low} to {high}, takes {facts.get('takes', 'study')}"
+    )
+    return f"         {'':28} {said}, version {facts.get('version', 1)}{needs}; blind to: {blind}"
+
+
 @app.command("check")
 def check_command(
-    target: Annotated[str, typer.Argument(help="FILE.py:NAME, or the name of a registered model or data set.")],
+    target: Annotated[
+        str, typer.Argument(help="FILE.py:NAME, or the name of a registered model, data set, metric or task.")
+    ],
     root: Annotated[Path | None, typer.Option(help="Root folder, for a data set.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the common checks that every plug-in of a kind must pass."""
-    from hilum.core.check import check
     from hilum.core.registry import listing, load_plugin
+    from hilum.measure import checks
 
     path, _, name = target.rpartition(":")
     if path:
         load_plugin(path)
-    found = [entry for entry in listing() if entry.name == (name or target) and entry.kind in ("model", "dataset")]
+    found = [entry for entry in listing() if entry.name == (name or target) and entry.kind in checks.KINDS]
     if not found:
-        raise InputError(f"no model or data set is called '{name or target}'")
-    verdicts = check(found[0], **({"root": root} if root else {}))
+        raise InputError(f"no model, data set, metric or task is called '{name or target}'")
+    verdicts = checks.check(found[0], **({"root": root} if root else {}))
     if as_json:
         print(json.dumps([{"check": v.name, "passed": v.passed, "why": v.detail} for v in verdicts]))
     else:

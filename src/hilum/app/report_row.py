@@ -36,6 +36,8 @@ class Row:
         text: whole or by section.
         error: why it could not be read, else ''.
         patient, date: as the file has them, '' where it does not.
+        empty: it could be read and holds no text.
+        numbered: its id is only where it stands, as it has none of its own.
     """
 
     id: str
@@ -43,6 +45,8 @@ class Row:
     error: str = ""
     patient: str = ""
     date: str = ""
+    empty: bool = False
+    numbered: bool = False
 
 
 def choose(names: list[str], where: str, columns: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -94,11 +98,12 @@ def row_from(record: Mapping[str, Any], where: str, chosen: Mapping[str, str]) -
         if role not in _BESIDES and value is not None and not (isinstance(value, float) and isnan(value)):
             if not isinstance(value, str):
                 error = f"{where}: column '{column}' holds {type(value).__name__}, expected text"
-                return Row(name, error=error, patient=patient, date=date)
+                return Row(name, error=error, patient=patient, date=date, numbered=not own)
             texts[role] = value
     if not any(texts.get(part, "").strip() for part in _READ):
-        return Row(name, error=f"{where} holds no text", patient=patient, date=date)
-    return Row(name, texts.get("report", texts), patient=patient, date=date)
+        error = f"{where} holds no text"
+        return Row(name, error=error, patient=patient, date=date, empty=True, numbered=not own)
+    return Row(name, texts.get("report", texts), patient=patient, date=date, numbered=not own)
 
 
 def _said(value: Any) -> str:

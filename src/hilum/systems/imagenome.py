@@ -24,6 +24,7 @@ from hilum.core.region import Box
 from hilum.core.registry import register
 from hilum.io.raster import read_image
 from hilum.io.save import save_text
+from hilum.systems._imagenome_judge import CLAIMS, reproduce
 from hilum.systems.embedded import shipped
 from hilum.text.imagenome import to_imagenome
 from hilum.text.parse import Parsed, parse
@@ -33,9 +34,6 @@ METADATA = "mimic-cxr-2.0.0-metadata.csv"
 COLUMNS = ("dicom_id", "subject_id", "study_id", "ViewPosition", "StudyDate", "StudyTime")
 _Size = tuple[int, int] | None
 _NAME = re.compile(r"\w[\w.-]*")
-CLAIM = "text and an atlas of the lung field yield a correct anatomy-centred scene graph with change relations"
-CONTROLS = ("default location only", "no negation")
-"""Arms of benchmarks/scene_gold.py: scene(..., places='default') and scene(..., negation=False)."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,7 @@ def _boxes(source: Path, film: _Film, masks: str | Path | None) -> tuple[_Size, 
 
 @register.system("imagenome", summary="Anatomy-centred scene graphs", source="Chest ImaGenome (Wu et al., 2021)")
 class ImaGenomeSystem:
-    """How scene graphs are made."""
+    """How scene graphs are made, and how the claim is judged."""
 
-    claim, controls = CLAIM, CONTROLS
-    write = staticmethod(write)
+    claims, minutes = CLAIMS, 0.5
+    write, reproduce = staticmethod(write), staticmethod(reproduce)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from hilum.core.registry import register
+from hilum.systems._radgraph_judge import CLAIMS, reproduce
 from hilum.systems._radgraph_tagger import Tagger
 
-__all__ = ["RadGraphSystem", "Tagger", "train"]
+__all__ = ["RadGraphSystem", "Tagger", "reproduce", "train"]
 
 
 def train(
@@ -30,6 +31,7 @@ def train(
     "radgraph", summary="Report text to a graph by a span-relation model", source="RadGraph (Jain et al., NeurIPS 2021)"
 )
 class RadGraphSystem:
-    """How the span-relation tagger is trained; `Tagger(folder)` reads reports with what was trained."""
+    """How the tagger is trained and its claim judged; `Tagger(folder)` reads reports with what was trained."""
 
-    train = staticmethod(train)
+    claims, minutes = CLAIMS, 5.0
+    train, reproduce = staticmethod(train), staticmethod(reproduce)

@@ -1,0 +1,119 @@
+"""What a person sees of scores in the terminal: a bar while they are made, then a table with intervals."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from math import isnan
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from hilum import RESEARCH_USE
+from hilum.app.score import Outcome
+from hilum.app.score_files import told
+from hilum.measure.stats import Interval
+
+ARROWS = {"higher": "↑", "lower": "↓"}
+
+
+class Steps:
+    """A bar over metrics with time left; silent off a terminal or when hidden."""
+
+    def __init__(self, what: str, *, hidden: bool = False) -> None:
+        self._what, self._hidden = what, hidden or not sys.stderr.isatty()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Steps:
+        """Start the bar."""
+        if not self._hidden:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            said = TextColumn("{task.description}")
+            columns = (TextColumn(self._what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), said)
+            self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("", total=None)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the bar, whatever happened."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def step(self, name: str, number: int, total: int) -> None:
+        """Show that one more step is done."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=number, total=total, description=name)
+
+
+def interval(found: Interval) -> str:
+    """Return 'value [low, high]', or 'undefined' where there is no value."""
+    if isnan(found.value):
+        return "undefined"
+    spread = "[interval undefined]" if isnan(found.low) else f"[{found.low:.3f}, {found.high:.3f}]"
+    return f"{found.value:.3f} {spread}"
+
+
+def table(outcome: Outcome) -> list[str]:
+    """Return the table: metric, direction, value with interval, and how many pairs have a value."""
+    width = max([len(each.name) for each in outcome.chosen] + [6])
+    pairs = {len(scored.values) for scored in outcome.scored.values()}
+    lines = [f"{'metric':{width}}   {'value [95 % interval]':24} {'pairs':>6}"]
+    for each in outcome.chosen:
+        if each.name in outcome.failed:
+            lines.append(f"{each.name:{width}}   unscored: {outcome.failed[each.name]}")
+        elif each.name in outcome.scored:
+            scored = outcome.scored[each.name]
+            count = len(scored.values) - len(scored.unscored)
+            short = "" if pairs == {count} else f" of {len(scored.values)}"
+            said = interval(outcome.intervals[each.name])
+            lines.append(f"{each.name:{width}} {ARROWS[each.better]} {said:24} {count:>6}{short}")
+    return lines
+
+
+def differences(outcome: Outcome, names: tuple[str, str]) -> list[str]:
+    """Return the paired differences: first minus second, with p after Holm's correction."""
+    if not outcome.compared:
+        return []
+    width = max(len(each.metric) for each in outcome.compared)
+    lines = ["", f"{names[0]} minus {names[1]}, paired over patients; p after Holm's correction"]
+    lines.append(f"{'metric':{width}} {'difference [95 % interval]':28} {'p (Holm)':>9}  better")
+    for each in outcome.compared:
+        better = {"first": names[0], "second": names[1]}.get(each.better, "neither shown")
+        p = "" if isnan(each.p_holm) else f"{each.p_holm:.4f}"
+        lines.append(f"{each.metric:{width}} {interval(each.difference):28} {p:>9}  {better}")
+    return lines
+
+
+def summary(outcome: Outcome, written: Sequence[Path], names: tuple[str, str, str]) -> str:
+    """Return all that the command prints.
+
+    Args:
+        outcome: what scoring came to.
+        written: files.
+        names: of reference, candidate and the file it was compared with ('' where there is none).
+    """
+    count = max((len(scored.values) for scored in outcome.scored.values()), default=0)
+    lines = [f"{names[1]} against {names[0]}: {count} pairs, part: {outcome.joined.section}", *table(outcome)]
+    if outcome.other is not None:
+        lines += ["", f"{names[2]} against {names[0]}:", *table(outcome.other), *differences(outcome, names[1:])]
+    if outcome.audit is not None:
+        lines += ["", "Audit of these metrics on these references:", *outcome.audit.lines()]
+    lines += ["", *(f"note: {line}" for line in told(outcome.joined))]
+    lines += [
+        "↑ higher is better, ↓ lower is better. Labels and graphs are made by Hilum's rules. " + RESEARCH_USE,
+        f"Wrote {', '.join(str(path) for path in written)}. {_next(outcome, written)}",
+    ]
+    return "\n".join(lines)
+
+
+def _next(outcome: Outcome, written: Iterable[Path]) -> str:
+    page = next((path for path in written if path.suffix == ".html"), None)
+    more = "--audit shows what each metric is blind to" if outcome.audit is None else "--compare OTHER.csv adds a rival"
+    return f"Next: open {page} for the worst cases; {more}." if page else f"Next: {more}."
