@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from functools import wraps
+from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 import numpy as np
 
@@ -13,11 +14,27 @@ from hilum.core.registry import Entry, register
 from hilum.measure.pairs import Pairs
 from hilum.measure.scored import Better, Scored, averaged, signature
 
-Takes = Literal["report", "study", "mask", "image", "features"]
+Takes = Literal["report", "study", "mask", "image", "features", "image-set", "bone"]
+
+Said = ParamSpec("Said")
+Value = TypeVar("Value")
 
 
 class UnscoredError(HilumError):
     """An item that a metric cannot score; the sentence says why. Its row says so and takes no part in the mean."""
+
+
+def by_item(function: Callable[Said, Value]) -> Callable[Said, Value]:
+    """Let a metric of one pair say by InputError what is wrong with that pair: it is unscored, the others are not."""
+
+    @wraps(function)
+    def scored(*args: Said.args, **options: Said.kwargs) -> Value:
+        try:
+            return function(*args, **options)
+        except InputError as error:
+            raise UnscoredError(str(error)) from None
+
+    return scored
 
 
 @dataclass(frozen=True)
