@@ -115,12 +115,19 @@ def coco(
         MissingError: if pycocotools is not installed.
         InputError: if an image was detected on that is not among the truths, or a box has no score.
     """
-    result = _coco(detected, truths)
+    result = evaluated(detected, truths)
     figures = [float(value) if value >= 0 else float("nan") for value in result.stats]
     return Precision(figures[0], figures[1], figures[2], figures[8])
 
 
-def _coco(detected: Mapping[str, Sequence[tuple[int, Box]]], truths: Mapping[str, Sequence[tuple[int, Box]]]) -> Any:
+def evaluated(
+    detected: Mapping[str, Sequence[tuple[int, Box]]], truths: Mapping[str, Sequence[tuple[int, Box]]]
+) -> Any:
+    """Return pycocotools' COCOeval after evaluation: its matches image by image, and its figures. See `coco`.
+
+    Raises:
+        MissingError, InputError: as `coco`.
+    """
     try:
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval

@@ -1,4 +1,4 @@
-"""DeLong's variance of the AUROC, and the paired test of two of them (DeLong et al. 1988; midranks by Sun & Xu 2014)."""
+"""DeLong's variance of the AUROC, and the paired test of two (DeLong et al. 1988; midranks by Sun & Xu 2014)."""
 
 from __future__ import annotations
 

@@ -54,6 +54,20 @@ def froc(images: Sequence[Image], *, rates: Sequence[float] = RATES, name: str =
     Raises:
         InputError: if there is no image, or a score is NaN.
     """
+    found, curve = events(images, rates=rates)
+    total = curve.total
+    each_value = np.where(total > 0, found / np.maximum(total, 1), np.nan)
+    unscored = {int(n): "no true region in this image" for n in np.flatnonzero(total == 0)}
+    said = signature(name, 1, rule="point in region", rates="/".join(f"{rate:g}" for rate in rates))
+    return Scored(name, each_value, curve, said, unscored=unscored)
+
+
+def events(images: Sequence[Image], *, rates: Sequence[float] = RATES) -> tuple[Floats, Curve]:
+    """Return how many regions of each image are found at all, and the curve that weights of images go into.
+
+    Raises:
+        InputError: see `froc`.
+    """
     if not images:
         raise InputError("FROC needs at least one image")
     levels, owner, kind = [], [], []
@@ -74,14 +88,10 @@ def froc(images: Sequence[Image], *, rates: Sequence[float] = RATES, name: str =
         owner += [number] * len(best)
         kind += [True] * len(best)
         found[number] = len(best)
-    each_value = np.where(total > 0, found / np.maximum(total, 1), np.nan)
-    unscored = {int(n): "no true region in this image" for n in np.flatnonzero(total == 0)}
-    at = _Curve(np.array(levels, float), np.array(owner, int), np.array(kind, bool), total, tuple(rates))
-    said = signature(name, 1, rule="point in region", rates="/".join(f"{rate:g}" for rate in rates))
-    return Scored(name, each_value, at, said, unscored=unscored)
+    return found, Curve(np.array(levels, float), np.array(owner, int), np.array(kind, bool), total, tuple(rates))
 
 
-class _Curve(NamedTuple):
+class Curve(NamedTuple):
     """Events from the surest down: which image each is of, and whether it finds a region."""
 
     levels: Floats
@@ -91,6 +101,7 @@ class _Curve(NamedTuple):
     rates: tuple[float, ...]
 
     def __call__(self, weights: Floats) -> Floats:
+        """Return the mean sensitivity (R,) under weights of the images (R, N)."""
         regions, images = weights @ self.total, weights.sum(axis=1)
         order = np.argsort(-self.levels, kind="stable")
         drawn = weights[:, self.owner[order]]

@@ -109,7 +109,8 @@ def spacing_of(spacing_mm: Sequence[float] | None, axes: int) -> tuple[float, ..
 
 def surface(mask: Bools) -> Bools:
     """Return the pixels of a mask that touch its outside through a side; outside the array is outside."""
-    return mask & ~binary_erosion(mask)
+    inner: Bools = binary_erosion(mask)
+    return mask & ~inner
 
 
 def surfaces(reference: Region, answer: Region, *, spacing_mm: Sequence[float] | None = None) -> Surfaces | None:
