@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilum.core.errors import InputError
@@ -21,6 +21,7 @@ def told(seed: int = 0, count: int = 500) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(st.integers(0, 50), st.integers(1, 50))
+@settings(deadline=None)
 def test_wilson_is_statsmodels(hits: int, more: int) -> None:
     proportion = pytest.importorskip("statsmodels.stats.proportion")
     found = wilson(hits, hits + more)
@@ -43,8 +44,8 @@ def test_the_error_by_hand_and_by_the_other_implementation() -> None:
 
 def test_bins_of_equal_mass_hold_as_many_each() -> None:
     truth, chance = told()
-    assert [each.count for each in reliability(truth, chance**4, by="mass")] == [50] * 10
-    assert sum(each.count for each in reliability(truth, chance, bins=7)) == 500
+    assert [each.cases for each in reliability(truth, chance**4, by="mass")] == [50] * 10
+    assert sum(each.cases for each in reliability(truth, chance, bins=7)) == 500
 
 
 def test_equal_probabilities_fall_into_one_bin_of_either_kind() -> None:

@@ -21,7 +21,7 @@ class Bin(NamedTuple):
 
     low: float
     high: float
-    count: int
+    cases: int
     predicted: float
     observed: Interval
 
@@ -92,7 +92,7 @@ def expected_error(
         InputError: see `reliability`.
     """
     table = reliability(target, probability, bins=bins, by=by)
-    return sum(each.count * abs(each.observed.value - each.predicted) for each in table) / len(np.asarray(target))
+    return sum(each.cases * abs(each.observed.value - each.predicted) for each in table) / len(np.asarray(target))
 
 
 def brier(target: NDArray[np.generic], probability: NDArray[np.generic], *, bins: int = 10) -> Brier:
@@ -104,8 +104,8 @@ def brier(target: NDArray[np.generic], probability: NDArray[np.generic], *, bins
     truth, told = _checked(target, probability)
     rate, count = float(truth.mean()), len(truth)
     table = reliability(truth, told, bins=bins)
-    gap = sum(each.count * (each.predicted - each.observed.value) ** 2 for each in table) / count
-    spread = sum(each.count * (each.observed.value - rate) ** 2 for each in table) / count
+    gap = sum(each.cases * (each.predicted - each.observed.value) ** 2 for each in table) / count
+    spread = sum(each.cases * (each.observed.value - rate) ** 2 for each in table) / count
     return Brier(float(((told - truth) ** 2).mean()), gap, spread, rate * (1 - rate))
 
 
@@ -121,12 +121,12 @@ def drawing(table: tuple[Bin, ...], *, title: str = "", size: int = 260) -> str:
         f'<rect x="{pad}" y="{pad}" width="{span}" height="{span}" fill="none" stroke="currentColor" opacity=".4"/>',
         f'<path d="M{pad} {size - pad}L{size - pad} {pad}" stroke="currentColor" stroke-dasharray="4 3"/>',
     ]
-    most = max((each.count for each in table), default=1)
+    most = max((each.cases for each in table), default=1)
     for each in table:
         x, y = at(each.predicted, each.observed.value)
         low, high = at(0, each.observed.low)[1], at(0, each.observed.high)[1]
-        radius = 2.0 + 4.0 * float(np.sqrt(each.count / most))
-        said = f"{each.count} cases: predicted {each.predicted:.2f}, observed {each.observed}"
+        radius = 2.0 + 4.0 * float(np.sqrt(each.cases / most))
+        said = f"{each.cases} cases: predicted {each.predicted:.2f}, observed {each.observed}"
         parts.append(f'<line x1="{x:.1f}" y1="{low:.1f}" x2="{x:.1f}" y2="{high:.1f}" stroke="currentColor"/>')
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>{escape(said)}</title></circle>')
     words = (

@@ -59,7 +59,7 @@ def froc(images: Sequence[Image], *, rates: Sequence[float] = RATES, name: str =
     each_value = np.where(total > 0, found / np.maximum(total, 1), np.nan)
     unscored = {int(n): "no true region in this image" for n in np.flatnonzero(total == 0)}
     said = signature(name, 1, rule="point in region", rates="/".join(f"{rate:g}" for rate in rates))
-    return Scored(name, each_value, curve, said, unscored=unscored)
+    return Scored(name, each_value, curve.at, said, unscored=unscored)
 
 
 def events(images: Sequence[Image], *, rates: Sequence[float] = RATES) -> tuple[Floats, Curve]:
@@ -100,16 +100,17 @@ class Curve(NamedTuple):
     total: Floats
     rates: tuple[float, ...]
 
-    def __call__(self, weights: Floats) -> Floats:
+    def at(self, weights: Floats) -> Floats:
         """Return the mean sensitivity (R,) under weights of the images (R, N)."""
-        regions, images = weights @ self.total, weights.sum(axis=1)
         order = np.argsort(-self.levels, kind="stable")
-        drawn = weights[:, self.owner[order]]
-        false = np.cumsum(drawn * ~self.right[order], axis=1) / images[:, None]
-        hits = np.cumsum(drawn * self.right[order], axis=1)
+        owner, right = self.owner[order], self.right[order].astype(np.float64)
         ends = np.flatnonzero(np.append(np.diff(self.levels[order]) != 0, True)) if order.size else np.zeros(0, int)
-        made = np.zeros(len(weights))
-        for rate in self.rates:
-            allowed = np.where(false[:, ends] <= rate, hits[:, ends], 0.0)
-            made += allowed.max(axis=1, initial=0.0)
-        return np.where(regions > 0, made / np.where(regions > 0, regions, 1.0) / len(self.rates), np.nan)
+        regions, images = weights @ self.total, weights.sum(axis=1)
+        made = np.full(len(weights), np.nan)
+        for row in np.flatnonzero(regions > 0):  # one row at a time: they stay in the processor's cache
+            drawn = weights[row, owner]
+            hits = drawn * right
+            false = np.cumsum(drawn - hits)[ends] / images[row]
+            found = np.concatenate(([0.0], np.cumsum(hits)[ends]))
+            made[row] = found[np.searchsorted(false, self.rates, side="right")].mean() / regions[row]
+        return made

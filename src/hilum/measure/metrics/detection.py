@@ -114,7 +114,7 @@ def froc(pairs: StudyPairs) -> Scored:
         found, curve = _curve(images)
         np.add.at(over, owner, found)
         np.add.at(under, owner, curve.total)
-        curves.append((owner, curve))
+        curves.append((owner, curve.at))
     rates = "/".join(f"{rate:g}" for rate in RATES)
     return _macro("froc", pairs, curves, ratio(over, under), rule="centre-in-region", rates=rates)
 
@@ -171,12 +171,12 @@ class _Precision:
         owners = [np.full(len(e["dtScores"]), n, dtype=np.intp) for n, e in kept]
         self.owner = np.concatenate(owners)[order] if kept else np.zeros(0, np.intp)
         right = np.concatenate([np.asarray(e["dtMatches"]) > 0 for _, e in kept], axis=1) if kept else np.zeros((10, 0))
-        self.right = right[:, order].astype(np.float64)  # (10 IoU levels, detections)
+        self.right = [np.flatnonzero(level) for level in right[:, order]]  # by IoU level: which detections match
         self.total = np.array([len(film.truths) for film in images], dtype=np.float64)
 
     def found(self) -> Floats:
         """True boxes of each image that are found at IoU .5."""
-        return np.bincount(self.owner, self.right[0], len(self.total))
+        return np.bincount(self.owner[self.right[0]], minlength=len(self.total)).astype(np.float64)
 
     def at(self, weights: Floats, levels: slice) -> Floats:
         """Average precision over some IoU levels, (R,)."""
@@ -185,7 +185,7 @@ class _Precision:
         for row in np.flatnonzero(regions > 0):
             drawn = weights[row, self.owner]
             called = np.cumsum(drawn)
-            areas = [self._area(np.cumsum(drawn * right), called, regions[row]) for right in self.right[levels]]
+            areas = [self._area(np.cumsum(drawn[n]), called[n], regions[row]) for n in self.right[levels]]
             made[row] = np.mean(areas)
         return made
 
