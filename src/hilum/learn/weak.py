@@ -128,13 +128,9 @@ def probabilities(net: nn.Module, films: NDArray[np.generic], *, batch: int = 12
 
 @torch.no_grad()
 def class_maps(net: WeakNet, films: NDArray[np.generic], *, batch: int = 128) -> Floats:
-    """Return the class maps of films (N, H, W) resized to the films: float32 (N, K, H, W)."""
-    found = []
-    for start in range(0, len(films), batch):
-        given = as_film(films[start : start + batch])
-        maps = net.class_maps(given)
-        found.append(nn.functional.interpolate(maps, size=given.shape[2:], mode="bilinear", align_corners=False))
-    return torch.cat(found).numpy()
+    """Return the class maps of films (N, H, W): float32 (N, K, S, S)."""
+    parts = [net.class_maps(as_film(films[start : start + batch])) for start in range(0, len(films), batch)]
+    return torch.cat(parts).numpy()
 
 
 def weights_count(net: nn.Module) -> int:

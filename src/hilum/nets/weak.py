@@ -22,7 +22,7 @@ def block(inputs: int, outputs: int, *, stride: int = 1, pool: bool = False) -> 
     return nn.Sequential(*parts, *([nn.MaxPool2d(2)] if pool else []))
 
 
-def small_trunk(widths: Sequence[int] = (16, 32, 64, 64)) -> nn.Sequential:
+def small_trunk(widths: Sequence[int] = (16, 24, 32, 48)) -> nn.Sequential:
     """Return a small trunk: (B, 1, H, W) to (B, widths[-1], H/4, W/4)."""
     first, second, *rest = widths
     layers = [block(1, first, stride=2), block(first, second, pool=True)]
@@ -47,7 +47,7 @@ class WeakNet(nn.Module):
     """
 
     def __init__(
-        self, trunk: nn.Module, *, channels: int = 64, classes: int, width: int = 64, pooling: Pooling = "lse",
+        self, trunk: nn.Module, *, channels: int = 48, classes: int, width: int = 48, pooling: Pooling = "lse",
         r: float = 10.0,
     ) -> None:  # fmt: skip
         """Build the transition and prediction layers anew, as the paper does."""

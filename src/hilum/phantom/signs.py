@@ -1,4 +1,4 @@
-"""Findings as solids in a made chest: each is drawn with a side and a severity, and says where it is by its geometry."""
+"""Findings as solids in a made chest: drawn with a side and a severity, placed and masked by their geometry."""
 
 from __future__ import annotations
 
@@ -88,6 +88,10 @@ def _spot(chest: Chest, side: int, rng: np.random.Generator, low: float, high: f
     )  # fmt: skip
 
 
+def _normal(rng: np.random.Generator) -> float:
+    return float(rng.standard_normal())
+
+
 def _solids(concept: str, chest: Chest, side: int, severity: float, rng: np.random.Generator) -> tuple[Solid, ...]:
     if concept in ("lung nodule", "lung mass"):
         radius = 6.0 + 8.5 * severity if concept == "lung nodule" else 17.0 + 18.0 * severity
@@ -102,7 +106,7 @@ def _solids(concept: str, chest: Chest, side: int, severity: float, rng: np.rand
     spread, size = spread * (0.75 + 0.5 * severity), size * (0.7 + 0.6 * severity)
     return tuple(
         Solid(
-            (x + float(rng.normal(0, 0.7 * spread)), y + float(rng.normal(0, spread)), z + float(rng.normal(0, spread))),
+            (x + 0.7 * spread * _normal(rng), y + spread * _normal(rng), z + spread * _normal(rng)),
             (size * float(rng.uniform(0.6, 1.2)), size * 1.6, size * float(rng.uniform(0.6, 1.1))),
             float(rng.uniform(-40, 40)),
         )
