@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,3 +29,15 @@ def pack() -> Path:
 @pytest.fixture
 def draw() -> np.random.Generator:
     return np.random.default_rng(20261124)
+
+
+@pytest.fixture(autouse=True)
+def registered_for_the_test() -> Iterator[None]:
+    """What a test registers is gone when it ends; the package's own, found in the meantime, stays."""
+    from hilum.core.registry import register
+
+    before = set(register._entries)
+    yield
+    for key in set(register._entries) - before:
+        if not register._entries[key].module.startswith("hilum."):
+            del register._entries[key]

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hilum.app.claims import reproduce
 from hilum.core.errors import InputError, MissingError
+from hilum.core.registry import register
+from hilum.measure.claim import Claim, judge, verdict
+from hilum.measure.log import plain
+from hilum.measure.scored import averaged
+from hilum.measure.verdict import Verdict
+from tests.app.conftest import Ran
 from tests.systems.test_chestx_ray8 import collection
+
+
+@pytest.fixture(autouse=True)
+def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HILUM_DATA", "HILUM_PACK"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_the_verdict_is_written_with_its_evidence(tmp_path: Path) -> None:
     root = collection(tmp_path, [("Right effusion.", "effusion"), ("No mass.", "normal")] * 9)
-    verdict, written = reproduce("chestx-ray8", root, tmp_path / "run", settings={"half": "all"})
+    found, written = reproduce("chestx-ray8", root, tmp_path / "run", settings={"half": "all"})
     record = json.loads(written.read_text(encoding="utf-8"))
-    assert record["outcome"] == verdict.outcome == "holds"
-    assert record["evidence"] == list(verdict.lines)
+    assert record["outcome"] == found.outcome == "holds"
+    assert record["evidence"] == list(found.lines)
     assert record["scores"]["arms"]["mention"]["precision"]["value"] == pytest.approx(0.5)
     assert record["scores"]["arms"]["mention"]["recall"]["low"] is not None
     assert not list(written.parent.glob("*.part"))
@@ -42,10 +57,123 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         reproduce("chestx-ray8", root, tmp_path / "taken", settings={"half": "all"})
 
 
-def test_scores_that_are_not_finite_are_null(tmp_path: Path) -> None:
-    from hilum.app.claims import _plain
+def test_scores_that_are_not_finite_are_null() -> None:
+    assert plain({"a": (float("nan"), 1.0), "b": {"c": float("inf")}}) == {"a": [None, 1.0], "b": {"c": None}}
 
-    assert _plain({"a": (float("nan"), 1.0), "b": {"c": float("inf")}}) == {"a": [None, 1.0], "b": {"c": None}}
+
+def recipe(name: str, **attributes: object) -> None:
+    """Register a made system with these attributes."""
+    register.system(name, summary=f"Made system {name}")(type("Made", (), attributes))
+
+
+def trials(gain: float) -> Verdict:
+    """A claim judged with the house's own records."""
+    draw = np.random.default_rng(3)
+    base = draw.random(60)
+    claim = Claim("<i>ours</i> is better", "ours", "theirs", "score", controls=("chance",))
+    arms = {
+        name: [averaged("score", base + shift + draw.normal(0, 0.02, 60), "score") for _ in range(3)]
+        for name, shift in (("ours", gain), ("theirs", 0.0), ("chance", -0.4))
+    }
+    judged = judge(claim, arms, [f"p{n // 2}" for n in range(60)])
+    return replace(verdict("all of it", [judged], notes=["made data"]), figures=FIGURES)
+
+
+FIGURES = {
+    "A <drawing>": '<svg width="9" height="9"><circle r="4"/></svg>',
+    "A photograph": b"\x89PNG made",
+    "Nothing": "no picture",
+}
+
+
+def test_what_a_recipe_takes_it_gets(tmp_path: Path) -> None:
+    got: dict[str, object] = {}
+
+    def judged(
+        data: Path | None = None, *, seed: int = 0, say: object = print, patients: int = 9, share: float = 0.5,
+        quick: bool = False, half: str = "dev",
+    ) -> Verdict:  # fmt: skip
+        got.update(data=data, seed=seed, patients=patients, share=share, quick=quick, half=half)
+        say("half way")  # type: ignore[operator]
+        return trials(0.2)
+
+    recipe("made-claims", reproduce=staticmethod(judged), minutes=1.5, claims=(Claim("ours", "a", "b", "m"),))
+    heard: list[str] = []
+    choices = {"patients": "12", "share": "0.25", "quick": "true", "half": "test"}
+    found, written = reproduce("made-claims", None, tmp_path, seed=4, settings=choices, say=heard.append)
+    assert got == {"data": None, "seed": 4, "patients": 12, "share": 0.25, "quick": True, "half": "test"}
+    assert heard == ["made-claims: about 2 minutes", "half way"]
+    record = json.loads(written.read_text(encoding="utf-8"))
+    assert (record["outcome"], record["settings"], record["seed"]) == (found.outcome, choices, 4)
+    assert record["expected_minutes"] == 1.5
+    assert record["seconds"] >= 0
+    assert record["packages"]["numpy"] == np.__version__
+    assert record["scores"]["<i>ours</i> is better"]["gain"]["low"] > 0
+    with pytest.raises(InputError, match="choice 'patients' is a int, got 'many'"):
+        reproduce("made-claims", None, tmp_path, settings={"patients": "many"})
+
+
+def test_the_page_shows_arms_pictures_and_the_next_step_and_stands_alone(tmp_path: Path) -> None:
+    recipe("made-shown", reproduce=staticmethod(lambda: trials(0.2)))
+    _, written = reproduce("made-shown", None, tmp_path)
+    page = written.with_name("report.html").read_text(encoding="utf-8")
+    assert "<i>ours</i>" not in page
+    assert "&lt;i&gt;ours&lt;/i&gt; is better" in page
+    for part in (
+        "theirs",
+        "chance",
+        "control",
+        "gain over theirs",
+        "made data",
+        "What to try next",
+        "Research use only",
+    ):
+        assert part in page
+    assert page.count("<img ") == 2
+    assert "data:image/svg+xml;base64," in page
+    assert "data:image/png;base64," in page
+    assert "this picture cannot be shown" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize(("gain", "code"), [(0.2, 0), (-0.2, 3)])
+def test_a_claim_ends_with_its_own_code(gain: float, code: int, tmp_path: Path, hilum: Callable[..., Ran]) -> None:
+    recipe(f"made-gain-{code}", reproduce=staticmethod(lambda: trials(gain)))
+    done = hilum("reproduce", f"made-gain-{code}", "-o", tmp_path)
+    assert done.code == code
+    assert "its recipe states no time" in done.err
+    assert "Next: " in done.out
+    assert hilum("reproduce", f"made-gain-{code}", "-o", tmp_path, "--quiet") == Ran(code, "", "")
+
+
+def test_what_cannot_be_tested_is_code_two(tmp_path: Path, hilum: Callable[..., Ran]) -> None:
+    recipe("made-open", reproduce=staticmethod(lambda: Verdict("all", "cannot be tested here", ("no films",))))
+    done = hilum("reproduce", "made-open", "-o", tmp_path)
+    assert (done.code, "Give the data" in done.out) == (2, True)
+
+
+def test_data_may_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = collection(tmp_path, [("Right effusion.", "effusion"), ("No mass.", "normal")] * 9)
+    monkeypatch.setenv("HILUM_DATA", str(root))
+    _, written = reproduce("chestx-ray8", None, tmp_path / "run", settings={"half": "all"})
+    record = json.loads(written.read_text(encoding="utf-8"))
+    assert record["data"] == str(root)
+    assert len(record["data_fingerprint"]) == 32
+    (root / "more.txt").write_text("more")
+    _, written = reproduce("chestx-ray8", None, tmp_path / "run", settings={"half": "all"})
+    assert json.loads(written.read_text(encoding="utf-8"))["data_fingerprint"] != record["data_fingerprint"]
+
+
+def test_without_a_name_the_claims_are_listed(hilum: Callable[..., Ran]) -> None:
+    recipe("made-listed", reproduce=staticmethod(lambda data: trials(0.2)), minutes=3.0)
+    shown = hilum("reproduce")
+    assert shown.code == 0
+    assert "about 3 min, needs data" in next(line for line in shown.out.splitlines() if line.startswith("made-listed"))
+    listed = {each["system"]: each for each in json.loads(hilum("reproduce", "--json").out)}
+    assert listed["made-listed"]["minutes"] == 3.0
+    assert listed["chestx-ray8"]["can_be_judged"]
+    assert not listed["embedded"]["can_be_judged"]
 
 
 def test_the_verb_prints_the_evidence_and_ends_with_the_outcomes_code(

@@ -139,9 +139,9 @@ def label_command(
 @app.command("score")
 def score_command(
     reference: Annotated[
-        Path, typer.Argument(help="Reference reports: CSV, JSONL, Parquet, folder; or Studies as JSONL.")
-    ],
-    candidate: Annotated[Path, typer.Argument(help="Candidate reports, joined by id.")],
+        Path | None, typer.Argument(help="Reference reports: CSV, JSONL, Parquet, folder; or Studies as JSONL.")
+    ] = None,
+    candidate: Annotated[Path | None, typer.Argument(help="Candidate reports, joined by id.")] = None,
     chosen: Annotated[
         str, typer.Option("--metrics", help="Names with commas; all; default: all that need nothing extra.")
     ] = "",
@@ -157,6 +157,7 @@ def score_command(
     candidate_column: Annotated[
         list[str] | None, typer.Option(help="The same for the candidate, where it differs.")
     ] = None,
+    example: Annotated[bool, typer.Option("--example", help="Score the bundled invented reports.")] = False,
     replicates: Annotated[int, typer.Option(min=100, help="Bootstrap replicates.")] = 1000,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -165,12 +166,18 @@ def score_command(
 ) -> None:
     """Score candidate reports against references: every metric with its interval, rows, and a page of worst cases."""
     from hilum.app.score import Choices
-    from hilum.app.score_command import run
+    from hilum.app.score_command import examples, run
 
     _load(plugin)
     names = tuple(name.strip() for name in chosen.split(",") if name.strip())
     theirs = _pairs(candidate_column, "--candidate-column") if candidate_column else None
     choices = Choices(names, section, _pairs(column or [], "--column"), theirs, audit, seed, replicates)  # type: ignore[arg-type]
+    if example or reference is None:
+        if not (example or quiet or as_json):
+            print("No reports given: scoring the bundled examples (the same as --example).", file=sys.stderr)
+        reference, candidate = examples()
+    if candidate is None:
+        raise InputError(f"'{reference}' needs a candidate to score: hilum score REFERENCE CANDIDATE")
     run(reference, candidate, compare, out, choices, as_json=as_json, quiet=quiet)
 
 
@@ -200,22 +207,64 @@ def train_command(
     print(f"Wrote {written}. Next: 'hilum list systems', or the system's report command in its documentation.")
 
 
+@app.command("bench")
+def bench_command(
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="A task, or FILE.py:name; with --compare alone, the folders of two runs.")
+    ] = None,
+    models: Annotated[str, typer.Option("--model", help="Models A,B to run; FILE.py:name takes one from a file.")] = "",
+    compare: Annotated[bool, typer.Option("--compare", help="Differences from the first, paired, corrected.")] = False,
+    data: Annotated[Path | None, typer.Option(help="Root folder of the data [HILUM_DATA or HILUM_PACK].")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="First studies only; 0 for all.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")] = False,
+    controls: Annotated[bool, typer.Option(help="Run the task's control models beside.")] = True,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="key=value of the task, e.g. half=test.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for a folder of the task.")] = Path("runs"),
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    plugin: Plugins = None,
+) -> None:
+    """Benchmark models on a task: hide, ask, compare, log; resumable, with intervals over patients."""
+    from hilum.app.bench import Asked
+    from hilum.app.bench_command import run
+
+    _load(plugin)
+    names = tuple(name for name in models.split(",") if name)
+    task = (targets or [""])[0]
+    asked = Asked(task, names, out, data, limit, resume, _pairs(settings or []), seed, controls, compare)
+    if not run(targets or [], asked, as_json=as_json, quiet=quiet):
+        raise typer.Exit(1)
+
+
 @app.command("reproduce")
 def reproduce_command(
-    system: Annotated[str, typer.Argument(help="System whose claim to judge; see 'hilum list systems'.")],
-    data: Annotated[Path | None, typer.Option(help="Root folder of its data, where it needs one.")] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for verdict.json.")] = Path("runs"),
+    system: Annotated[str, typer.Argument(help="System whose claim to judge; left out, all of them are listed.")] = "",
+    data: Annotated[Path | None, typer.Option(help="Root folder of its data [HILUM_DATA or HILUM_PACK].")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for verdict.json and report.html.")] = Path("runs"),
     settings: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. --set half=dev.")] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
+    quiet: Quiet = False,
     plugin: Plugins = None,
 ) -> None:
     """Judge one published claim beside its control arms: holds, fails, or cannot be tested here."""
-    from hilum.app.claims import EXIT_CODES, reproduce
+    from hilum.app.claims import EXIT_CODES, claims, reproduce, summary
 
     _load(plugin)
-    verdict, written = reproduce(system, data, out / system, seed=seed, settings=_pairs(settings or []))
-    print(written.read_text(encoding="utf-8") if as_json else f"{verdict}\nWrote {written}. {RESEARCH_USE}")
+    if not system:
+        print(json.dumps(claims()) if as_json else "\n".join(each["line"] for each in claims()))
+        return
+
+    def say(line: str) -> None:
+        if not quiet:
+            print(line, file=sys.stderr)
+
+    verdict, written = reproduce(system, data, out / system, seed=seed, settings=_pairs(settings or []), say=say)
+    if as_json:
+        print(written.read_text(encoding="utf-8"))
+    elif not quiet:
+        print(summary(verdict, written))
     if EXIT_CODES[verdict.outcome]:
         raise typer.Exit(EXIT_CODES[verdict.outcome])
 
@@ -278,21 +327,23 @@ def _metric_line(facts: dict[str, Any]) -> str:
 
 @app.command("check")
 def check_command(
-    target: Annotated[str, typer.Argument(help="FILE.py:NAME, or the name of a registered model or data set.")],
+    target: Annotated[
+        str, typer.Argument(help="FILE.py:NAME, or the name of a registered model, data set, metric or task.")
+    ],
     root: Annotated[Path | None, typer.Option(help="Root folder, for a data set.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the common checks that every plug-in of a kind must pass."""
-    from hilum.core.check import check
     from hilum.core.registry import listing, load_plugin
+    from hilum.measure import checks
 
     path, _, name = target.rpartition(":")
     if path:
         load_plugin(path)
-    found = [entry for entry in listing() if entry.name == (name or target) and entry.kind in ("model", "dataset")]
+    found = [entry for entry in listing() if entry.name == (name or target) and entry.kind in checks.KINDS]
     if not found:
-        raise InputError(f"no model or data set is called '{name or target}'")
-    verdicts = check(found[0], **({"root": root} if root else {}))
+        raise InputError(f"no model, data set, metric or task is called '{name or target}'")
+    verdicts = checks.check(found[0], **({"root": root} if root else {}))
     if as_json:
         print(json.dumps([{"check": v.name, "passed": v.passed, "why": v.detail} for v in verdicts]))
     else:

@@ -71,7 +71,7 @@ def measured(outcome: Outcome) -> dict[str, dict[str, Any]]:
         found[each.name] = {
             "value": plain(interval.value), "low": plain(interval.low), "high": plain(interval.high),
             "scored": len(scored.values) - len(scored.unscored), "unscored": len(scored.unscored),
-            **about(each), "signature": scored.signature,
+            **about(each), "signature": scored.signature, "remarks": list(scored.remarks),
         }  # fmt: skip
     return found
 

@@ -13,12 +13,14 @@ from hilum.app.page_shell import document
 from hilum.app.score import Outcome
 from hilum.app.score_files import told
 from hilum.measure.metric import Metric
-from hilum.measure.pairs import plain
+from hilum.measure.pairs import parsed
 from hilum.measure.scored import Scored
 from hilum.measure.stats import Interval
 
 SHOWN = 60  # pairs on the page
 FIRST = ("finding-f1", "graph-f1/partial", "rouge-l", "bleu-4")  # what worst cases are sorted by: the first there is
+_ERRORS = 12  # of a pair that are listed
+_STYLES = {"false finding": "uncertain", "omission": "absent"}
 _LONGEST = 6_000  # characters of a report that are shown
 _ARROWS = {"higher": "↑", "lower": "↓"}
 
@@ -40,6 +42,7 @@ def page(outcome: Outcome, names: tuple[str, str]) -> str:
         counts=f"{names[1]} against {names[0]}: {count:,} pairs, part: {outcome.joined.section}.{said}",
         notes=join(element("li", line) for line in told(outcome.joined)),
         metrics=join(_metric_rows(outcome)),
+        protocols=_protocols(outcome),
         rivals=_rivals(outcome),
         audit=_audit(outcome),
         rows=join(_pair(outcome, number) for number in order),
@@ -65,7 +68,7 @@ def _metric_rows(outcome: Outcome) -> Iterator[Html]:
         name = element("th", each.name, scope="row", title=each.summary)
         if each.name in outcome.failed:
             yield element(
-                "tr", name, element("td", f"unscored: {outcome.failed[each.name]}", colspan="5"), class_="failed"
+                "tr", name, element("td", f"unscored: {outcome.failed[each.name]}", colspan="6"), class_="failed"
             )
         elif each.name in outcome.scored:
             scored, found = outcome.scored[each.name], outcome.intervals[each.name]
@@ -73,10 +76,15 @@ def _metric_rows(outcome: Outcome) -> Iterator[Html]:
             cells = [element("td", text, class_="count") for text in (_ARROWS[each.better], *_numbers(found))]
             count = element("td", f"{len(scored.values) - len(scored.unscored):,}", class_="count")
             bar = element("td", _bar(each, found), class_="shares")
-            yield element(
-                "tr", name, *cells, count, bar, element("td", blind, class_="blind"),
-                element("td", element("code", scored.signature), class_="signature"),
-            )  # fmt: skip
+            said = element("p", "; ".join(scored.remarks), class_="empty") if scored.remarks else None
+            yield element("tr", name, *cells, count, bar, element("td", blind, said, class_="blind"))
+
+
+def _protocols(outcome: Outcome) -> Html:
+    """The signature of every number, folded away."""
+    lines = [element("li", element("code", scored.signature)) for scored in outcome.scored.values()]
+    title = element("summary", "Protocol of each number: only numbers of one signature may be compared")
+    return element("details", title, element("ul", *lines), class_="signature")
 
 
 def _numbers(found: Interval) -> tuple[str, str]:
@@ -123,55 +131,56 @@ def _pair(outcome: Outcome, number: int) -> Html:
     pairs = outcome.joined.reports
     if pairs is None:
         return Html("")
-    found = _errors(outcome, number)
+    found, both = _errors(outcome, number), parsed(pairs)
     texts = [
-        element("td", element("p", *_marked(plain(said), found, side), class_="said"))
-        for side, said in (("reference", pairs.references[number]), ("answer", pairs.answers[number]))
+        element("td", element("p", *_marked(side[number].text, found, role), class_="said"))
+        for role, side in (("reference", both[0]), ("answer", both[1]))
     ]
-    chips = [element("span", _told(error), class_="chip uncertain") for error in found[:12]]
+    listed = element("ul", *(element("li", *_told(error)) for error in found[:_ERRORS]), class_="errors")
+    more = element("p", f"and {len(found) - _ERRORS} more", class_="empty") if len(found) > _ERRORS else None
     values = [
         element("span", f"{name} {scored.values[number]:.2f} ", class_="value")
         for name, scored in outcome.scored.items()
         if _shown(outcome, name, scored, number)
     ]
     return element(
-        "tr", element("th", pairs.ids[number], scope="row"), *texts, element("td", *chips, element("p", *values))
-    )
+        "tr", element("th", pairs.ids[number], scope="row"), *texts, element("td", listed, more, element("p", *values))
+    )  # fmt: skip
 
 
 def _shown(outcome: Outcome, name: str, scored: Scored, number: int) -> bool:
     takes = next(each.takes for each in outcome.chosen if each.name == name)
-    return takes == "report" and name in FIRST and np.isfinite(scored.values[number])
+    return takes == "report" and name in FIRST and bool(np.isfinite(scored.values[number]))
 
 
 def _errors(outcome: Outcome, number: int) -> Sequence[Mapping[str, Any]]:
     """The disagreements that finding-f1 found in a pair."""
     scored = outcome.scored.get("finding-f1")
-    if scored is None or len(scored.notes) <= number:
-        return ()
-    note = scored.notes[number]
-    errors = note.get("errors", ()) if isinstance(note, Mapping) else note
-    return tuple(each for each in errors or () if isinstance(each, Mapping))
+    note = scored.notes[number] if scored is not None and len(scored.notes) > number else None
+    return tuple(note.get("errors", ())) if isinstance(note, Mapping) else ()
 
 
-def _told(error: Mapping[str, Any]) -> str:
-    return f"{error.get('kind', 'differs')}: {error.get('concept', '')}"
+def _told(error: Mapping[str, Any]) -> Iterator[object]:
+    """'wrong side: pleural effusion, right → left', each half as it was said."""
+    yield element("span", str(error["kind"]), class_="chip uncertain")
+    said = [str(side["said"]) for side in (error["reference"], error["answer"]) if side]
+    yield f" {error['concept']}: {' → '.join(said)}"
 
 
-def _marked(said: str, errors: Sequence[Mapping[str, Any]], side: str) -> Iterator[object]:
-    """The text with the words that disagree marked."""
+def _marked(said: str, errors: Sequence[Mapping[str, Any]], role: str) -> Iterator[object]:
+    """The text with the words that disagree marked; those of another fault under the first one found."""
     shown = said[:_LONGEST]
-    styles = [""] * len(shown)
+    kinds = [""] * len(shown)
     for error in errors:
-        span = error.get(f"{side}_span")
-        if span:
-            for at in range(max(0, span[0]), min(span[1], len(shown))):
-                styles[at] = str(error.get("kind", "differs"))
+        for start, end in (error[role] or {}).get("spans", ()):
+            for at in range(max(0, start), min(end, len(shown))):
+                kinds[at] = kinds[at] or str(error["kind"])
     last = 0
     for at in range(1, len(shown) + 1):
-        if at == len(shown) or styles[at] != styles[last]:
+        if at == len(shown) or kinds[at] != kinds[last]:
             words = shown[last:at]
-            yield element("mark", words, class_="present", title=styles[last]) if styles[last] else words
+            style = _STYLES.get(kinds[last], "present")
+            yield element("mark", words, class_=style, title=kinds[last]) if kinds[last] else words
             last = at
     if len(said) > _LONGEST:
         yield "..."

@@ -81,7 +81,7 @@ class Registry:
     def metric(
         self, name: str, *, better: Literal["higher", "lower"], unit: str = "", takes: str = "study",
         over: Literal["pair", "set"] = "pair", range: tuple[float, float] | None = None, version: int = 1,
-        needs: str = "",
+        needs: str = "", ideal: float | None = None,
     ) -> Callable[[Thing], Thing]:  # fmt: skip
         """Register a function `(reference, answer) -> value`, or over a set `(pairs) -> Scored`.
 
@@ -94,6 +94,7 @@ class Registry:
             range: lowest and highest value it can give.
             version: of its definition; a change of any number it can give raises it.
             needs: what must be on disk beside the package, in words.
+            ideal: value of answers that are their references, where that is not the good end of the range.
 
         Raises:
             InputError: if `better` or `over` is neither of its two words.
@@ -103,7 +104,7 @@ class Registry:
         if over not in ("pair", "set"):
             raise InputError(f"metric '{name}': over must be 'pair' or 'set', got '{over}'")
         facts = {"better": better, "unit": unit, "takes": takes, "over": over, "range": range, "version": version}
-        return self._door("metric", name, {**facts, "needs": needs})
+        return self._door("metric", name, {**facts, "needs": needs, "ideal": ideal})
 
     def task(self, name: str, *, version: int) -> Callable[[Thing], Thing]:
         """Register a function that returns a Task."""
@@ -158,8 +159,8 @@ def _import_all(name: str) -> None:
 register = Registry()
 
 
-def get(kind: Kind, name: str) -> Any:
-    """Return the registered thing of `kind` called `name`; `file.py:name` loads the file first.
+def locate(kind: Kind, name: str) -> Entry:
+    """Return the entry of `kind` called `name`; `file.py:name` loads the file first.
 
     Raises:
         InputError: if there is none, or the file cannot be loaded.
@@ -167,7 +168,16 @@ def get(kind: Kind, name: str) -> Any:
     if ".py:" in name:
         path, name = name.rsplit(":", 1)
         load_plugin(path)
-    return register.find(kind, name).thing
+    return register.find(kind, name)
+
+
+def get(kind: Kind, name: str) -> Any:
+    """Return the registered thing of `kind` called `name`; `file.py:name` loads the file first.
+
+    Raises:
+        InputError: if there is none, or the file cannot be loaded.
+    """
+    return locate(kind, name).thing
 
 
 def listing(kind: str = "") -> tuple[Entry, ...]:

@@ -78,6 +78,11 @@ def plain(text: Text | None) -> str:
     return " ".join(kept)
 
 
+def unanswered(pairs: Pairs[Any]) -> dict[int, str]:
+    """Return item number -> reason for pairs without an answer, to start `Scored.unscored` with."""
+    return {number: "there is no answer" for number, answer in enumerate(pairs.answers) if answer is None}
+
+
 def texts(pairs: ReportPairs) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return references and answers as strings."""
     return pairs.once("texts", lambda p: (tuple(map(plain, p.references)), tuple(map(plain, p.answers))))

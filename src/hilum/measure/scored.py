@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +31,7 @@ class Scored:
         better: which way is good.
         unscored: item number -> why it has no value.
         notes: evidence of each item (errors found, matches ...), JSON-ready; empty, or one for each item.
+        remarks: what a reader of the value must know of this set, e.g. how many labels have no case in it.
     """
 
     metric: str
@@ -39,6 +41,7 @@ class Scored:
     better: Better = "higher"
     unscored: Mapping[int, str] = field(default_factory=dict)
     notes: Sequence[Any] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def value(self) -> float:
@@ -58,7 +61,7 @@ class Scored:
 
 def averaged(
     metric: str, values: Sequence[float] | Floats, signature: str, *, better: Better = "higher",
-    unscored: Mapping[int, str] | None = None, notes: Sequence[Any] = (),
+    unscored: Mapping[int, str] | None = None, notes: Sequence[Any] = (), remarks: tuple[str, ...] = (),
 ) -> Scored:  # fmt: skip
     """Score a set by the mean of its items; items that are NaN take no part."""
     each = np.asarray(values, dtype=np.float64)
@@ -69,23 +72,29 @@ def averaged(
         total = weights @ there.astype(np.float64)
         return np.where(total > 0, (weights @ filled) / np.where(total > 0, total, 1.0), np.nan)
 
-    return Scored(metric, each, at, signature, better, unscored or {}, notes)
+    return Scored(metric, each, at, signature, better, unscored or {}, notes, remarks)
 
 
 def summed(
     metric: str, values: Sequence[float] | Floats, statistics: Floats, combine: Resample, signature: str, *,
     better: Better = "higher", unscored: Mapping[int, str] | None = None, notes: Sequence[Any] = (),
+    remarks: tuple[str, ...] = (),
 ) -> Scored:  # fmt: skip
     """Score a set by what its items' statistics sum to, as BLEU and micro F1 do.
 
     Args:
-        metric, values, signature, better, unscored, notes: see `Scored`.
+        metric, values, signature, better, unscored, notes, remarks: see `Scored`.
         statistics: (N, S) of each item; zeros for one that takes no part.
         combine: from sums (R, S) to values (R,), NaN where undefined.
     """
     table = np.asarray(statistics, dtype=np.float64).reshape(len(values), -1)
     each = np.asarray(values, dtype=np.float64)
-    return Scored(metric, each, lambda weights: combine(weights @ table), signature, better, unscored or {}, notes)
+    resample = partial(_resampled, table, combine)
+    return Scored(metric, each, resample, signature, better, unscored or {}, notes, remarks)
+
+
+def _resampled(table: Floats, combine: Resample, weights: Floats) -> Floats:
+    return combine(weights @ table)
 
 
 def signature(metric: str, version: int, **parts: object) -> str:

@@ -110,7 +110,7 @@ def _exchanged(first: Scored, second: Scored, groups: NDArray[np.intp], permutat
         return float("nan")
     if not (np.isclose(first.value, one[both].mean()) and np.isclose(second.value, two[both].mean())):
         return float("nan")
-    sums = np.bincount(groups, np.where(both, one - two, 0.0), int(groups.max()) + 1)
+    sums = np.bincount(groups, np.where(both, one - two, 0.0), int(groups.max()) + 1).astype(np.float64)
     return permutation(sums, permutations=permutations, seed=seed)
 
 

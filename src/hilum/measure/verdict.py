@@ -21,6 +21,7 @@ class Verdict:
             'cannot be tested here'.
         lines: the evidence for people: every arm, controls included, with intervals.
         scores: the same as numbers, ready for JSON.
+        figures: caption -> picture of the evidence: SVG text, or the bytes of a PNG or JPEG.
 
     Raises:
         InputError: if the outcome is none of the three, or there is no evidence beside it.
@@ -30,6 +31,7 @@ class Verdict:
     outcome: Outcome
     lines: tuple[str, ...]
     scores: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, bytes | str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.outcome not in get_args(Outcome):

@@ -13,7 +13,9 @@ from hilum.measure.scored import Scored, ratio, signature, summed
 _WORD = re.compile(r"\w+")
 
 
-@register.metric("length-ratio", better="lower", takes="report", over="set", range=(0.0, float("inf")), version=1)
+@register.metric(
+    "length-ratio", better="lower", takes="report", over="set", range=(0.0, float("inf")), version=1, ideal=1.0
+)
 def length_ratio(pairs: ReportPairs) -> Scored:
     """Words of the answers over words of the references; 1 is as long, and far from 1 either way is a warning."""
     references, answers = texts(pairs)
