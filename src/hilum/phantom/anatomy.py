@@ -105,7 +105,7 @@ def torso(chest: Chest, grid: Grid) -> Floats:
     found = np.maximum(body, neck.length)
     for arm in arms:
         found = np.maximum(found, arm.length)
-    return found.astype(np.float32)
+    return np.asarray(found, dtype=np.float32)
 
 
 def bones(chest: Chest, grid: Grid) -> Floats:
@@ -128,11 +128,11 @@ def bones(chest: Chest, grid: Grid) -> Floats:
             distance2 = (grid.z - middle) ** 2 / (1.0 + slope**2)
             chord = 2.0 * np.sqrt(np.maximum(chest.rib_radius**2 - distance2, 0.0))
             found += weight * chord * along * ((far > begin) & (far < wide))
-    found = found.astype(np.float32)
+    bone: Floats = found.astype(np.float32)
     for side in SIDES:
-        add_tube(found, grid, ((side * 14.0, -112.0), (side * 72.0, -130.0)), 6.5, 1.0)
-        add_tube(found, grid, ((side * 72.0, -130.0), (side * 150.0, -139.0)), 6.0, 1.0)
-    return found * np.float32(chest.bone)
+        add_tube(bone, grid, ((side * 14.0, -112.0), (side * 72.0, -130.0)), 6.5, 1.0)
+        add_tube(bone, grid, ((side * 72.0, -130.0), (side * 150.0, -139.0)), 6.0, 1.0)
+    return np.asarray(bone * np.float32(chest.bone), dtype=np.float32)
 
 
 def vessels(chest: Chest, grid: Grid, lungs: Floats) -> Floats:
@@ -152,4 +152,4 @@ def vessels(chest: Chest, grid: Grid, lungs: Floats) -> Floats:
                 to = (at[0] + side * step * float(np.cos(angle)), at[1] + step * float(np.sin(angle)))
                 add_tube(found, grid, (at, to), radius, 1.0)
                 at, radius = to, 0.72 * radius
-    return found * np.clip(lungs / 60.0, 0.0, 1.0) * np.float32(chest.vessels)
+    return np.asarray(found * np.clip(lungs / 60.0, 0.0, 1.0) * np.float32(chest.vessels), dtype=np.float32)

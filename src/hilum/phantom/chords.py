@@ -94,7 +94,7 @@ def covered(inside: Depths, solids: Sequence[Depths]) -> Floats:
     for start, end in zip(near, far, strict=True):
         total += np.maximum(end - np.maximum(start, reach), 0.0)
         reach = np.maximum(reach, end)
-    return total
+    return np.asarray(total, dtype=np.float32)
 
 
 def add_tube(

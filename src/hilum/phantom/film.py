@@ -148,4 +148,4 @@ def _expose(path: Floats, aerated: Floats, pose: Pose, seed: int) -> Floats:
     shown = np.clip((path - low) / wide, 0.0, None)
     shown = shown / (1.0 + shown**4) ** 0.25  # film's shoulder
     noisy = shown + pose.noise * rng.standard_normal(path.shape)
-    return np.clip(noisy, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(noisy, 0.0, 1.0), dtype=np.float32)

@@ -16,7 +16,7 @@ from hilum.core.seed import generator
 from hilum.core.vocabulary import label_set, to_concept
 from hilum.data.openi import reports
 from hilum.measure.claim import Claim, Judged, judge
-from hilum.measure.scored import ratio, signature, summed
+from hilum.measure.scored import Scored, ratio, signature, summed
 from hilum.measure.stats import Interval, bounds, patient_weights
 from hilum.systems._chestx_ray8_mine import ARMS, Assertion, labels_of
 from hilum.text.parse import Parsed, parse
@@ -91,7 +91,8 @@ def judge_mining(mined: Mined, labels: str, seed: int) -> tuple[Judged, list[str
     gold = np.array([[name in each for name in names] for each in mined.gold])
     weights = patient_weights(mined.groups, seed=seed)
     weights = np.concatenate([np.ones((1, len(gold))), weights])
-    trials, drawn = {}, {}
+    trials: dict[str, list[Scored]] = {}
+    drawn: dict[Assertion, Mapping[str, _Counts]] = {}
     for arm in ARMS:
         mined_labels = [labels_of(parsed, arm, labels) for parsed in mined.parsed]
         said = np.array([[name in found for name in names] for found in mined_labels])

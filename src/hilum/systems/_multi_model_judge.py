@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,7 +46,7 @@ def slices(size: int, *, overlap: int = 0) -> tuple[tuple[int, int], ...]:
         overlap: rows that a slice reaches into its neighbours.
     """
     edges = [0, -(-size // 3), -(-2 * size // 3), size]
-    return tuple((max(a - overlap, 0), min(b + overlap, size)) for a, b in zip(edges, edges[1:], strict=False))
+    return tuple((max(a - overlap, 0), min(b + overlap, size)) for a, b in pairwise(edges))
 
 
 def arms(size: int, overlap: int) -> Mapping[str, Sequence[tuple[Sequence[int], Sequence[tuple[int, int]], float]]]:
@@ -113,9 +114,7 @@ def judge_reports(
     score(CONSTANT, np.zeros_like(truth))
     every = [judge(c, trials[c.metric], judged.patients, seed=seed) for c in (*CLAIMS, *BESIDE)]
     head = f"{films} made films of {size} px to train on, {films // 3} for thresholds, {tests} of other patients to"
-    head += (
-        f" judge on (hilum.phantom.shadows, no patients), {int(truth.any(axis=1).sum())} with a finding; {steps} steps"
-    )
+    head += f" judge on (made, no patients), {int(truth.any(axis=1).sum())} of them with a finding; {steps} steps"
     return every[: len(CLAIMS)], every[len(CLAIMS) :], [head, *_lines(trials, rows)]
 
 
