@@ -87,7 +87,9 @@ def _visible(concept: str, chest: Chest, seed: int, name: str) -> Sign:
 
 
 def study(number: int, prevalence: Mapping[str, float], *, size: int = 128, seed: int = 0) -> Study:
-    """Return one made film as a study: every finding of `prevalence` stated as present, with its region, or absent.
+    """Return one made film as a study: every finding of `prevalence` stated as present or absent.
+
+    What is present has its box and its mask, unless it lies wholly behind the other findings of the film.
 
     Args:
         number, prevalence, size, seed: see `draw_film`.

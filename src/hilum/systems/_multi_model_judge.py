@@ -6,27 +6,22 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hilum.core.errors import need
 from hilum.measure.binary import youden_threshold
 from hilum.measure.claim import Claim, Judged, judge
-from hilum.systems._chestx_ray8_films import Films, made_films
+from hilum.systems._chestx_ray8_films import made_films
+from hilum.systems._multi_model_nets import ONE, OURS, WHOLE, arms, fitted, read, weights
 from hilum.systems._multi_model_scores import Bits, Trials, exact_code, hallucinated, label_f1, new_trials
 from hilum.text.codes import code_bank
-
-if TYPE_CHECKING:
-    from torch import nn
 
 PREVALENCE: Mapping[str, float] = {
     "cardiomegaly": 0.3, "pleural effusion": 0.3, "consolidation": 0.3, "lung nodule": 0.05, "pneumothorax": 0.05
 }  # fmt: skip
 """The bank's three findings, as often with as without each other, and two that no model looks for."""
-OURS, ONE, WHOLE, PERFECT, CONSTANT = "binary models", "one model", "no slices", "perfect bits", "constant normal"
+PERFECT, CONSTANT = "perfect bits", "constant normal"
 _F1, _EXACT = "label F1", "exact code"
 CLAIMS = (
     Claim("binary models, code and bank write better reports than a constant one", OURS, CONSTANT, _F1, (PERFECT,)),
@@ -36,29 +31,6 @@ BESIDE = (
     Claim("(beside) binary slice models against one model of as many weights", OURS, ONE, _F1, (PERFECT,)),
     Claim("(beside) slices against whole films", OURS, WHOLE, _F1, (PERFECT,)),
 )
-
-
-def slices(size: int, *, overlap: int = 0) -> tuple[tuple[int, int], ...]:
-    """Return the rows of the upper, middle and lower slice, half-open: 0-43, 43-86, 86-128 of 128.
-
-    Args:
-        size: rows of the film.
-        overlap: rows that a slice reaches into its neighbours.
-    """
-    edges = [0, -(-size // 3), -(-2 * size // 3), size]
-    return tuple((max(a - overlap, 0), min(b + overlap, size)) for a, b in pairwise(edges))
-
-
-def arms(size: int, overlap: int) -> Mapping[str, Sequence[tuple[Sequence[int], Sequence[tuple[int, int]], float]]]:
-    """Return the models of each arm: labels (columns) it answers, slices it sees, and its width beside the first's."""
-    upper, middle, lower = slices(size, overlap=overlap)
-    seen = ((middle, lower), (lower,), (upper, middle, lower))  # heart, effusion, consolidation
-    whole = ((0, size),)
-    return {
-        OURS: [((k,), seen[k], 1.0) for k in range(3)],
-        ONE: [((0, 1, 2), (upper, middle, lower), 3**0.5)],
-        WHOLE: [((k,), whole, 1.0) for k in range(3)],
-    }
 
 
 def judge_reports(
@@ -101,48 +73,21 @@ def judge_reports(
     for number in range(seeds):
         for arm, models in arms(size, overlap).items():
             say(f"seed {number + 1} of {seeds}: {arm}")
-            nets = [_fitted(known, columns, spans, wide, steps, seed + number) for columns, spans, wide in models]
-            found = _read(nets, chosen.pixels)
+            nets = [fitted(known, columns, spans, wide, steps, seed + number) for columns, spans, wide in models]
+            found = read(nets, chosen.pixels)
             limits = [youden_threshold(chosen.target[:, k], found[:, k]) for k in range(3)]
             began = time.monotonic()
-            bits = _read(nets, judged.pixels) >= limits
+            bits = read(nets, judged.pixels) >= limits
             spent = (time.monotonic() - began) / tests * 1000
             score(arm, bits)
-            moved = [exact_code(_read(nets, other.pixels) >= limits, truth).value for other in (up, down)]
-            rows[arm].append([_weights(nets), spent, hallucinated(bank, bits), *moved])
+            moved = [exact_code(read(nets, other.pixels) >= limits, truth).value for other in (up, down)]
+            rows[arm].append([weights(nets), spent, hallucinated(bank, bits), *moved])
     score(PERFECT, truth)
     score(CONSTANT, np.zeros_like(truth))
     every = [judge(c, trials[c.metric], judged.patients, seed=seed) for c in (*CLAIMS, *BESIDE)]
     head = f"{films} made films of {size} px to train on, {films // 3} for thresholds, {tests} of other patients to"
     head += f" judge on (made, no patients), {int(truth.any(axis=1).sum())} of them with a finding; {steps} steps"
     return every[: len(CLAIMS)], every[len(CLAIMS) :], [head, *_lines(trials, rows)]
-
-
-def _fitted(
-    known: Films, columns: Sequence[int], spans: Sequence[tuple[int, int]], wide: float, steps: int, seed: int
-) -> nn.Module:
-    import torch
-
-    from hilum.learn.weak import class_balanced, labelled, train
-    from hilum.nets.weak import SliceNet
-
-    target = known.target[:, list(columns)]
-    with torch.random.fork_rng():
-        torch.manual_seed(seed * 97 + columns[0])
-        net = SliceNet(spans, classes=len(columns), widths=[round(wide * each) for each in (16, 32, 64, 128)])
-        return train(net, labelled(known.pixels, target), class_balanced(target), steps=steps, batch=16, seed=seed)
-
-
-def _read(nets: Sequence[nn.Module], films: NDArray[np.uint8]) -> NDArray[np.float64]:
-    from hilum.learn.weak import probabilities
-
-    return np.concatenate([probabilities(net, films) for net in nets], axis=1)
-
-
-def _weights(nets: Sequence[nn.Module]) -> float:
-    from hilum.learn.weak import weights_count
-
-    return float(sum(map(weights_count, nets)))
 
 
 def _lines(trials: Trials, rows: Mapping[str, Sequence[Sequence[float]]]) -> list[str]:

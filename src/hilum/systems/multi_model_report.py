@@ -105,24 +105,23 @@ def reproduce(
     """Judge the reports of binary slice models on made films, beside the ceiling of perfect bits and constant text.
 
     Args:
-        data: folder that holds openi/gold_findings.csv; adds the ceiling that perfect bits reach on real reports.
+        data: a folder; where it holds openi/gold_findings.csv, the ceiling of perfect bits on real reports is added.
         seed: of the bootstrap, the made films and the first training.
         say: told what is being done.
         size, films, tests, steps, seeds: rows of a film, films to train and to judge on, optimiser steps, trainings.
         overlap: rows that a slice reaches into its neighbours (8 is the published kind of choice).
 
     Raises:
-        InputError: if a choice is not a whole number, or the folder holds no Open-i gold.
+        InputError: if a choice is not a whole number.
         MissingError: if torch is not installed.
     """
-    notes = oracle(Path(data)).splitlines() if data else []
+    real = data and (Path(data) / "openi" / "gold_findings.csv").is_file()
+    notes = oracle(Path(data)).splitlines() if data and real else []
     px, count, judge_on = whole(size=size, films=films, tests=tests)
     updates, n, rows = *whole(steps=steps, seeds=seeds), int(overlap)
-    parts, beside, lines = judge_reports(
-        seed=seed, seeds=n, size=px, films=count, tests=judge_on, steps=updates, overlap=rows, say=say
-    )
-    made = verdict(TEXT, parts, notes=[*notes, *lines])
-    shown = verdict(TEXT, beside)
+    choices = {"seeds": n, "size": px, "films": count, "tests": judge_on, "steps": updates, "overlap": rows}
+    parts, beside, lines = judge_reports(seed=seed, say=say, **choices)
+    made, shown = verdict(TEXT, parts, notes=[*notes, *lines]), verdict(TEXT, beside)
     return replace(made, lines=(*made.lines, *shown.lines), scores={**made.scores, **shown.scores})
 
 
