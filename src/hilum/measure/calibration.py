@@ -53,7 +53,8 @@ def wilson(hits: int, count: int, *, level: float = 0.95) -> Interval:
     z, share = float(norm.ppf(0.5 + level / 2)), hits / count
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     reach = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return Interval(share, max(0.0, float(middle - reach)), min(1.0, float(middle + reach)))
+    low = 0.0 if hits == 0 else max(0.0, float(middle - reach))
+    return Interval(share, low, 1.0 if hits == count else min(1.0, float(middle + reach)))
 
 
 def reliability(
