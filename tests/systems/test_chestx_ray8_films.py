@@ -1,4 +1,4 @@
-"""The image half of ChestX-ray8: scores against brute force and scikit-learn, boxes, controls, a small run of it all."""
+"""The image half of ChestX-ray8: scores against brute force and scikit-learn, boxes, controls, a small run."""
 
 from __future__ import annotations
 

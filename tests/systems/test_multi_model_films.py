@@ -73,6 +73,12 @@ def test_torch_that_is_missing_is_said_with_its_extra(monkeypatch: pytest.Monkey
         reproduce()
 
 
+def test_films_too_small_for_slices_are_refused() -> None:
+    pytest.importorskip("torch")
+    with pytest.raises(InputError, match="96 rows or more"):
+        reproduce(size=48, films=9, tests=3, steps=1, seeds=1)
+
+
 def test_choices_are_whole_numbers() -> None:
     with pytest.raises(InputError, match="films must be a whole number of 1 or more, got 'few'"):
         reproduce(films="few")
@@ -80,7 +86,7 @@ def test_choices_are_whole_numbers() -> None:
 
 def test_all_arms_and_controls_run_in_a_small_run() -> None:
     pytest.importorskip("torch")
-    found = reproduce(size="32", films="60", tests="40", steps="2", seeds="3", overlap="2")
+    found = reproduce(size="96", films="45", tests="30", steps="2", seeds="3", overlap="2")
     assert found.outcome in ("holds", "fails")
     assert {claim.text for claim in MultiModelReport.claims} <= set(found.scores)
     judged = found.scores[MultiModelReport.claims[0].text]
