@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image as Picture
 
-from hilum.core.errors import MissingError
+from hilum.core.errors import InputError, MissingError
 from hilum.measure.binary import auroc
 from hilum.systems import _chestx_ray8_image as image
+from hilum.systems import _chestx_ray8_real as real
 from hilum.systems._chestx_ray8_films import PREVALENCE, made_films, train_and_test
+from hilum.systems._chestx_ray8_real import real_films
 from hilum.systems._chestx_ray8_scores import (
     centre_boxes,
     hit_rate,
@@ -85,7 +90,7 @@ def test_films_have_labels_boxes_and_other_patients_to_judge_on() -> None:
 
 
 def test_torch_that_is_missing_is_said_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image, "find_spec", lambda name: None)
+    monkeypatch.setattr(real, "find_spec", lambda name: None)
     with pytest.raises(MissingError, match=r"hilum\[train\]"):
         reproduce(parts="films")
 
@@ -101,6 +106,34 @@ def test_every_claim_is_judged_in_a_small_run_beside_its_controls() -> None:
     assert judged.seeds == 3
     assert len(told) == 1 + 3 * len(image.ARMS)
     assert ChestXray8.minutes < 10
+
+
+def test_a_folder_of_nih_films_is_accepted_by_the_same_recipe(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "images").mkdir()
+    rows = "Image Index,Finding Labels,Patient ID,View Position\n"
+    boxes = "Image Index,Finding Label,Bbox [x,y,w,h]\n"
+    for number in range(140):
+        name, labels = f"{number:08d}_000.png", ("Effusion|Hernia", "No Finding")[number % 2]
+        Picture.fromarray(np.full((40, 50), 60 + number, np.uint8)).save(tmp_path / "images" / name)
+        rows += f"{name},{labels},{number},PA\n"
+        boxes += f"{name},Effusion,5,10,20,20\n" if number % 4 == 0 else ""
+    (tmp_path / "Data_Entry_2017.csv").write_text(rows)
+    (tmp_path / "BBox_List_2017.csv").write_text(boxes)
+    known, judged = real_films(tmp_path, size=25)
+    assert known.names == ("Effusion",)
+    assert not set(known.patients) & set(judged.patients)
+    assert (2.5, 7.0, 12.5, 17.0) in [each.get("Effusion") for each in judged.boxes]  # halved, below a bar of 2
+    found = reproduce(tmp_path, parts="films", source="real", size=32, steps=1, seeds=3)
+    assert any("real films" in line for line in found.lines)
+
+
+def test_real_films_need_their_folder(tmp_path: Path) -> None:
+    for data in (None, tmp_path):
+        with pytest.raises(MissingError, match="give"):
+            reproduce(data, parts="films", source="real")
+    with pytest.raises(InputError, match="made or real"):
+        reproduce(parts="films", source="drawn")
 
 
 def test_one_seed_is_not_enough_for_a_verdict() -> None:
