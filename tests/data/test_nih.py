@@ -73,3 +73,17 @@ def test_what_is_not_the_layout_is_said(tmp_path: Path) -> None:
     (root / "BBox_List_2017.csv").unlink()
     with pytest.raises(InputError, match="no column 'Image Index'"):
         list(nih(root))
+
+
+def test_the_same_folder_gives_the_same_studies(tmp_path: Path) -> None:
+    root = layout(tmp_path)
+    first, again = list(nih(root)), list(nih(root))
+    assert [s.id for s in first] == [s.id for s in again]
+    assert [s.patient for s in first] == [s.patient for s in again]
+
+
+def test_without_boxes_there_are_labels_only(tmp_path: Path) -> None:
+    root = layout(tmp_path)
+    (root / "BBox_List_2017.csv").unlink()
+    assert not any(f.regions for s in nih(root) for f in s.findings)
+    assert all("text mining" in str(f.made_by) for s in nih(root) for f in s.findings)

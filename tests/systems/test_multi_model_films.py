@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -94,3 +96,24 @@ def test_all_arms_and_controls_run_in_a_small_run() -> None:
     assert judged.arms[judging.PERFECT].value == 1
     assert any("hallucinated" in line for line in found.lines)
     assert MultiModelReport.minutes < 10
+
+
+@pytest.mark.parametrize("name", BANK.labels)
+def test_one_bit_says_one_label(name: str) -> None:
+    bits = np.array([[label == name for label in BANK.labels]])
+    report = BANK.report(code_of(bits[0]))
+    assert name in {label for sentence in report.sentences for label in sentence.findings} or name.lower() in (
+        f"{report.findings} {report.impression}".lower()
+    )
+    assert read_bits(BANK, bits).tolist() == bits.tolist()
+
+
+def test_films_without_torch_still_have_their_ceiling(pack: Path) -> None:
+    assert "14 bits, perfect" in MultiModelReport.oracle(pack)
+
+
+def test_the_claims_name_their_controls() -> None:
+    for claim in MultiModelReport.claims:
+        assert claim.better_than == judging.CONSTANT
+        assert claim.controls == (judging.PERFECT,)
+        assert claim.better == "higher"
