@@ -140,3 +140,20 @@ def test_one_seed_is_not_enough_for_a_verdict() -> None:
     pytest.importorskip("torch")
     found = reproduce(parts="films", size=32, films=30, tests=90, steps=1, seeds=1)
     assert found.outcome == "cannot be tested here"
+
+
+def test_every_claim_on_films_has_its_rival_among_the_arms_and_its_controls() -> None:
+    arms = {*image.ARMS, image.CENTRE, image.OTHERS}
+    for claim in image.CLAIMS:
+        assert {claim.arm, claim.better_than, *claim.controls} <= arms
+        assert claim.arm == image.OURS
+        assert claim.arm != claim.better_than
+    assert len({claim.text for claim in image.CLAIMS}) == len(image.CLAIMS)
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_films_are_drawn_the_same_twice(size: int) -> None:
+    first, again = (made_films(3, size=size, seed=2) for _ in range(2))
+    assert np.array_equal(first.pixels, again.pixels)
+    assert first.boxes == again.boxes
+    assert first.patients == again.patients
