@@ -130,4 +130,4 @@ def test_films_and_labels_that_do_not_fit_are_refused() -> None:
     with pytest.raises(InputError, match="expected"):
         labelled(np.zeros((2, 8, 8)), np.zeros((3, 1)))
     with pytest.raises(InputError, match="no film"):
-        train(SliceNet(((0, 8),)), labelled(np.zeros((0, 8, 8)), np.zeros((0, 1))), LOSSES["cel"], steps=1)
+        train(SliceNet(((0, 32),)), labelled(np.zeros((0, 8, 8)), np.zeros((0, 1))), LOSSES["cel"], steps=1)

@@ -130,3 +130,34 @@ def test_what_cannot_be_drawn_is_refused() -> None:
     with pytest.raises(InputError, match="16 rows"):
         render(Chest(), size=8)
     assert list(shadows(count=0)) == []
+
+
+@pytest.mark.parametrize("name", CONCEPTS)
+def test_a_cohort_of_one_finding_states_it_in_every_study(name: str) -> None:
+    for each in shadows(count=3, size=32, prevalence={name: 1.0}):
+        (finding,) = each.findings
+        assert finding.concept == name
+        assert finding.state == "present"
+        assert finding.attributes["severity"] in ("mild", "moderate", "severe")
+
+
+def test_a_study_survives_being_written_down() -> None:
+    found = study(0, {"lung mass": 1.0}, size=32, seed=4)
+    again = study(0, {"lung mass": 1.0}, size=32, seed=4)
+    assert found == again
+    assert found.films[0].spacing_mm == (FIELD_MM / 32, FIELD_MM / 32)
+
+
+def test_an_enlarged_heart_carries_its_ratio() -> None:
+    (finding,) = study(0, {"cardiomegaly": 1.0}, size=32).findings
+    (ratio,) = finding.measurements
+    assert ratio.name == "cardiothoracic ratio"
+    assert 0.53 <= ratio.value <= 0.68
+
+
+def test_exposure_darkens_and_noise_is_as_strong_as_asked() -> None:
+    usual, dark = (render(Chest(), pose=Pose(noise=0.0, dark=shift), size=64).pixels for shift in (0.0, 0.5))
+    assert dark.mean() < usual.mean()
+    noisy = render(Chest(), pose=Pose(noise=0.02), size=64).pixels
+    inside = (usual > 0.2) & (usual < 0.8)
+    assert float((noisy - usual)[inside].std()) == pytest.approx(0.02, rel=0.15)

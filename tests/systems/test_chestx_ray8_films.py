@@ -1,14 +1,19 @@
-"""The image half of ChestX-ray8: scores against brute force and scikit-learn, boxes, controls, a small run of it all."""
+"""The image half of ChestX-ray8: scores against brute force and scikit-learn, boxes, controls, a small run."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image as Picture
 
-from hilum.core.errors import MissingError
+from hilum.core.errors import InputError, MissingError
 from hilum.measure.binary import auroc
 from hilum.systems import _chestx_ray8_image as image
+from hilum.systems import _chestx_ray8_real as real
 from hilum.systems._chestx_ray8_films import PREVALENCE, made_films, train_and_test
+from hilum.systems._chestx_ray8_real import real_films
 from hilum.systems._chestx_ray8_scores import (
     centre_boxes,
     hit_rate,
@@ -85,7 +90,7 @@ def test_films_have_labels_boxes_and_other_patients_to_judge_on() -> None:
 
 
 def test_torch_that_is_missing_is_said_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image, "find_spec", lambda name: None)
+    monkeypatch.setattr(real, "find_spec", lambda name: None)
     with pytest.raises(MissingError, match=r"hilum\[train\]"):
         reproduce(parts="films")
 
@@ -103,7 +108,52 @@ def test_every_claim_is_judged_in_a_small_run_beside_its_controls() -> None:
     assert ChestXray8.minutes < 10
 
 
+def test_a_folder_of_nih_films_is_accepted_by_the_same_recipe(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "images").mkdir()
+    rows = "Image Index,Finding Labels,Patient ID,View Position\n"
+    boxes = "Image Index,Finding Label,Bbox [x,y,w,h]\n"
+    for number in range(140):
+        name, labels = f"{number:08d}_000.png", ("Effusion|Hernia", "No Finding")[number % 2]
+        Picture.fromarray(np.full((40, 50), 60 + number, np.uint8)).save(tmp_path / "images" / name)
+        rows += f"{name},{labels},{number},PA\n"
+        boxes += f"{name},Effusion,5,10,20,20\n" if number % 4 == 0 else ""
+    (tmp_path / "Data_Entry_2017.csv").write_text(rows)
+    (tmp_path / "BBox_List_2017.csv").write_text(boxes)
+    known, judged = real_films(tmp_path, size=25)
+    assert known.names == ("Effusion",)
+    assert not set(known.patients) & set(judged.patients)
+    assert (2.5, 7.0, 12.5, 17.0) in [each.get("Effusion") for each in judged.boxes]  # halved, below a bar of 2
+    found = reproduce(tmp_path, parts="films", source="real", size=32, steps=1, seeds=3)
+    assert any("real films" in line for line in found.lines)
+
+
+def test_real_films_need_their_folder(tmp_path: Path) -> None:
+    for data in (None, tmp_path):
+        with pytest.raises(MissingError, match="give"):
+            reproduce(data, parts="films", source="real")
+    with pytest.raises(InputError, match="made or real"):
+        reproduce(parts="films", source="drawn")
+
+
 def test_one_seed_is_not_enough_for_a_verdict() -> None:
     pytest.importorskip("torch")
     found = reproduce(parts="films", size=32, films=30, tests=90, steps=1, seeds=1)
     assert found.outcome == "cannot be tested here"
+
+
+def test_every_claim_on_films_has_its_rival_among_the_arms_and_its_controls() -> None:
+    arms = {*image.ARMS, image.CENTRE, image.OTHERS}
+    for claim in image.CLAIMS:
+        assert {claim.arm, claim.better_than, *claim.controls} <= arms
+        assert claim.arm == image.OURS
+        assert claim.arm != claim.better_than
+    assert len({claim.text for claim in image.CLAIMS}) == len(image.CLAIMS)
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_films_are_drawn_the_same_twice(size: int) -> None:
+    first, again = (made_films(3, size=size, seed=2) for _ in range(2))
+    assert np.array_equal(first.pixels, again.pixels)
+    assert first.boxes == again.boxes
+    assert first.patients == again.patients

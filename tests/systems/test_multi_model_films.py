@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,12 @@ def test_torch_that_is_missing_is_said_with_its_extra(monkeypatch: pytest.Monkey
         reproduce()
 
 
+def test_films_too_small_for_slices_are_refused() -> None:
+    pytest.importorskip("torch")
+    with pytest.raises(InputError, match="96 rows or more"):
+        reproduce(size=48, films=9, tests=3, steps=1, seeds=1)
+
+
 def test_choices_are_whole_numbers() -> None:
     with pytest.raises(InputError, match="films must be a whole number of 1 or more, got 'few'"):
         reproduce(films="few")
@@ -80,7 +88,7 @@ def test_choices_are_whole_numbers() -> None:
 
 def test_all_arms_and_controls_run_in_a_small_run() -> None:
     pytest.importorskip("torch")
-    found = reproduce(size="32", films="60", tests="40", steps="2", seeds="3", overlap="2")
+    found = reproduce(size="96", films="45", tests="30", steps="2", seeds="3", overlap="2")
     assert found.outcome in ("holds", "fails")
     assert {claim.text for claim in MultiModelReport.claims} <= set(found.scores)
     judged = found.scores[MultiModelReport.claims[0].text]
@@ -88,3 +96,24 @@ def test_all_arms_and_controls_run_in_a_small_run() -> None:
     assert judged.arms[judging.PERFECT].value == 1
     assert any("hallucinated" in line for line in found.lines)
     assert MultiModelReport.minutes < 10
+
+
+@pytest.mark.parametrize("name", BANK.labels)
+def test_one_bit_says_one_label(name: str) -> None:
+    bits = np.array([[label == name for label in BANK.labels]])
+    report = BANK.report(code_of(bits[0]))
+    assert name in {label for sentence in report.sentences for label in sentence.findings} or name.lower() in (
+        f"{report.findings} {report.impression}".lower()
+    )
+    assert read_bits(BANK, bits).tolist() == bits.tolist()
+
+
+def test_films_without_torch_still_have_their_ceiling(pack: Path) -> None:
+    assert "14 bits, perfect" in MultiModelReport.oracle(pack)
+
+
+def test_the_claims_name_their_controls() -> None:
+    for claim in MultiModelReport.claims:
+        assert claim.better_than == judging.CONSTANT
+        assert claim.controls == (judging.PERFECT,)
+        assert claim.better == "higher"

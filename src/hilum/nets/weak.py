@@ -84,6 +84,9 @@ class SliceNet(nn.Module):
         spans: first and last row (half-open) of each slice it sees; slices are padded to the tallest.
         classes: logits.
         widths: of the four convolutions; the first halves the size, so that two cores are enough.
+
+    Raises:
+        InputError: if no slice has 32 rows, which five halvings take.
     """
 
     def __init__(
@@ -92,6 +95,8 @@ class SliceNet(nn.Module):
         """Build conv - BN - ReLU - pool four times, then a mean over the map and a linear layer."""
         super().__init__()
         self.spans, self.tall = tuple(spans), max(stop - start for start, stop in spans)
+        if self.tall < 32:
+            raise InputError(f"slices need 32 rows or more, got {self.tall}: give films of 96 rows or more")
         joined = [1, *widths]
         self.body = nn.Sequential(*(
             block(a, b, stride=2 if number == 0 else 1, pool=True)

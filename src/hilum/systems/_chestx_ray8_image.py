@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.core.errors import need
 from hilum.measure.claim import Claim, Judged, judge
 from hilum.measure.scored import Scored
-from hilum.systems._chestx_ray8_films import RARE, Films, train_and_test
+from hilum.systems._chestx_ray8_films import RARE, Films
 from hilum.systems._chestx_ray8_scores import centre_boxes, hit_rate, map_boxes, mean_ap, mean_auroc, others_maps
 
 if TYPE_CHECKING:
@@ -39,28 +37,22 @@ Trials = dict[str, dict[str, list[Scored]]]
 
 
 def judge_films(
-    *, seed: int, seeds: int, size: int, films: int, tests: int, steps: int, say: Callable[[str], None]
+    source: str, known: Films, judged: Films, *, seed: int, seeds: int, steps: int, say: Callable[[str], None]
 ) -> tuple[list[Judged], list[str]]:
-    """Train every arm on the same made films from several seeds and judge the claims on the same test patients.
+    """Train every arm on the same films from several seeds and judge the claims on the same test patients.
 
     Args:
-        seed: of the films, and the first of training.
+        source: of the films, in words.
+        known, judged: films to train on and to judge on, of different patients.
+        seed: of the bootstrap, and the first of training.
         seeds: trainings of each arm.
-        size: rows and columns of a film.
-        films, tests: how many to train on and to judge on.
         steps: optimiser steps of each training.
         say: told what is being done.
 
     Returns:
         The judged claims, and lines for people.
-
-    Raises:
-        MissingError: if torch is not installed.
     """
-    if find_spec("torch") is None:
-        raise need("torch", "train", "training the film networks of chestx-ray8")
-    say(f"drawing {films + tests} made films of {size} px")
-    known, judged = train_and_test(films, tests, size=size, seed=seed)
+    size = judged.size
     rare = known.target.mean(axis=0) <= RARE
     trials: Trials = defaultdict(lambda: defaultdict(list))
     beside: dict[str, list[list[float]]] = defaultdict(list)
@@ -81,7 +73,7 @@ def judge_films(
                 beside[OTHERS].append(_boxes(trials, OTHERS, found, judged))
     beside[CENTRE].append(_boxes(trials, CENTRE, centre_boxes(judged.target, size=size), judged))
     parts = [judge(claim, trials[claim.metric], judged.patients, seed=seed) for claim in CLAIMS]
-    return parts, _lines(known, judged, beside, apart, steps)
+    return parts, _lines(source, known, judged, beside, apart, steps)
 
 
 def fitted(known: Films, loss: str, pooling: Pooling, *, steps: int, seed: int) -> WeakNet:
@@ -121,11 +113,11 @@ def _each(target: NDArray[np.bool_], score: NDArray[np.float64]) -> NDArray[np.f
 
 
 def _lines(
-    known: Films, judged: Films, beside: dict[str, list[list[float]]], apart: dict[str, list[NDArray[np.float64]]],
-    steps: int,
+    source: str, known: Films, judged: Films, beside: dict[str, list[list[float]]],
+    apart: dict[str, list[NDArray[np.float64]]], steps: int,
 ) -> list[str]:  # fmt: skip
-    lines = [f"{len(known.pixels)} made films of {known.size} px to train on, {len(judged.pixels)} of other patients "
-             f"to judge on (hilum.phantom.shadows, no patients); {steps} steps for every arm",
+    lines = [f"{len(known.pixels)} {source} of {known.size} px to train on, {len(judged.pixels)} of other patients "
+             f"to judge on; {steps} steps for every arm",
              f"{'AUROC / AP':26}" + "".join(f"{name[:16]:>18}" for name in judged.names),
              f"{'films with it':26}" + "".join(f"{n:>18}" for n in judged.target.sum(axis=0))]  # fmt: skip
     for arm, values in apart.items():

@@ -34,6 +34,8 @@ def macro(
     """Score a set by the mean over classes of a weighted score; undefined where any class is."""
 
     def at(weights: Floats) -> Floats:
+        if not target.shape[1]:
+            return np.full(len(weights), np.nan)
         each = [of(target[:, k], score[:, k], weights) for k in range(target.shape[1])]
         return np.asarray(np.mean(each, axis=0))
 
@@ -99,11 +101,15 @@ def hit_rate(
             inside = box_overlaps(boxes[row][k], np.array([known[name]]))[1][:, 0] > above
             counts[row, k] = (bool(inside.any()), 1)
             false, films = false + int((~inside).sum()), films + 1
+    there = counts[..., 1].sum(axis=0) > 0
     each = ratio(counts[..., 0].sum(axis=1), counts[..., 1].sum(axis=1))
 
     def combine(sums: Floats) -> Floats:
         pairs = sums.reshape(len(sums), len(names), 2)
-        return np.asarray(ratio(pairs[..., 0], pairs[..., 1]).mean(axis=1))
+        pairs = pairs[:, there]
+        return (
+            np.asarray(ratio(pairs[..., 0], pairs[..., 1]).mean(axis=1)) if there.any() else np.full(len(sums), np.nan)
+        )
 
     metric = f"IoBB>{above:g} accuracy"
     return summed(metric, each, counts.reshape(len(truth), -1), combine, signature(metric, 1)), false / max(films, 1)

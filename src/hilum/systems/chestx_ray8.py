@@ -23,6 +23,7 @@ from hilum.systems._chestx_ray8_films import whole
 from hilum.systems._chestx_ray8_image import CLAIMS, judge_films
 from hilum.systems._chestx_ray8_mine import Assertion, mine, restated
 from hilum.systems._chestx_ray8_mining import CLAIM, found_reports, judge_mining
+from hilum.systems._chestx_ray8_real import chosen_films
 
 __all__ = ["Assertion", "ChestXray8", "mine", "reproduce", "restated"]
 TEXT = "mined labels are precise, and weak labels teach a network to find and to localise"
@@ -30,8 +31,8 @@ TEXT = "mined labels are precise, and weak labels teach a network to find and to
 
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
-    half: str = "test", labels: str = "chestx-ray8", parts: str = "mining,films", size: int | str = 64,
-    films: int | str = 1500, tests: int | str = 900, steps: int | str = 240, seeds: int | str = 3,
+    half: str = "test", labels: str = "chestx-ray8", parts: str = "mining,films", source: str = "made",
+    size: int | str = 64, films: int | str = 1500, tests: int | str = 900, steps: int | str = 240, seeds: int | str = 3,
 ) -> Verdict:  # fmt: skip
     """Judge mining, losses, pooling and localisation, every arm and control in one run.
 
@@ -43,6 +44,7 @@ def reproduce(
         half: 'dev', 'test' or 'all' of Open-i; halves are made by a hash of the text.
         labels: label set of the mining, 'chestx-ray8' or 'nih-14'.
         parts: 'mining', 'films' or both, separated by a comma.
+        source: 'made' films, or 'real' ones of `data` (the NIH layout, or a pack with NIH films).
         size, films, tests, steps, seeds: rows of a film, films to train and to judge on, optimiser steps, trainings.
 
     Raises:
@@ -63,7 +65,9 @@ def reproduce(
     if "films" in chosen:
         px, count, judge_on = whole(size=size, films=films, tests=tests)
         updates, n = whole(steps=steps, seeds=seeds)
-        more, lines = judge_films(seed=seed, seeds=n, size=px, films=count, tests=judge_on, steps=updates, say=say)
+        sizes = {"size": px, "films": count, "tests": judge_on}
+        given = chosen_films(source, Path(data) if data else None, seed=seed, say=say, **sizes)
+        more, lines = judge_films(*given, seed=seed, seeds=n, steps=updates, say=say)
         judged, notes = [*judged, *more], [*notes, *lines]
     made = verdict(TEXT if "films" in chosen else CLAIM.text, judged, notes=notes)
     return replace(made, scores={**made.scores, **scores})

@@ -106,23 +106,22 @@ def reproduce(
 
     Args:
         data: a folder; where it holds openi/gold_findings.csv, the ceiling of perfect bits on real reports is added.
-        seed: of the bootstrap, the made films and the first training.
-        say: told what is being done.
-        size, films, tests, steps, seeds: rows of a film, films to train and to judge on, optimiser steps, trainings.
-        overlap: rows that a slice reaches into its neighbours (8 is the published kind of choice).
+        seed, say: of the bootstrap, the made films and the first training; told what is being done.
+        size, films, tests, steps, seeds, overlap: rows of a film, films to train and to judge on, optimiser steps,
+            trainings, rows that a slice reaches into its neighbours.
 
     Raises:
         InputError: if a choice is not a whole number.
         MissingError: if torch is not installed.
     """
-    real = data and (Path(data) / "openi" / "gold_findings.csv").is_file()
-    notes = oracle(Path(data)).splitlines() if data and real else []
-    px, count, judge_on = whole(size=size, films=films, tests=tests)
-    updates, n, rows = *whole(steps=steps, seeds=seeds), int(overlap)
+    root = Path(data) if data and (Path(data) / "openi" / "gold_findings.csv").is_file() else None
+    notes = oracle(root).splitlines() if root else []
+    px, count, judge_on, updates, n = whole(size=size, films=films, tests=tests, steps=steps, seeds=seeds)
+    rows = whole(overlap=overlap)[0] if str(overlap) != "0" else 0
     choices = {"seeds": n, "size": px, "films": count, "tests": judge_on, "steps": updates, "overlap": rows}
     parts, beside, lines = judge_reports(seed=seed, say=say, **choices)
-    made, shown = verdict(TEXT, parts, notes=[*notes, *lines]), verdict(TEXT, beside)
-    return replace(made, lines=(*made.lines, *shown.lines), scores={**made.scores, **shown.scores})
+    made, more = (verdict(TEXT, each, notes=said) for each, said in ((parts, [*notes, *lines]), (beside, ())))
+    return replace(made, lines=made.lines + more.lines, scores={**made.scores, **more.scores})
 
 
 @register.system("multi-model-report", summary="Result code of binary models to a report", source="arXiv 2310.05969")
