@@ -1,7 +1,7 @@
 """The Java-free Penn Treebank tokenizer gives what pycocoevalcap's Java program gives, with the punctuation dropped.
 
-The Java program is run as it comes with pycocoevalcap 1.2; only its output is used. `pytest -s -k as_the_java` prints how
-many texts differ.
+The Java program is run as it comes with pycocoevalcap 1.2; only its output is used. `pytest -s -k as_the_java` prints
+how many texts differ.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ PIECES = (
     "1/2 3x4 3.5x4.2cm mm cm ml/min Dr. Mr. Mrs. St. a.m. p.m. A.M. U.S. e.g. i.e. etc. vs. No. no. fig. Fig. Jan. "
     "Sept. Dec. CT. PA. AP. Rt. Lt. al. Ph.D. M.D. approx. pt. A B. C R. L. don't can't cannot Cannot isn't it's "
     "patient's patients' Patient's there's '90 '90s O'Malley XXXX XXXX. XXXX-year-old follow-up post-op non- -like "
-    "x-ray s/p w/o w/ c/w y/o r/o and/or L1/L2 C7/T1 right/left a/b/c/d 4-5 3-4mm 10-15% 5% 37\u00b0 up-to-date mid-lung. "
-    "COVID-19 ( ) [ ] { } (XXXX) (s) (1) [2] \" ' `` '' . , ; : ? ! ... .. - -- --- _ ___ * ** / # @ & % $ ~ = + < > "
-    "\u00b1 \u00d7 \u2265 \u2013 \u2014 \u2026 \u201c \u201d a_b 10:30 10:30am 3/4/2010 12/13/11 3:1 +1 -1 +ve +/- "
-    "1. 2. 3) a) A) q.d. y.o. S.O.B. A.P. caf\u00e9. Se\u00f1or na\u00efve \u00b5m 2\u00b2 \u00bd A&P PA/lateral "
-    "T8.There heart.Lungs effusion,left 5.normal x.5 II. IV"
+    "x-ray s/p w/o w/ c/w y/o r/o and/or L1/L2 C7/T1 right/left a/b/c/d 4-5 3-4mm 10-15% 5% 37\u00b0 up-to-date "
+    "mid-lung. COVID-19 ( ) [ ] { } (XXXX) (s) (1) [2] \" ' `` '' . , ; : ? ! ... .. - -- --- _ ___ * ** / # @ & % "
+    "$ ~ = + < > \u00b1 \u00d7 \u2265 \u2013 \u2014 \u2026 \u201c \u201d a_b 10:30 10:30am 3/4/2010 12/13/11 3:1 "
+    "+1 -1 +ve +/- 1. 2. 3) a) A) q.d. y.o. S.O.B. A.P. caf\u00e9. Se\u00f1or na\u00efve \u00b5m 2\u00b2 \u00bd "
+    "A&P PA/lateral T8.There heart.Lungs effusion,left 5.normal x.5 II. IV"
 )
 GLUE = (" ", " ", " ", "  ", ", ", ". ", "; ", ": ")
 

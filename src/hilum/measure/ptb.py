@@ -24,8 +24,8 @@ _RAISED = r"\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u209c"
 _L = rf"[^\W\d_{_RAISED}]"
 _A = rf"[^\W_{_RAISED}]"
 
-# Words that keep their full stop, whatever comes next: of all words of up to three letters, of WordNet's and of the
-# reports' that were tried with a stop, those that a report may hold. 'may', 'sat' and 'sun' lose it.
+# Words that keep their full stop, whatever comes next: of every word of one to three letters and WordNet's to nine
+# that were tried with a stop, those that a report may hold. 'may', 'sat' and 'sun' lose it.
 _STOPPED = (
     "dr drs mr mrs ms messrs prof st sr jr esq rev hon gov sen rep gen col sgt lt rt capt maj asst assn supt dept univ"
     " jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thurs fri"
@@ -89,7 +89,7 @@ _WRITTEN = {
     **{"\u00bd": "1/2", "\u00bc": "1/4", "\u00be": "3/4"},
 }
 _DROPPED = frozenset(
-    (*"'`.?!,:-;\"\u2013\u2014\u2026\u201c\u201d\u2018\u00ab\u00bb", "''", "``", "...", "--", "---", "----")
+    (*"'`.?!,:-;\"\u2013\u2014\u2026\u201c\u201d\u2018\u00ab\u00bb\u2039\u203a", "''", "``", "...", "--", "---", "----")
 )
 
 
