@@ -104,7 +104,7 @@ def load_chexbert(metric: str, given: str | Path | None = None) -> CheXbert:
     )
     _fill(network, _tensors(weights), weights.files[0])
     tokenizer = transformers.BertTokenizer(str(weights.root / "vocab.txt"), do_lower_case=True)
-    network.eval()
+    network.eval().requires_grad_(False)
     return CheXbert(tokenizer, network["bert"], network["linear_heads"], weights)
 
 
