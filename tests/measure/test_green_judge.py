@@ -156,6 +156,7 @@ def test_counts_become_values_and_evidence(folder: Path, monkeypatch: pytest.Mon
     assert note["not significant"]["omission"] == 1
     assert scored.notes[0] == {"judge": "broken"}
     assert scored.notes[3] == {"judge": None}
+    assert "model:GREEN-Phi2" in metric("green")(PAIRS, weights=folder, model="GREEN-Phi2").signature
 
 
 def test_a_prompt_file_takes_the_place_of_ours(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from hilum.measure.scored import Scored, averaged, signature
     "green", better="higher", takes="report", over="set", range=(0, 1), version=1,
     needs="GREEN's weights (HILUM_WEIGHTS) and the extra 'language'",
 )  # fmt: skip
-def green_judge(pairs: ReportPairs, weights: str | Path | None = None, device: str = "cpu") -> Scored:
+def green_judge(
+    pairs: ReportPairs, weights: str | Path | None = None, device: str = "cpu", model: str = SOURCE.model
+) -> Scored:
     """Matched findings over these and clinically significant errors, as GREEN's language model counts them (GREEN).
 
     A pair whose answer of the judge cannot be read is unscored, where GREEN's code counts 0 for what it does not find.
@@ -30,12 +33,14 @@ def green_judge(pairs: ReportPairs, weights: str | Path | None = None, device: s
         pairs: reports.
         weights: GREEN's folder; 'green' in the folder that HILUM_WEIGHTS names by default.
         device: 'cpu', 'cuda' ...
+        model: what the signature calls the weights, where the folder holds another model of GREEN's.
 
     Raises:
         MissingError: if the weights or the extra 'language' are not there.
         InputError: if the folder is not a causal language model, its prompt.txt is wrong, or the device is not there.
     """
-    judge = load_judge("green", SOURCE, PROMPT, "green", LONGEST, whole=True, weights=weights, device=device)
+    source = replace(SOURCE, model=model)
+    judge = load_judge("green", source, PROMPT, "green", LONGEST, whole=True, weights=weights, device=device)
     unscored, values = unanswered(pairs), np.full(len(pairs), np.nan)
     notes: list[dict[str, Any]] = []
     for number, said in enumerate(judged(pairs, judge)):
