@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
-import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -39,7 +38,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "convert_weights.py"
 @pytest.fixture(autouse=True)
 def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ROOT, raising=False)
-    monkeypatch.setenv("HILUM_RADGRAPH_PYTHON", sys.executable)
+    monkeypatch.delenv("HILUM_RADGRAPH_PYTHON", raising=False)
 
 
 def laid_out(root: Path, *names: str) -> Path:

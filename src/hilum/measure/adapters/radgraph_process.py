@@ -91,9 +91,9 @@ def annotate(
         InputError: if the folder is not named as the model, which the package wants.
         HilumError: if the process fails, takes too long, or answers something else.
     """
-    program = python_of(metric, python)
     wanted = source(model)
     root = find(metric, wanted, weights).resolve()
+    program = python_of(metric, python)
     if root.name != model:
         raise InputError(f"the package radgraph looks for a folder named '{model}', but was given {root}: rename it")
     if not (root / _TENSORS).is_file():
