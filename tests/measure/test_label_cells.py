@@ -1,4 +1,4 @@
-"""Label cells: what takes part, which columns count, and the choices that are refused; the figures stand with their readers."""
+"""Label cells: what takes part, which columns count, and the choices that are refused."""
 
 from __future__ import annotations
 
