@@ -105,6 +105,38 @@ def test_any_onnx_file_will_do_and_is_named_with_its_hash(onnx_file, films) -> N
     assert f"network:tiny@{digest}" in scored.signature
 
 
+def fixed_batch(path: Path, size: int, channels: int = 1, batch: int | str = 1) -> Path:
+    """A network that gives the mean of each film, for a batch of fixed size."""
+    onnx = pytest.importorskip("onnx")
+    h, t = onnx.helper, onnx.TensorProto.FLOAT
+    nodes = [h.make_node("GlobalAveragePool", ["film"], ["mean"]), h.make_node("Flatten", ["mean"], ["vector"])]
+    shape = [batch, channels, size, size]
+    given, gives = h.make_tensor_value_info("film", t, shape), h.make_tensor_value_info("vector", t, [batch, channels])
+    graph = h.make_graph(nodes, "fixed", [given], [gives])
+    onnx.save(h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_networks_of_a_fixed_batch_are_fed_so_many_at_a_time(tmp_path, films, batch) -> None:
+    path = fixed_batch(tmp_path / "fixed.onnx", 24, batch=batch)
+    found = features(films, network=path)
+    assert found.shape == (3, 1)
+    assert found[:, 0] == pytest.approx([film.mean() for film in films], abs=0.02)
+
+
+def test_a_network_that_wants_another_input_says_so(tmp_path, films) -> None:
+    path = fixed_batch(tmp_path / "odd.onnx", 24, channels=2)
+    with pytest.raises(InputError, match=r"write 'odd\.json' beside it"):
+        features(films, network=path)
+    path.with_suffix(".json").write_text(json.dumps({"size": 16, "channels": 2}))
+    again = tmp_path / "again.onnx"
+    again.write_bytes(path.read_bytes())
+    again.with_suffix(".json").write_text(json.dumps({"size": 16, "channels": 2}))
+    with pytest.raises(InputError, match="cannot be run on films of shape"):
+        features(films, network=again)
+
+
 def test_a_file_beside_it_says_how_films_are_prepared(onnx_file, films) -> None:
     plain = features(films, network=find_network(str(onnx_file)))
     said = {"size": 32, "channels": 3, "scale": 255.0, "mean": [10.0], "std": [2.0], "output": "vector"}

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hilum.core.errors import InputError
-from hilum.measure.metric import metric, metrics
+from hilum.measure.frechet import fid
+from hilum.measure.metric import metric, metrics, score_all
 from hilum.measure.neighbours import manifold, nearest, radii
+from hilum.measure.pairs import Pairs
 from hilum.measure.sets import FeatureSets, ImageSets, as_features
 
 FOUR = ("precision", "recall", "density", "coverage")
@@ -135,6 +141,53 @@ def test_diversity_is_measured_among_films_of_one_prompt(draw) -> None:
 def test_sets_that_cannot_be_compared_are_refused(make, said) -> None:
     with pytest.raises(InputError, match=said):
         make()
+
+
+def test_a_metric_of_pairs_refuses_sets_and_the_other_way_round() -> None:
+    sets, pairs = ImageSets([np.zeros((4, 4))], [np.zeros((4, 4))]), Pairs((np.zeros((4, 4)),), (np.zeros((4, 4)),))
+    for name in ("psnr", "lpips-style", "bsr2"):
+        with pytest.raises(InputError, match="scores Pairs"):
+            metric(name)(sets)
+    for name in ("fid", "copies/pixel", "ms-ssim-diversity", "authenticity"):
+        with pytest.raises(InputError, match="not Pairs"):
+            metric(name)(pairs)
+
+
+def test_all_metrics_of_sets_at_once_with_reasons_for_those_left_out(draw) -> None:
+    sets = FeatureSets(draw.normal(size=(60, 4)), draw.normal(size=(60, 4)))
+    names = [m.name for m in metrics("features")]
+    done, failed = score_all(names, sets)
+    assert set(done) == {"fid", "kid", *FOUR}
+    assert "'train'" in failed["authenticity"]
+    assert "'probabilities'" in failed["inception-score"]
+    assert all(np.isfinite(scored.value) for scored in done.values())
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000), st.floats(0.1, 10.0), st.floats(-5.0, 5.0))
+def test_distances_do_not_care_where_or_how_large_a_space_is(seed: int, scale: float, moved: float) -> None:
+    """Moving and turning features, and for neighbours stretching them, changes nothing; swapping swaps the roles."""
+    rng = np.random.default_rng(seed)
+    real, fake = rng.normal(size=(30, 4)), rng.normal(size=(25, 4)) + 0.4
+    turn, _ = np.linalg.qr(rng.normal(size=(4, 4)))
+    plain = manifold(real, fake, k=3)
+    other = manifold(real @ turn * scale + moved, fake @ turn * scale + moved, k=3)
+    swapped = manifold(fake, real, k=3)
+    for name in FOUR:
+        assert getattr(plain, name) == pytest.approx(getattr(other, name))
+    assert plain.precision == pytest.approx(swapped.recall)
+    assert plain.recall == pytest.approx(swapped.precision)
+    assert fid(real @ turn * scale + moved, fake @ turn * scale + moved) == pytest.approx(scale**2 * fid(real, fake))
+
+
+def test_memory_grows_with_films_and_not_with_their_square(draw) -> None:
+    """6,000 x 6,000 distances are 288 MB; a block of rows is 25 MB."""
+    real, fake = draw.normal(size=(6_000, 2)), draw.normal(size=(600, 2))
+    tracemalloc.start()
+    manifold(real, fake, k=5)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 120e6
 
 
 def test_every_metric_of_sets_and_pictures_says_what_it_takes() -> None:

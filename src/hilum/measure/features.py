@@ -111,10 +111,18 @@ class OnnxNetwork:
     def run(self, images: Sequence[Any], data_range: float | None = None) -> Iterator[dict[str, Floats32]]:
         """Yield every output by name, for a batch of films at a time."""
         names = [output.name.removesuffix("_out") for output in self._session.get_outputs()]
-        entry, expects = self._session.get_inputs()[0].name, self.expects
-        for start in range(0, len(images), BATCH):
-            batch = np.stack([expects(image, data_range) for image in images[start : start + BATCH]])
-            yield dict(zip(names, self._session.run(None, {entry: batch}), strict=True))
+        entry, expects = self._session.get_inputs()[0], self.expects
+        step = entry.shape[0] if entry.shape and isinstance(entry.shape[0], int) else BATCH  # some take one at a time
+        for start in range(0, len(images), step):
+            batch = np.stack([expects(image, data_range) for image in images[start : start + step]])
+            short = step - len(batch) if step != BATCH else 0
+            if short:
+                batch = np.concatenate([batch, np.repeat(batch[-1:], short, axis=0)])
+            try:
+                values = self._session.run(None, {entry.name: batch})
+            except Exception as error:  # onnxruntime's exceptions share no base but this
+                raise InputError(f"'{self.name}' cannot be run on films of shape {batch.shape}: {error}") from None
+            yield {name: each[: len(batch) - short] for name, each in zip(names, values, strict=True)}
 
     def features(self, images: Sequence[Any], data_range: float | None = None) -> NDArray[np.float64]:
         """Return the features (N, D) of films."""

@@ -13,9 +13,11 @@ from hilum.core.errors import HilumError, InputError
 from hilum.core.registry import Entry, register
 from hilum.measure.pairs import Pairs
 from hilum.measure.scored import Better, Scored, averaged, signature
+from hilum.measure.sets import FeatureSets, ImageSets
 
 Takes = Literal["report", "study", "mask", "image", "features", "image-set", "bone"]
 
+Scorable = Pairs[Any] | FeatureSets | ImageSets
 Said = ParamSpec("Said")
 Value = TypeVar("Value")
 
@@ -63,19 +65,22 @@ class Metric:
     _run: Callable[..., Any] = field(default=averaged, repr=False)
     _over: str = "pair"
 
-    def __call__(self, pairs: Pairs[Any], **options: Any) -> Scored:
-        """Score pairs.
+    def __call__(self, pairs: Scorable, **options: Any) -> Scored:
+        """Score pairs, or two sets where the metric takes 'features' or 'image-set'.
 
         Raises:
             InputError: if the pairs cannot be scored at all.
             MissingError: if an extra, weights or a file it needs is not there; the sentence says what to get.
         """
+        for_sets = self._over == "set" and self.takes in ("features", "image-set")
+        if isinstance(pairs, FeatureSets | ImageSets) and not for_sets:
+            raise InputError(f"'{self.name}' scores Pairs (it takes '{self.takes}'), not {type(pairs).__name__}")
         if self._over == "set":
             scored: Scored = self._run(pairs, **options)
             return scored
         return self._each(pairs, options)
 
-    def _each(self, pairs: Pairs[Any], options: Mapping[str, Any]) -> Scored:
+    def _each(self, pairs: Any, options: Mapping[str, Any]) -> Scored:
         values, unscored = np.full(len(pairs), np.nan), {}
         for number, (reference, answer) in enumerate(zip(pairs.references, pairs.answers, strict=True)):
             if answer is None:
@@ -125,7 +130,7 @@ def metrics(takes: str = "") -> tuple[Metric, ...]:
 
 
 def score_all(
-    names: Sequence[str], pairs: Pairs[Any], *, on_done: Callable[[str], None] = lambda name: None
+    names: Sequence[str], pairs: Scorable, *, on_done: Callable[[str], None] = lambda name: None
 ) -> tuple[dict[str, Scored], dict[str, str]]:
     """Score pairs by several metrics; one that cannot be computed is left out with its reason.
 
