@@ -11,18 +11,15 @@ import numpy as np
 from hilum.core.registry import register
 from hilum.core.report import Report
 from hilum.measure.facts import above, stated, stated_in
+from hilum.measure.normal_statements import UNCHANGED
 from hilum.measure.pairs import ReportPairs, Text, parsed, unanswered
 from hilum.measure.scored import Scored, ratio, signature, summed
 from hilum.text.parse import Parsed, parse
 from hilum.text.sections import REPORTING
 
 _NO_PRIOR = re.compile(
-    r"\s*(?:\(?none\)?|no (?:prior|previous|comparison|earlier|relevant)\b.*|not available|unavailable|n/?a|nil|-+)?"
-    r"\s*[.]?\s*",
-    re.IGNORECASE | re.DOTALL,
-)
-_PRIOR = re.compile(
-    r"\s*(?:\(?none\)?|no (?:prior|previous|comparison|earlier|relevant)\b.*|not available|unavailable|n/?a|nil|-+)?\s*[.]?\s*",
+    r"(?:\W*none\W*|\W*no (?:prior|previous|comparison|earlier|relevant)\b.*|not available\W*|"
+    r"unavailable\W*|n/?a\W*|nil\W*|\W*)",
     re.IGNORECASE | re.DOTALL,
 )
 _PRIOR = re.compile(
@@ -41,7 +38,7 @@ def has_prior(reference: Text | None) -> bool | None:
     if reference is None or isinstance(reference, str):
         return None
     said = reference.comparison if isinstance(reference, Report) else reference.get("comparison")
-    return not _NO_PRIOR.fullmatch(said or "")
+    return not _NO_PRIOR.fullmatch((said or "").strip())
 
 
 def refers_to_prior(report: Parsed) -> list[str]:
@@ -51,8 +48,8 @@ def refers_to_prior(report: Parsed) -> list[str]:
         if section in REPORTING:
             words += [match.group() for match in _PRIOR.finditer(report.text[start:end])]
     for each in stated_in(report):
-        if each.change:
-            words.append(f"{each.concept}: {each.change}")
+        if each.change or each.concept == UNCHANGED:
+            words.append(f"{each.concept}: {each.change or UNCHANGED}")
     return words
 
 

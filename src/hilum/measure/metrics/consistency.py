@@ -1,9 +1,9 @@
 """Consistency between reports of like patients: CON and R-CON of ICON (Hou et al., EMNLP 2024), and Jaccard beside.
 
 Two references are equivalents where they share at least 3/4 of the findings of the one with fewer, and half of the
-attributes. CON of a report is how much its attributes overlap those of its equivalents' answers; R-CON weighs that by
-how far the answer is right. The overlap coefficient, |A and B| over the smaller of both, favours short answers: the
-metrics ending in /jaccard do not.
+attributes; a report without a finding has none. CON of a report is how much its attributes overlap those of its
+equivalents' answers (those there are); R-CON weighs that by how far the answer is right. The overlap coefficient, what
+both share over the smaller of both, favours short answers: the metrics ending in /jaccard do not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array
 
 from hilum.core.registry import register
 from hilum.measure.facts import Stated, stated
@@ -23,31 +23,30 @@ from hilum.measure.scored import Scored, averaged, signature
 SHARED_FINDINGS, SHARED_ATTRIBUTES = 0.75, 0.5
 _BLOCK = 1024
 Likeness = Literal["overlap", "jaccard"]
-_Sets = csr_matrix
 
 
 def attributes(report: Iterable[Stated]) -> frozenset[tuple[str, str]]:
-    """Return what a report says of its findings: (concept, word) for each side, region, grade, change, and itself."""
+    """Return what a report affirms: (concept, '') for each finding, (concept, word) for its sides, grade and change."""
     made = set()
     for each in report:
         if each.state != "absent":
-            words = [*each.sides, *each.regions, *([f"grade {each.grade:g}"] if each.grade else []), each.change, ""]
-            made |= {(each.concept, word) for word in words if word or word == ""}
+            words = {"", *each.sides, *each.regions, each.change, f"grade {each.grade:g}" if each.grade else ""}
+            made |= {(each.concept, word) for word in words}
     return frozenset(made)
 
 
-def _sparse(sets: list[frozenset[tuple[str, str]]]) -> _Sets:
+def _sparse(sets: list[frozenset[tuple[str, str]]]) -> csr_array:
     columns = {item: n for n, item in enumerate(sorted({item for each in sets for item in each}))}
     rows = [n for n, each in enumerate(sets) for _ in each]
     cells = [columns[item] for each in sets for item in sorted(each)]
     shape = (len(sets), max(1, len(columns)))
-    return csr_matrix((np.ones(len(cells), np.float32), (rows, cells)), shape=shape)
+    return csr_array((np.ones(len(cells), np.float32), (rows, cells)), shape=shape)
 
 
-def _alike(sets: _Sets, rows: slice, how: Likeness) -> NDArray[np.float64]:
+def _alike(sets: csr_array, rows: slice, how: Likeness) -> NDArray[np.float64]:
     """Likeness of some sets (rows) to all of them; 0 with an empty set."""
     sizes = np.asarray(sets.sum(axis=1)).ravel()
-    shared = np.asarray((sets[rows] @ sets.T).todense(), dtype=np.float64)
+    shared = (sets[rows] @ sets.T).toarray().astype(np.float64)
     one, other = sizes[rows][:, None], sizes[None, :]
     under = np.minimum(one, other) if how == "overlap" else one + other - shared
     return np.asarray(np.where(under > 0, shared / np.where(under > 0, under, 1.0), 0.0))
@@ -60,7 +59,7 @@ def _con(pairs: ReportPairs, how: Likeness) -> tuple[NDArray[np.float64], NDArra
         references, answers = ([attributes(report) for report in side] for side in stated(given))
         heads = [frozenset((concept, "") for concept, _ in each) for each in references]
         found, told, said = _sparse(heads), _sparse(references), _sparse(answers)
-        count = len(given)
+        count, answered = len(given), np.array([answer is not None for answer in given.answers])
         con, right, partners = np.full(count, np.nan), np.zeros(count), np.zeros(count, dtype=int)
         for start in range(0, count, _BLOCK):
             rows = slice(start, min(start + _BLOCK, count))
@@ -68,6 +67,7 @@ def _con(pairs: ReportPairs, how: Likeness) -> tuple[NDArray[np.float64], NDArra
                 _alike(told, rows, "overlap") >= SHARED_ATTRIBUTES
             )
             equal[np.arange(rows.stop - start), np.arange(start, rows.stop)] = False
+            equal &= answered
             partners[rows] = equal.sum(axis=1)
             sums = np.where(equal, _alike(said, rows, how), 0.0).sum(axis=1)
             con[rows] = np.where(partners[rows] > 0, sums / np.maximum(partners[rows], 1), np.nan)

@@ -1,12 +1,13 @@
 """RadFact: the share of single-finding phrases that the other report bears out, in words and in boxes.
 
 Source: Bannur et al., MAIRA-2 (arXiv 2406.04449). Mean over reports, those without a phrase left out; F1 from mean
-precision and mean recall. Our judge reads facts, so that the metrics are named after it.
+precision and mean recall, 0 where both are 0 (RadFact itself divides by 0 there). Our judge reads facts, so that the
+metrics are named after it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,13 +80,13 @@ def _f1(precision: Floats, recall: Floats) -> Floats:
 
 @register.metric("radfact/hilum/precision", better="higher", takes="report", over="set", range=(0, 1), version=_VERSION)
 def precision(pairs: ReportPairs, judge: Judge | None = None) -> Scored:
-    """Share of the answer's single-finding phrases that the reference bears out (RadFact's form, judged by our rules)."""
+    """Share of the answer's single-finding phrases that the reference bears out: RadFact's form, our rules as judge."""
     return _scored("radfact/hilum/precision", pairs, judge)
 
 
 @register.metric("radfact/hilum/recall", better="higher", takes="report", over="set", range=(0, 1), version=_VERSION)
 def recall(pairs: ReportPairs, judge: Judge | None = None) -> Scored:
-    """Share of the reference's single-finding phrases that the answer bears out (RadFact's form, judged by our rules)."""
+    """Share of the reference's single-finding phrases that the answer bears out: RadFact's form, our rules as judge."""
     return _scored("radfact/hilum/recall", pairs, judge)
 
 
@@ -96,7 +97,6 @@ def radfact_f1(pairs: ReportPairs, judge: Judge | None = None) -> Scored:
 
 
 GroundedPairs = Pairs[Sequence[Grounded]]
-_Count = Callable[[Sequence[Entailed], Sequence[Grounded], Sequence[Grounded]], Mapping[str, float]]
 
 
 class Spatial(NamedTuple):
@@ -144,18 +144,19 @@ def radfact_grounded(pairs: GroundedPairs, judge: Judge | None = None) -> dict[s
     Raises:
         InputError: if a report is not a list of `Grounded`.
     """
-    rows = []
+    rows, unscored = [], unanswered(pairs)
     for reference, answer in zip(pairs.references, pairs.answers, strict=True):
         for each in (reference, answer or ()):
             if not all(isinstance(phrase, Grounded) for phrase in each):
                 raise InputError("a grounded report must be a list of Grounded(text, boxes)")
         rows.append((ground(answer or (), reference, judge), ground(reference, answer or (), judge)))
     named = (judge or RuleJudge()).name
+    absent = list(unscored)
     return {
         f"{kind}/{part}": _of_table(
-            f"radfact/{kind}/{part}", _table(rows, top, under),
+            f"radfact/{kind}/{part}", _table(rows, top, under, absent),
             signature(f"radfact/{kind}/{part}", _VERSION, judge=named, inside=f">{ENOUGH:g}", area="exact"),
-            {}, [{"answer": a._asdict(), "reference": r._asdict()} for a, r in rows],
+            dict(unscored), [{"answer": a._asdict(), "reference": r._asdict()} for a, r in rows],
         )
         for kind, top, under in (("logical", "entailed", "phrases"), ("grounding", "spatial", "entailed_boxed"),
                                  ("spatial", "spatial", "boxed"), ("overlap", "overlap", ""))
@@ -163,8 +164,9 @@ def radfact_grounded(pairs: GroundedPairs, judge: Judge | None = None) -> dict[s
     }  # fmt: skip
 
 
-def _table(rows: Sequence[tuple[Spatial, Spatial]], top: str, under: str) -> NDArray[np.float64]:
+def _table(rows: Sequence[tuple[Spatial, Spatial]], top: str, under: str, absent: list[int]) -> NDArray[np.float64]:
     made = np.array([[getattr(side, top) for side in row] for row in rows], dtype=float)
+    made[absent] = np.nan
     if not under:
         return made
     return ratio(made, np.array([[getattr(side, under) for side in row] for row in rows], dtype=float))

@@ -24,7 +24,7 @@ _WORD = re.compile(r"[a-z]+")
 
 @register.metric("temporal-f1/libra", better="higher", takes="report", over="set", range=(0, 1), version=1)
 def libra(pairs: ReportPairs) -> Scored:
-    """Set F1 of the words of change in both reports (Libra's list); 1 where neither has one, whatever they are said of."""
+    """Set F1 of the words of change in both reports (Libra's list), said of whatever; 1 where neither has one."""
     values, unscored = np.full(len(pairs), np.nan), unanswered(pairs)
     notes = []
     for number, pair in enumerate(zip(*texts(pairs), strict=True)):
@@ -53,7 +53,7 @@ def changes(pairs: ReportPairs) -> tuple[list[frozenset[tuple[str, str, str]]], 
 
 @register.metric("temporal-f1/findings", better="higher", takes="report", over="set", range=(0, 1), version=1)
 def findings(pairs: ReportPairs) -> Scored:
-    """F1 over changes that both reports state: the same finding, side and direction; undefined where neither has one."""
+    """F1 over stated changes: the same finding, side and direction; undefined where neither report has one."""
     references, answers = changes(pairs)
     unscored = unanswered(pairs)
     table = np.array(
