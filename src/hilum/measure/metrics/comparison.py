@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,27 +17,37 @@ from hilum.text.parse import Parsed, parse
 from hilum.text.sections import REPORTING
 
 _NO_PRIOR = re.compile(
-    r"(?:\W*none\W*|\W*no (?:prior|previous|comparison|earlier|relevant)\b.*|not available\W*|"
-    r"unavailable\W*|n/?a\W*|nil\W*|\W*)",
+    r"(?:none|(?:there (?:is|are|were) )?no (?:prior|previous|comparison|earlier|relevant)|nil|n/?a"
+    r"|(?:not|un)[ -]?(?:available|applicable))\b.*",
     re.IGNORECASE | re.DOTALL,
 )
 _PRIOR = re.compile(
     r"\b(?:compar(?:ed|ison|ing)|prior|previous(?:ly)?|earlier|preceding|last) (?:\w+ ){0,2}?"
     r"(?:stud(?:y|ies)|exam(?:ination)?s?|films?|radiographs?|x-?rays?|cts?|images?|imaging|chest|report)\b"
-    r"|\b(?:as )?compar(?:ed|ison) (?:to|with)\b|\binterval\b|\bsince (?:the )?(?:prior|previous|last|earlier)\b",
+    r"|\b(?:as )?compar(?:ed|ison) (?:to|with)\b|\b(?:interval|unchanged|stable|again (?:seen|noted|demonstrated))\b"
+    r"|\bsince (?:the )?(?:prior|previous|last|earlier)\b",
     re.IGNORECASE,
 )
 
+_ASKED = re.compile(
+    r"\b(?:rule out|r/o|(?:evaluat\w+|eval|assess\w*|check\w*|look\w*|concern\w*|suspicio\w+) (?:for|of)"
+    r"|query|questions?(?: of)?|suspect\w*)\s+|\?\s*",
+    re.IGNORECASE,
+)
+"""How an indication asks for a finding; the parser, rightly, takes none of these as a statement."""
+
 
 def has_prior(reference: Text | None) -> bool | None:
-    """Return whether a reference had an earlier film, as its comparison section tells; None where it has no sections.
+    """Return whether a reference had an earlier film, as its comparison section tells.
 
-    A report by section without a comparison section, or with an empty one or 'None', has no prior.
+    True where the section names something, False where it says that there is none ('None', 'No prior films'), None
+    where the section is empty or the report has no sections.
     """
     if reference is None or isinstance(reference, str):
         return None
     said = reference.comparison if isinstance(reference, Report) else reference.get("comparison")
-    return not _NO_PRIOR.fullmatch((said or "").strip())
+    told = (said or "").strip(" \t\r\n.,:;()[]-_")
+    return not _NO_PRIOR.fullmatch(told) if told else None
 
 
 def refers_to_prior(report: Parsed) -> list[str]:
@@ -74,8 +83,8 @@ def false_comparison_rate(pairs: ReportPairs) -> Scored:
     Only references by section tell whether there was one: see `has_prior`.
     """
     priors = [has_prior(reference) for reference in pairs.references]
-    asked = ["" if had is False else "there is a prior" if had else "the reference does not tell of a prior: give it "
-             "by section, with comparison" for had in priors]  # fmt: skip
+    why = {False: "", True: "there is a prior", None: "the reference has no comparison section that tells"}
+    asked = [why[had] for had in priors]
     words = [refers_to_prior(answer) for answer in parsed(pairs)[1]]
     notes = [{"words": each} for each in words]
     return _rate("false-comparison-rate", pairs, asked, [bool(w) for w in words], notes, prior="comparison section")
@@ -114,6 +123,6 @@ def _hints(reference: Text | None) -> frozenset[str]:
     """Findings that the indication names: 'rule out pneumonia' is a hint at pneumonia."""
     if reference is None or isinstance(reference, str):
         return frozenset()
-    sections: Mapping[str, str] = vars(reference) if isinstance(reference, Report) else reference
-    said = sections.get("indication") or ""
-    return frozenset(fact.concept for fact in parse(said).facts if fact.kind == "finding")
+    said = reference.indication if isinstance(reference, Report) else reference.get("indication")
+    facts = parse(_ASKED.sub("possible ", said or "")).facts
+    return frozenset(fact.concept for fact in facts if fact.kind == "finding" and fact.state != "absent")

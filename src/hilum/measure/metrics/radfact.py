@@ -23,6 +23,7 @@ from hilum.text.statements import phrases
 
 _VERSION = 1
 _SIDES = ("answer", "reference")
+_ROUNDING = 1e-9  # exactly half is not more than half
 
 
 class Judged(NamedTuple):
@@ -129,7 +130,7 @@ def ground(phrases_: Sequence[Grounded], others: Sequence[Grounded], judge: Judg
         if held and each.boxes:
             evidence = [box for number in verdict.evidence for box in others[number].boxes]
             both += 1
-            right += bool(evidence) and share_inside(each.boxes, evidence) > ENOUGH
+            right += bool(evidence) and share_inside(each.boxes, evidence) > ENOUGH + _ROUNDING
             overlaps.append(overlap(each.boxes, evidence) if evidence else 0.0)
     return Spatial(len(phrases_), entailed, boxed, both, right, float(np.mean(overlaps)) if overlaps else float("nan"))
 
