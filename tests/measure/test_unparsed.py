@@ -11,7 +11,7 @@ from hilum.measure.metric import metric
 from hilum.measure.pairs import ReportPairs
 
 
-def scored_of(*answers: str | None):  # noqa: ANN201
+def scored_of(*answers: str | None):
     return metric("unparsed-sentences")(ReportPairs(("No effusion.",) * len(answers), answers))
 
 
@@ -35,7 +35,7 @@ def test_a_technique_section_is_not_counted() -> None:
     assert scored_of(told).value == 0.0  # type: ignore[arg-type]
 
 
-def length(*pairs: tuple[str, str | None]):  # noqa: ANN201
+def length(*pairs: tuple[str, str | None]):
     return metric("length-ratio")(ReportPairs(tuple(r for r, _ in pairs), tuple(a for _, a in pairs)))
 
 
