@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import date
-from itertools import permutations
+from itertools import pairwise, permutations
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +42,8 @@ def structured(text: str, study: str = "s") -> list[Record]:
     return [Record("p", study, row) for row in structure(parse(text))]
 
 
-def by_loops(reference: list[Record], answer: list[Record]) -> Counts:
-    """The score as the paper writes it, a pair at a time, pairs by trying all permutations."""
+def by_loops(reference: list[Record], answer: list[Record]) -> list[Counts]:
+    """The score as the paper writes it, a pair at a time, pairs by trying all permutations; all that are best."""
     grams = CharGrams()
 
     def cosine(a: str, b: str) -> float:
@@ -66,14 +66,15 @@ def by_loops(reference: list[Record], answer: list[Record]) -> Counts:
 
     table = np.array([[like(a.row, b.row) for b in answer] for a in reference])
     wide = table if len(reference) <= len(answer) else table.T
-    best = max(
-        permutations(range(wide.shape[1]), wide.shape[0]), key=lambda p: sum(wide[i, j] for i, j in enumerate(p))
-    )
-    hits = [wide[i, j] for i, j in enumerate(best)]
-    rest = sum(1 - wide[:, j].max() for j in range(wide.shape[1]) if j not in best)
-    half = sum(1 - h for h in hits)
-    more = (half + rest, half) if len(reference) <= len(answer) else (half, half + rest)
-    return Counts(sum(hits), *more)
+    made = []
+    for best in permutations(range(wide.shape[1]), wide.shape[0]):
+        hits = [wide[i, j] for i, j in enumerate(best)]
+        rest = sum(1 - wide[:, j].max() for j in range(wide.shape[1]) if j not in best)
+        half = sum(1 - h for h in hits)
+        more = (half + rest, half) if len(reference) <= len(answer) else (half, half + rest)
+        made.append(Counts(sum(hits), *more))
+    most = max(each.tp for each in made)
+    return [each for each in made if each.tp > most - 1e-9]
 
 
 def test_the_weights_are_those_of_the_package() -> None:
@@ -83,10 +84,10 @@ def test_the_weights_are_those_of_the_package() -> None:
 
 def test_matrices_equal_plain_loops() -> None:
     reports = [structured(text) for text in invented_reports(24, seed=5)]
-    items = [(a[:5], b[:6]) for a, b in zip(reports, reports[1:], strict=False)] + [(reports[0][:6], reports[3][:3])]
+    items = [(a[:5], b[:6]) for a, b in pairwise(reports)] + [(reports[0][:6], reports[3][:3])]
     for (reference, answer), found in zip(items, count(items), strict=True):
         expected = by_loops(reference, answer)
-        assert found[:3] == pytest.approx(expected[:3], abs=1e-9)
+        assert any(found[:3] == pytest.approx(each[:3], abs=1e-9) for each in expected)
 
 
 def test_struct_by_hand() -> None:
@@ -195,7 +196,8 @@ def test_the_metric_sees_each_field_and_names_what_it_matched() -> None:
     edits = ("Small right pleural effusion, unchanged. No pneumothorax.",
              "Large left pleural effusion, unchanged. No pneumothorax.",
              "Small left pleural effusion, worsened. No pneumothorax.",
-             "No pleural effusion. No pneumothorax.", "Small left pleural effusion, unchanged. Pneumothorax.")  # fmt: skip
+             "No pleural effusion. No pneumothorax.",
+             "Small left pleural effusion, unchanged. Pneumothorax.")  # fmt: skip
     scored = metric("lunguage-score/hilum")(ReportPairs((reference,) * 7, (reference, *edits, None)))
     assert scored.values[0] == pytest.approx(1.0)
     assert (scored.values[1:6] < 0.97).all()
