@@ -52,7 +52,8 @@ class CharGrams:
         norm = np.sqrt(np.bincount(rows, values**2, minlength=len(phrases)))
         unit = values / norm[rows]
         table = csr_array((unit, (rows, where)), shape=(len(phrases), max(1, len(columns))))
-        return np.clip(np.asarray(table[ones].multiply(table[others]).sum(axis=1)).ravel(), 0.0, 1.0)
+        cosines: Floats = np.asarray(table[ones].multiply(table[others]).sum(axis=1), dtype=np.float64).ravel()
+        return np.minimum(cosines, 1.0)
 
 
 @lru_cache(maxsize=32_768)
@@ -101,4 +102,5 @@ class Encoded:
         norm = np.linalg.norm(table, axis=1, keepdims=True)
         table = np.where(norm > 0, table / np.where(norm > 0, norm, 1.0), 0.0)
         table[[number for number, text in enumerate(phrases) if not text.strip()]] = 0.0
-        return np.clip(np.einsum("kd,kd->k", table[ones], table[others]), 0.0, 1.0)
+        cosines: Floats = (table[ones] * table[others]).sum(axis=1)
+        return np.minimum(np.maximum(cosines, 0.0), 1.0)

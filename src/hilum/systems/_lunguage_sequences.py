@@ -85,7 +85,8 @@ def _denied(finding: Finding) -> Finding | None:
 
 
 def _other_change(finding: Finding) -> Finding | None:
-    return replace(finding, change=_TURNED[finding.change]) if finding.change in _TURNED else None
+    turned = _TURNED.get(finding.change) if finding.change else None
+    return replace(finding, change=turned) if turned else None
 
 
 _EDITS: Mapping[str, Callable[[Finding], Finding | None]] = MappingProxyType(
