@@ -130,7 +130,6 @@ class LocalJudge(_Asking):
         except ImportError as error:
             raise need("transformers", "language", "a local judge") from error
         self._model: Any = AutoModelForCausalLM.from_pretrained(root, local_files_only=True, use_safetensors=True)
-        self._model.eval()
         self._tokenizer = AutoTokenizer.from_pretrained(root, local_files_only=True)
         self._max_tokens = max_tokens
         super().__init__(f"local-{_digest(weights)}", self._continued)
