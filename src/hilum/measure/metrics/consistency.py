@@ -91,25 +91,39 @@ def _scored(name: str, pairs: ReportPairs, how: Likeness, which: int) -> Scored:
     return averaged(name, values, said, unscored=unscored, notes=[{"equivalents": each} for each in partners])
 
 
-@register.metric("consistency/con", better="higher", takes="report", over="set", range=(0, 1), version=1)
+@register.metric(
+    "consistency/con", better="higher", takes="report", over="set", range=(0, 1), version=1, ideal=float("nan")
+)
 def con(pairs: ReportPairs) -> Scored:
     """Overlap of an answer's attributes with those of the answers for equivalent references (ICON's CON)."""
     return _scored("consistency/con", pairs, "overlap", 0)
 
 
-@register.metric("consistency/r-con", better="higher", takes="report", over="set", range=(0, 1), version=1)
+@register.metric(
+    "consistency/r-con", better="higher", takes="report", over="set", range=(0, 1), version=1, ideal=float("nan")
+)
 def r_con(pairs: ReportPairs) -> Scored:
     """CON of each answer times its own overlap with its reference (ICON's R-CON)."""
     return _scored("consistency/r-con", pairs, "overlap", 1)
 
 
-@register.metric("consistency/con/jaccard", better="higher", takes="report", over="set", range=(0, 1), version=1)
+@register.metric(
+    "consistency/con/jaccard", better="higher", takes="report", over="set", range=(0, 1), version=1, ideal=float("nan")
+)
 def con_jaccard(pairs: ReportPairs) -> Scored:
     """CON with Jaccard's index in place of the overlap coefficient, which short answers cannot game."""
     return _scored("consistency/con/jaccard", pairs, "jaccard", 0)
 
 
-@register.metric("consistency/r-con/jaccard", better="higher", takes="report", over="set", range=(0, 1), version=1)
+@register.metric(
+    "consistency/r-con/jaccard",
+    better="higher",
+    takes="report",
+    over="set",
+    range=(0, 1),
+    version=1,
+    ideal=float("nan"),
+)
 def r_con_jaccard(pairs: ReportPairs) -> Scored:
     """R-CON with Jaccard's index in place of the overlap coefficient."""
     return _scored("consistency/r-con/jaccard", pairs, "jaccard", 1)
