@@ -270,7 +270,8 @@ def _grouped(records: Iterable[Record], mode: Mode) -> dict[tuple[str, str], lis
 
     held = {key: list(rows) for key, rows in groupby(sorted(records, key=name), key=name)}
     for (patient, _), rows in held.items():
-        if mode == "sequential" and not all(row.sequence and row.entity_group for row in rows):
+        told = [each for each in rows if each.row.section != "hist"]
+        if mode == "sequential" and not all(each.sequence and each.entity_group for each in told):
             raise InputError(f"rows of patient '{patient}' lack 'sequence' or 'entity_group': a sequence needs both")
     return held
 

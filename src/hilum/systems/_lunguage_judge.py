@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -40,7 +39,7 @@ Values = dict[str, dict[str, Floats]]
 
 
 def reproduce(
-    data: str | Path | None = None, *, seed: int = 0, patients: str | int = 100,
+    *, seed: int = 0, patients: str | int = 100,
     say: Callable[[str], None] = lambda line: None,
 ) -> Verdict:  # fmt: skip
     """Judge the claim on invented patients of three dated films, their reports worded anew for each of three seeds.
@@ -49,7 +48,6 @@ def reproduce(
     field, or with two studies exchanged. The score is how well a metric tells all wrong answers from all right ones.
 
     Args:
-        data: not needed, not read.
         seed: of the patients, and the first of three of the wording.
         patients: how many.
         say: is told what is being done.

@@ -11,11 +11,10 @@ from hilum.measure.pairs import ReportPairs, texts, unanswered
 from hilum.measure.scored import Scored, ratio, signature, summed
 
 _WORD = re.compile(r"\w+")
-_VERSION = 2  # 1 counted what was not answered as answers of no words
 
 
 @register.metric(
-    "length-ratio", better="lower", takes="report", over="set", range=(0.0, float("inf")), version=_VERSION, ideal=1.0
+    "length-ratio", better="lower", takes="report", over="set", range=(0.0, float("inf")), version=1, ideal=1.0
 )
 def length_ratio(pairs: ReportPairs) -> Scored:
     """Words of the answers over words of the references; 1 is as long, and far from 1 either way is a warning."""
@@ -26,7 +25,7 @@ def length_ratio(pairs: ReportPairs) -> Scored:
         unscored.setdefault(int(number), "the reference is empty")
     counts[list(unscored)] = 0
     values = ratio(counts[:, 0].astype(float), counts[:, 1].astype(float))
-    said = signature("length-ratio", _VERSION, tok="words")
+    said = signature("length-ratio", 1, tok="words")
     return summed(
         "length-ratio", values, counts, lambda sums: ratio(sums[:, 0], sums[:, 1]), said, better="lower",
         unscored=unscored,
