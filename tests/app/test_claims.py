@@ -29,7 +29,7 @@ def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_verdict_is_written_with_its_evidence(tmp_path: Path) -> None:
     root = collection(tmp_path, [("Right effusion.", "effusion"), ("No mass.", "normal")] * 9)
-    found, written = reproduce("chestx-ray8", root, tmp_path / "run", settings={"half": "all"})
+    found, written = reproduce("chestx-ray8", root, tmp_path / "run", settings={"half": "all", "parts": "mining"})
     record = json.loads(written.read_text(encoding="utf-8"))
     assert record["outcome"] == found.outcome == "holds"
     assert record["evidence"] == list(found.lines)
@@ -44,9 +44,13 @@ def test_a_system_without_a_judged_claim_is_named(tmp_path: Path) -> None:
 
 
 def test_missing_data_and_unknown_choices_are_refused(tmp_path: Path) -> None:
+    def with_a_folder(data: Path) -> Verdict:
+        return Verdict("a claim", "holds", (str(data),))
+
+    register.system("needs-a-folder", summary="Made")(type("Made", (), {"reproduce": staticmethod(with_a_folder)}))
     with pytest.raises(MissingError, match="--data"):
-        reproduce("chestx-ray8", None, tmp_path)
-    with pytest.raises(InputError, match="no choice 'quarter': it has half, labels"):
+        reproduce("needs-a-folder", None, tmp_path)
+    with pytest.raises(InputError, match=r"no choice 'quarter': it has .*half, labels"):
         reproduce("chestx-ray8", tmp_path, tmp_path, settings={"quarter": "x"})
 
 
@@ -54,7 +58,7 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     root = collection(tmp_path, [("Right effusion.", "effusion")] * 9)
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(InputError, match="choose another folder"):
-        reproduce("chestx-ray8", root, tmp_path / "taken", settings={"half": "all"})
+        reproduce("chestx-ray8", root, tmp_path / "taken", settings={"half": "all", "parts": "mining"})
 
 
 def test_scores_that_are_not_finite_are_null() -> None:
@@ -156,12 +160,12 @@ def test_what_cannot_be_tested_is_code_two(tmp_path: Path, hilum: Callable[..., 
 def test_data_may_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = collection(tmp_path, [("Right effusion.", "effusion"), ("No mass.", "normal")] * 9)
     monkeypatch.setenv("HILUM_DATA", str(root))
-    _, written = reproduce("chestx-ray8", None, tmp_path / "run", settings={"half": "all"})
+    _, written = reproduce("chestx-ray8", None, tmp_path / "run", settings={"half": "all", "parts": "mining"})
     record = json.loads(written.read_text(encoding="utf-8"))
     assert record["data"] == str(root)
     assert len(record["data_fingerprint"]) == 32
     (root / "more.txt").write_text("more")
-    _, written = reproduce("chestx-ray8", None, tmp_path / "run", settings={"half": "all"})
+    _, written = reproduce("chestx-ray8", None, tmp_path / "run", settings={"half": "all", "parts": "mining"})
     assert json.loads(written.read_text(encoding="utf-8"))["data_fingerprint"] != record["data_fingerprint"]
 
 
@@ -182,7 +186,8 @@ def test_the_verb_prints_the_evidence_and_ends_with_the_outcomes_code(
     from hilum.app.cli import main
 
     held = collection(tmp_path, [("Right effusion.", "effusion"), ("No mass.", "normal")] * 9)
-    command = ["reproduce", "chestx-ray8", "--data", str(held), "-o", str(tmp_path / "runs"), "--set", "half=all"]
+    choices = ["--set", "half=all", "--set", "parts=mining"]
+    command = ["reproduce", "chestx-ray8", "--data", str(held), "-o", str(tmp_path / "runs"), *choices]
     with pytest.raises(SystemExit) as ended:
         main(command)
     assert not ended.value.code

@@ -220,3 +220,23 @@ def test_the_function_scores_texts_and_says_what_it_cannot() -> None:
     assert "length-ratio" in str(scores)
     with pytest.raises(InputError, match="2 references but 1 answers"):
         hilum.score(["a", "b"], ["a"])
+
+
+def test_the_bundled_example_needs_no_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--example", "-o", tmp_path / "out", "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert told["pairs"] == {"report": 5}
+    assert told["only_in_reference"] == ["example-6"]
+    run("--metrics", "finding-f1", "-o", tmp_path / "out", "-q")
+
+
+def test_a_reference_alone_is_not_enough(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    run(files[0], code=1)
+    assert "needs a candidate" in capsys.readouterr().err
+
+
+def test_one_or_two_patients_give_no_interval(files: tuple[Path, Path]) -> None:
+    files[1].write_text("id,findings,impression\na,Small left pleural effusion.,Effusion.\n")
+    found = score_files(*files, choices=Choices(("finding-f1",))).intervals["finding-f1"]
+    assert np.isfinite(found.value)
+    assert np.isnan(found.low)

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from hilum.core.errors import InputError
-from hilum.systems.chestx_ray8 import _scores, mine, reproduce
+from hilum.measure.verdict import Verdict
+from hilum.systems import chestx_ray8
+from hilum.systems._chestx_ray8_mining import _scores, composed, judge_mining
+from hilum.systems.chestx_ray8 import mine
+
+
+def reproduce(root: Path | None, half: str = "test", labels: str = "chestx-ray8") -> Verdict:
+    return chestx_ray8.reproduce(root, half=half, labels=labels, parts="mining")
+
 
 CODES = {"effusion": "Pleural Effusion/right", "mass": "Mass", "normal": "normal"}
 
@@ -96,3 +104,23 @@ def test_unknown_choices_are_refused_and_nothing_coded_cannot_be_judged(tmp_path
     with pytest.raises(InputError, match="chestx-ray8 or nih-14"):
         reproduce(root, half="all", labels="chexpert-14")
     assert reproduce(root, half="all").outcome == "cannot be tested here"
+
+
+def test_without_data_the_claim_is_judged_on_composed_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HILUM_DATA", "HILUM_PACK"):
+        monkeypatch.delenv(name, raising=False)
+    mined = composed(80, "chestx-ray8", 0)
+    assert any(mined.gold)
+    part, lines, _ = judge_mining(mined, "chestx-ray8", 0)
+    assert part.outcome == "holds"
+    assert "composed" in lines[0]
+    assert part.arms["mention"].value < part.arms["sentence"].value < part.arms["clause"].value
+    assert composed(3, "nih-14", 1).gold == composed(3, "nih-14", 1).gold
+
+
+def test_a_folder_without_reports_is_no_fault_and_choices_are_checked(tmp_path: Path) -> None:
+    assert "composed" in reproduce(tmp_path).lines[0]
+    with pytest.raises(InputError, match="mining, films or both"):
+        chestx_ray8.reproduce(parts="all")
+    with pytest.raises(InputError, match="steps must be a whole number"):
+        chestx_ray8.reproduce(parts="films", steps="many")

@@ -60,6 +60,13 @@ def test_places(text: str, concept: str, sides: tuple[str, ...], zones: tuple[st
         ("No change in effusion.", "pleural effusion", "change", ("unchanged",)),
         ("Old healed rib fractures.", "rib fracture", "onset", ("chronic", "healed")),
         ("The effusion has resolved.", "pleural effusion", "change", ("resolved",)),
+        ("Increased moderate left effusion.", "pleural effusion", "severity", ("moderate",)),
+        ("Increased moderate left effusion.", "pleural effusion", "change", ("worsened",)),
+        ("Interval mild increase in effusion.", "pleural effusion", "severity", ()),
+        ("Left effusion, which has increased.", "pleural effusion", "change", ("worsened",)),
+        ("Effusion unchanged, right opacity worse.", "pleural effusion", "change", ("unchanged",)),
+        ("Effusion unchanged, right opacity worse.", "lung opacity", "change", ("worsened",)),
+        ("The chest tube was removed.", "chest tube", "change", ("resolved",)),
     ],
 )
 def test_grades_and_changes(text: str, concept: str, slot: str, expected: tuple[str, ...]) -> None:

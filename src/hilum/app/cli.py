@@ -139,9 +139,9 @@ def label_command(
 @app.command("score")
 def score_command(
     reference: Annotated[
-        Path, typer.Argument(help="Reference reports: CSV, JSONL, Parquet, folder; or Studies as JSONL.")
-    ],
-    candidate: Annotated[Path, typer.Argument(help="Candidate reports, joined by id.")],
+        Path | None, typer.Argument(help="Reference reports: CSV, JSONL, Parquet, folder; or Studies as JSONL.")
+    ] = None,
+    candidate: Annotated[Path | None, typer.Argument(help="Candidate reports, joined by id.")] = None,
     chosen: Annotated[
         str, typer.Option("--metrics", help="Names with commas; all; default: all that need nothing extra.")
     ] = "",
@@ -157,6 +157,7 @@ def score_command(
     candidate_column: Annotated[
         list[str] | None, typer.Option(help="The same for the candidate, where it differs.")
     ] = None,
+    example: Annotated[bool, typer.Option("--example", help="Score the bundled invented reports.")] = False,
     replicates: Annotated[int, typer.Option(min=100, help="Bootstrap replicates.")] = 1000,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -165,12 +166,18 @@ def score_command(
 ) -> None:
     """Score candidate reports against references: every metric with its interval, rows, and a page of worst cases."""
     from hilum.app.score import Choices
-    from hilum.app.score_command import run
+    from hilum.app.score_command import examples, run
 
     _load(plugin)
     names = tuple(name.strip() for name in chosen.split(",") if name.strip())
     theirs = _pairs(candidate_column, "--candidate-column") if candidate_column else None
     choices = Choices(names, section, _pairs(column or [], "--column"), theirs, audit, seed, replicates)  # type: ignore[arg-type]
+    if example or reference is None:
+        if not (example or quiet or as_json):
+            print("No reports given: scoring the bundled examples (the same as --example).", file=sys.stderr)
+        reference, candidate = examples()
+    if candidate is None:
+        raise InputError(f"'{reference}' needs a candidate to score: hilum score REFERENCE CANDIDATE")
     run(reference, candidate, compare, out, choices, as_json=as_json, quiet=quiet)
 
 

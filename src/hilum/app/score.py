@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hilum.measure.audit import Audit
     from hilum.measure.significance import Compared
 
+FEWEST = 3  # patients with a value, for an interval to mean anything
 AUDITED = 200  # reports that an audit looks at: enough for its verdicts, and quick
 Step = Callable[[str, int, int], None]
 
@@ -181,12 +182,19 @@ def _score(joined: Joined, chosen: Sequence[Metric], choices: Choices, step: Cal
                 drawn = patient_weights(pairs.patients, replicates=choices.replicates, seed=choices.seed)
                 weights[each.takes] = np.concatenate([np.ones((1, len(pairs))), drawn])
             values = found.at(weights[each.takes])
-            intervals[each.name] = bounds(float(values[0]), values[1:])
+            intervals[each.name] = _interval(found, pairs, values)
         except HilumError as error:
             failed[each.name] = str(error)
             scored.pop(each.name, None)
         step(each.name)
     return Outcome(joined, tuple(chosen), scored, intervals, failed, seconds=time.perf_counter() - began)
+
+
+def _interval(found: Scored, pairs: Pairs[Any], values: Any) -> Interval:
+    """The interval over patients; undefined where only one or two patients have a value to draw from."""
+    held = {pairs.patients[number] for number in np.flatnonzero(np.isfinite(found.values))}
+    drawn = values[1:] if not held or len(held) >= FEWEST else np.full(len(values) - 1, np.nan)
+    return bounds(float(values[0]), drawn)
 
 
 def _compare(made: Sequence[Outcome], choices: Choices) -> tuple[Compared, ...]:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
 from hilum.app.score import Choices, score_files
 from hilum.app.score_outputs import record, write
 from hilum.app.score_show import Steps, summary
+
+
+def examples() -> tuple[Path, Path]:
+    """Return the bundled invented reports, and a candidate with faults written into it."""
+    folder = Path(str(files("hilum").joinpath("app/static")))
+    return folder / "example-reports.csv", folder / "example-candidate.csv"
 
 
 def run(

@@ -147,7 +147,7 @@ class TransformersNetwork:
         try:
             import transformers
         except ImportError:
-            raise need("transformers", "transformers", f"Making features with '{self.name}'") from None
+            raise need("transformers", "language", f"Making features with '{self.name}'") from None
         auto: Any = transformers
         model = auto.AutoModel.from_pretrained(str(self.folder), local_files_only=True, use_safetensors=True)
         processor = auto.AutoImageProcessor.from_pretrained(str(self.folder), local_files_only=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t
 
+from hilum.core.errors import InputError
 from hilum.core.seed import generator
 from hilum.measure.binary import weighted_auroc
 
@@ -83,3 +85,29 @@ def interval(
     rows = np.arange(weights.shape[1])
     found = np.array([measure(np.repeat(rows, weight)) for weight in weights])
     return bounds(measure(rows), found, level)
+
+
+def clustered_interval(
+    values: Floats, patients: Sequence[str] | NDArray[np.str_], *, level: float = 0.95
+) -> Interval:  # fmt: skip
+    """Return the mean with a t interval whose error is robust to several values of a patient (sandwich, G / (G - 1)).
+
+    Args:
+        values: (N,) finite.
+        patients: of each value.
+        level: of the interval.
+
+    Raises:
+        InputError: if lengths differ or a value is not finite; the bounds are NaN with fewer than 2 patients.
+    """
+    each = np.asarray(values, dtype=np.float64)
+    if each.shape != (len(patients),) or not np.isfinite(each).all():
+        raise InputError(f"{each.shape} values for {len(patients)} patients: give one finite value for each")
+    _, which = np.unique(np.asarray(patients), return_inverse=True)
+    count = int(which.max()) + 1 if len(which) else 0
+    mean = float(each.mean()) if each.size else float("nan")
+    if count < 2:
+        return Interval(mean, float("nan"), float("nan"))
+    sums = np.bincount(which, each - mean, count)
+    reach = float(t.ppf(0.5 + level / 2, count - 1) * np.sqrt(count / (count - 1) * (sums**2).sum()) / len(each))
+    return Interval(mean, mean - reach, mean + reach)

@@ -1,15 +1,16 @@
 """A report from several binary classifiers: one model and one bit for each label, one sentence for each bit.
 
 Source: "Automated report generator with several binary classifiers" (arXiv 2310.05969). This module is its text half:
-probabilities -> bits -> result code -> sentences. The image half, a small network on slices of the film for each label,
-is not here: give the probabilities of any models. The paper's weights and sentences are not published.
+probabilities -> bits -> result code -> sentences; give it the probabilities of any models. The image half, a small
+network on slices of the film for each label, is trained and judged by `reproduce` on made films. The paper's weights
+and sentences are not published. Research use only.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from math import isnan
 from pathlib import Path
 
@@ -19,11 +20,16 @@ from numpy.typing import NDArray
 from hilum.core.errors import HilumError, InputError
 from hilum.core.registry import register
 from hilum.measure.binary import youden_threshold
+from hilum.measure.claim import verdict
+from hilum.measure.verdict import Verdict
+from hilum.systems._chestx_ray8_films import whole
+from hilum.systems._multi_model_judge import CLAIMS, judge_reports
 from hilum.systems._multi_model_oracle import oracle
 from hilum.text.codes import CodeBank
 from hilum.text.labels import label
 
 Floats = NDArray[np.float64]
+TEXT = "per-finding binary models, a result code and a sentence bank write correct reports"
 
 
 @dataclass(frozen=True)
@@ -91,13 +97,40 @@ def read_code(bank: CodeBank, text: str | Mapping[str, str]) -> str:
     return "".join("1" if states.get(name) == "present" else "0" for name in bank.labels)
 
 
+def reproduce(
+    data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
+    size: int | str = 128, films: int | str = 720, tests: int | str = 360, steps: int | str = 120,
+    seeds: int | str = 3, overlap: int | str = 0,
+) -> Verdict:  # fmt: skip
+    """Judge the reports of binary slice models on made films, beside the ceiling of perfect bits and constant text.
+
+    Args:
+        data: a folder; where it holds openi/gold_findings.csv, the ceiling of perfect bits on real reports is added.
+        seed, say: of the bootstrap, the made films and the first training; told what is being done.
+        size, films, tests, steps, seeds, overlap: rows of a film, films to train and to judge on, optimiser steps,
+            trainings, rows that a slice reaches into its neighbours.
+
+    Raises:
+        InputError: if a choice is not a whole number.
+        MissingError: if torch is not installed.
+    """
+    root = Path(data) if data and (Path(data) / "openi" / "gold_findings.csv").is_file() else None
+    notes = oracle(root).splitlines() if root else []
+    px, count, judge_on, updates, n = whole(size=size, films=films, tests=tests, steps=steps, seeds=seeds)
+    rows = whole(overlap=overlap)[0] if str(overlap) != "0" else 0
+    choices = {"seeds": n, "size": px, "films": count, "tests": judge_on, "steps": updates, "overlap": rows}
+    parts, beside, lines = judge_reports(seed=seed, say=say, **choices)
+    made, more = (verdict(TEXT, each, notes=said) for each, said in ((parts, [*notes, *lines]), (beside, ())))
+    return replace(made, lines=made.lines + more.lines, scores={**made.scores, **more.scores})
+
+
 @register.system("multi-model-report", summary="Result code of binary models to a report", source="arXiv 2310.05969")
 class MultiModelReport:
-    """The text half of the recipe: thresholds, code, sentences and the ceiling that perfect bits reach."""
+    """Slices, one binary model each, thresholds, code, sentences, and the ceiling of perfect bits."""
 
-    thresholds = staticmethod(thresholds)
-    write = staticmethod(write)
-    oracle = staticmethod(oracle)
+    claims, minutes = CLAIMS, 5.0
+    thresholds, write = staticmethod(thresholds), staticmethod(write)
+    oracle, reproduce = staticmethod(oracle), staticmethod(reproduce)
 
 
 def main(arguments: list[str] | None = None) -> str:

@@ -115,7 +115,9 @@ def _describes(match: Match) -> bool:
 
 
 def _new_verb(comma: int, words: list[str], pack: Pack) -> bool:
-    """Whether a finite verb follows a comma at once, with no list going on: ', heart is enlarged'."""
+    """Whether a finite verb follows a comma, with no list going on: ', heart is enlarged' but not ', which is'."""
+    if words[comma + 1 : comma + 2] and words[comma + 1] in pack.syntax.get("relative", ()):
+        return False
     for word in words[comma + 1 : comma + 5]:
         if word in pack.syntax["or"] or word in _JOINS:
             return False

@@ -115,6 +115,9 @@ class Modifiers:
         if within >= 0:
             return within
         before, after = self._in_clause(match, before, after)
+        closed = match.phrase.name == "change" and self.tokens.words[last + 1 : last + 2] == [","]
+        if closed and before >= 0 and self.found[before].last == first - 1:
+            return before  # 'left effusion unchanged, right effusion worse'
         place = match.phrase.name in ("side", "zone")
         gap_after = self._gap(match, self.found[after].first, place) if after >= 0 else _NEVER
         late = match.phrase.name == "change" and before >= 0 and self._late(self.found[before].last, first)
@@ -263,7 +266,8 @@ def modify(words: Modifiers, said: list[Attached]) -> None:
         number = words.owner(match)
         if number < 0:
             continue
-        grown = name == "severity" and _grades_change(words.matches, at, tokens.words)
+        ahead = found[number].first > match.last
+        grown = name == "severity" and _grades_change(words.matches, at, tokens.words, ahead)
         if grown and not found[number].rule.startswith("pair"):  # 'heart size is mildly increased' is mild
             continue
         if not (name == "size" and match.first == found[number].anchor):
@@ -275,15 +279,20 @@ def modify(words: Modifiers, said: list[Attached]) -> None:
                     own.give(slot, value)
 
 
-def _grades_change(matches: list[Match], at: int, words: list[str]) -> bool:
-    """'Mildly increased' and 'increased slightly' grade the change; 'mild increased markings' are mild."""
+def _grades_change(matches: list[Match], at: int, words: list[str], ahead: bool) -> bool:
+    """'Mildly increased' and 'increased slightly' grade the change; 'mild increased markings' are mild.
+
+    So is 'increased mild effusion', where the finding stands `ahead`.
+    """
     match = matches[at]
-    adjective = not words[match.last].endswith("ly") and words[match.last + 1 : match.last + 2] == ["increased"]
+    plain = not words[match.last].endswith("ly")
+    adjective = plain and words[match.last + 1 : match.last + 2] == ["increased"]
     for other in matches[max(0, at - 1) : at + 2]:
         beside = other.first == match.last + 1 or other.last == match.first - 1
         if (
             beside
             and not (adjective and other.first > match.last)
+            and not (plain and ahead and other.last < match.first)
             and not _CHANGED.isdisjoint(other.phrase.sets.get("change", ()))
         ):
             return True

@@ -1,17 +1,20 @@
 """Probabilities of findings against stated findings: AUROC, average precision, calibration; a mean over concepts.
 
-A concept counts where the reference calls it present or absent; what is uncertain or not mentioned is no truth.
+A concept counts where the reference calls it present or absent. What is uncertain is no truth, and what is not
+mentioned is none either, unless `unmentioned="absent"` reads it so; the signature says which.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.core.errors import InputError
 from hilum.core.finding import Finding
 from hilum.core.registry import register
 from hilum.core.study import Study
@@ -21,6 +24,7 @@ from hilum.measure.scored import Better, Floats, Scored, signature
 
 StudyPairs = Pairs[Study]
 BINS = 10
+Unmentioned = Literal["unscored", "absent"]
 _UNIT = (0.0, 1.0)
 
 
@@ -45,16 +49,36 @@ def _probability(study: Study | None, concept: str) -> float | None:
     return max(known) if known else None
 
 
-def judged(pairs: StudyPairs) -> tuple[dict[str, Judged], dict[int, str]]:
-    """Return each concept's truths and probabilities, and why a study has none; made once for all metrics."""
-    return pairs.once("probabilities", _judged)
+def judged(pairs: StudyPairs, unmentioned: Unmentioned = "unscored") -> tuple[dict[str, Judged], dict[int, str]]:
+    """Return each concept's truths and probabilities, and why a study has none; made once for all metrics.
+
+    Args:
+        pairs: references with stated findings, answers with probabilities.
+        unmentioned: 'absent' takes as absent what a reference does not mention but another one states.
+
+    Raises:
+        InputError: if `unmentioned` is neither.
+    """
+    if unmentioned not in ("unscored", "absent"):
+        raise InputError(f"unmentioned must be 'unscored' or 'absent', got '{unmentioned}'")
+    return pairs.once(("probabilities", unmentioned), partial(_judged, unmentioned=unmentioned))
 
 
-def _judged(pairs: StudyPairs) -> tuple[dict[str, Judged], dict[int, str]]:
+def _truths(study: Study, fill: frozenset[str]) -> dict[str, bool]:
+    """Concept -> present, of what is stated; concepts of `fill` that are not mentioned are absent."""
+    silent = fill - {f.concept for f in study.findings}
+    return {f.concept: f.state == "present" for f in study.findings if f.state != "uncertain"} | dict.fromkeys(
+        sorted(silent), False
+    )
+
+
+def _judged(pairs: StudyPairs, unmentioned: Unmentioned) -> tuple[dict[str, Judged], dict[int, str]]:
+    known = (f.concept for study in pairs.references for f in study.findings if f.state != "uncertain")
+    fill = frozenset(known if unmentioned == "absent" else ())
     rows: dict[str, list[tuple[int, bool, float]]] = {}
     without: dict[int, str] = {}
     for number, (reference, answer) in enumerate(zip(pairs.references, pairs.answers, strict=True)):
-        stated = {f.concept: f.state == "present" for f in reference.findings if f.state != "uncertain"}
+        stated = _truths(reference, fill)
         without[number] = "the reference calls nothing present or absent"
         for concept, there in stated.items():
             chance = _probability(answer, concept)
@@ -73,12 +97,23 @@ def _columns(found: list[tuple[int, bool, float]]) -> Judged:
     return Judged(np.array(places, np.intp), np.array(target, bool), np.array(chance, float))
 
 
-def _score(
+def over_concepts(
     name: str, pairs: StudyPairs, over: Callable[[Judged, Floats], Floats], each: Callable[[Judged], Floats],
-    reason: str, *, better: Better = "higher", **parts: object,
+    reason: str, *, better: Better = "higher", unmentioned: Unmentioned = "unscored", **parts: object,
 ) -> Scored:  # fmt: skip
-    """Score by the mean over concepts of `over`; a study's value is the mean of `each` over its concepts."""
-    concepts, without = judged(pairs)
+    """Score by the mean over concepts of `over`; a study's value is the mean of `each` over its concepts.
+
+    Args:
+        name: of the metric.
+        pairs: to score.
+        over: one concept under weights (R, K) of its studies -> (R,), NaN where undefined.
+        each: one concept -> (K,) of its studies.
+        reason: why a study that has truth and probability may have no value.
+        better: which way is good.
+        unmentioned: see `judged`.
+        parts: of the signature.
+    """
+    concepts, without = judged(pairs, unmentioned)
 
     def at(weights: Floats) -> Floats:
         rows = [over(one, weights[:, one.places]) for one in concepts.values()]
@@ -89,8 +124,24 @@ def _score(
         table[row, one.places] = each(one)
     values = _mean(table)
     unscored = {int(n): without.get(int(n), reason) for n in np.flatnonzero(np.isnan(values))}
-    said = signature(name, 1, average="macro", truth="stated", **parts)
+    truth = "stated" if unmentioned == "unscored" else "stated-else-absent"
+    said = signature(name, 1, average="macro", truth=truth, **parts)
     return Scored(name, values, at, said, better, unscored)
+
+
+def by_concept(score: Callable[[StudyPairs], Scored], pairs: StudyPairs) -> dict[str, Scored]:
+    """Return a metric of studies for each concept that the references state, by itself.
+
+    Args:
+        score: a metric, e.g. `metric("auroc")`.
+        pairs: to score.
+    """
+    names = sorted({f.concept for study in pairs.references for f in study.findings})
+    made = {}
+    for name in names:
+        kept = [replace(s, findings=tuple(f for f in s.findings if f.concept == name)) for s in pairs.references]
+        made[name] = score(Pairs(tuple(kept), pairs.answers, pairs.ids, pairs.patients))
+    return made
 
 
 def _mean(table: Floats) -> Floats:
@@ -113,11 +164,11 @@ def _placements(one: Judged) -> Floats:
 
 
 @register.metric("auroc", better="higher", takes="study", over="set", range=_UNIT, version=1)
-def auroc(pairs: StudyPairs) -> Scored:
+def auroc(pairs: StudyPairs, *, unmentioned: Unmentioned = "unscored") -> Scored:
     """Chance that a study with the finding has a higher probability than one without, ties half; mean over findings."""
-    return _score(
+    return over_concepts(
         "auroc", pairs, lambda one, weights: weighted_auroc(one.target, one.chance, weights), _placements,
-        "undefined: all studies are of one class", ties="half",
+        "undefined: all studies are of one class", unmentioned=unmentioned, ties="half",
     )  # fmt: skip
 
 
@@ -143,11 +194,12 @@ def _precision_at_each(one: Judged) -> Floats:
 
 
 @register.metric("average-precision", better="higher", takes="study", over="set", range=_UNIT, version=1)
-def average_precision(pairs: StudyPairs) -> Scored:
+def average_precision(pairs: StudyPairs, *, unmentioned: Unmentioned = "unscored") -> Scored:
     """Mean precision over the studies with the finding, each at its own probability; its chance level is prevalence."""
-    return _score(
+    return over_concepts(
         "average-precision", pairs, _average_precision, _precision_at_each,
-        "the finding is absent: precision is counted where it is present", interpolation="none",
+        "the finding is absent: precision is counted where it is present", unmentioned=unmentioned,
+        interpolation="none",
     )  # fmt: skip
 
 
@@ -159,9 +211,9 @@ def _calibration(one: Judged, weights: Floats, *, bins: int) -> Floats:
 
 
 @register.metric("ece", better="lower", takes="study", over="set", range=_UNIT, version=1)
-def ece(pairs: StudyPairs) -> Scored:
+def ece(pairs: StudyPairs, *, unmentioned: Unmentioned = "unscored") -> Scored:
     """Expected calibration error: how far the probabilities of ten equal bins lie from what is observed in them."""
-    return _score(
+    return over_concepts(
         "ece", pairs, partial(_calibration, bins=BINS), lambda one: np.abs(one.target - one.chance),
-        "undefined: no probability was judged", better="lower", bins=BINS,
+        "undefined: no probability was judged", better="lower", unmentioned=unmentioned, bins=BINS,
     )  # fmt: skip
