@@ -15,6 +15,9 @@ from hilum.measure.pairs import Pairs
 from hilum.measure.scored import Floats, Scored
 from hilum.measure.stats import Interval
 
+FEWEST = 3
+"""Patients with a value, for an interval to mean anything; the rule of `hilum score` too."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -112,7 +115,20 @@ def _line(
     whole = spread(done, chosen, len(patients), without)
     count = int(np.isfinite(whole.values).sum())
     interval = whole.interval(patients, replicates=replicates, seed=seed)
+    if too_few(done, pairs.patients):
+        interval = replace(interval, low=float("nan"), high=float("nan"))
     return Line(found, whole, interval, count or len(chosen) - len(done.unscored))
+
+
+def too_few(scored: Scored, patients: Sequence[str]) -> bool:
+    """Return whether fewer than `FEWEST` patients have a value, so that resampling them tells nothing.
+
+    Args:
+        scored: of a metric that gives single items no value, all items count.
+        patients: of each item.
+    """
+    held = np.flatnonzero(np.isfinite(scored.values))
+    return len({patients[n] for n in held} if len(held) else set(patients)) < FEWEST
 
 
 def _pairs(
