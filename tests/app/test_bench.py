@@ -49,6 +49,12 @@ def test_json_is_one_object_and_quiet_is_quiet(hilum: Hilum, tmp_path: Path) -> 
     assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
 
 
+def test_blanks_between_models_do_not_count(hilum: Hilum, tmp_path: Path) -> None:
+    words = ("bench", "made/findings", "--model", " made-reader, made-optimist ,", "--no-controls", "--json")
+    done = hilum(*words, "-o", tmp_path)
+    assert [run["model"] for run in json.loads(done.out)["runs"]] == ["made-reader", "made-optimist"]
+
+
 def test_a_task_and_a_model_may_be_one_file(hilum: Hilum, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import hilum\nfrom hilum import register\n\n"
