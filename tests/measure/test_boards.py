@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilum import Finding, MadeBy, Report, Study, register
-from hilum.measure.boards import score, spread, too_few
+from hilum.core.errors import InputError
+from hilum.measure.boards import Board, score, spread, too_few
+from hilum.measure.log import plain
 from hilum.measure.pairs import Pairs
 from hilum.measure.scored import Scored, averaged
 from hilum.measure.stats import patient_weights
@@ -58,6 +61,20 @@ def test_the_record_is_by_the_ids_of_the_studies() -> None:
     assert (line["value"], line["n"], record["answered"], record["studies"]) == (1.0, 1, 2, 3)
     assert line["signature"].startswith("concept-recall|")
     assert (line["better"], line["version"]) == ("higher", 1)
+
+
+def test_a_board_is_read_back_as_it_was_written() -> None:
+    references = [study(n, *(["mass"] if n % 2 else [])) for n in range(8)]
+    answers = [None, *(study(n, *(["mass"] if n % 3 else [])) for n in range(1, 8))]
+    board = score(("concept-recall", "length-ratio"), references, answers, ["it broke", *[""] * 7])
+    text = json.dumps(plain(board.record()))
+    again = Board.read(json.loads(text))
+    assert json.dumps(plain(again.record())) == text
+    assert again.lines["concept-recall"].interval == board.lines["concept-recall"].interval
+    with pytest.raises(InputError, match="cannot be resampled"):
+        _ = again.scored["concept-recall"].value
+    with pytest.raises(InputError, match=r"scores\.json is not of a run"):
+        Board.read({"ids": [], "metrics": {"concept-recall": {"value": "much"}}})
 
 
 def test_a_study_without_a_patient_is_its_own_and_patients_are_drawn_whole() -> None:

@@ -39,6 +39,14 @@ class Line:
         }  # fmt: skip
 
 
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _closed(weights: Floats) -> Floats:
+    raise InputError("scores that were read from scores.json cannot be resampled: reopen the run")
+
+
 @dataclass(frozen=True)
 class Board:
     """All scores of a run.
@@ -68,6 +76,26 @@ class Board:
             "metrics": {name: line.record(self.ids) for name, line in self.lines.items()},
             "not_scored": dict(self.missing), "ids": self.ids, "patient_of": self.patients,
         }  # fmt: skip
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any]) -> Board:
+        """Return the board that scores.json holds, to be shown; its scores cannot be resampled any more.
+
+        Raises:
+            InputError: if the record is not of a board, or names a metric that is not registered.
+        """
+        try:
+            ids, lines = tuple(record["ids"]), {}
+            places = {name: number for number, name in enumerate(ids)}
+            for name, each in record["metrics"].items():
+                values = np.array([_number(value) for value in each["values"]])
+                unscored = {places[key]: why for key, why in each["unscored"].items()}
+                scored = Scored(name, values, _closed, each["signature"], each["better"], unscored, each["notes"])
+                interval = Interval(*(_number(each[key]) for key in ("value", "low", "high")))
+                lines[name] = Line(metric(name), scored, interval, each["n"])
+            return cls(ids, tuple(record["patient_of"]), lines, record["not_scored"], record["answered"])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise InputError("its scores.json is not of a run: remove it, or score anew with --resume") from None
 
 
 def score(
@@ -128,7 +156,7 @@ def too_few(scored: Scored, patients: Sequence[str]) -> bool:
         patients: of each item.
     """
     held = np.flatnonzero(np.isfinite(scored.values))
-    return len({patients[n] for n in held} if len(held) else set(patients)) < FEWEST
+    return len({patients[int(n)] for n in held} if len(held) else set(patients)) < FEWEST
 
 
 def _pairs(
