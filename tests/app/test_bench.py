@@ -205,6 +205,17 @@ def test_one_class_only_is_called_undefined(hilum: Hilum, tmp_path: Path) -> Non
     assert "undefined" in (tmp_path / "made-denied" / "silent" / "report.html").read_text()
 
 
+def test_two_patients_have_no_interval_and_no_winner(hilum: Hilum, tmp_path: Path) -> None:
+    models = "made-reader,made-optimist"
+    words = ("--model", models, "--limit", "4", "--no-controls", "--compare", "-o", tmp_path)
+    done = hilum("bench", "made/findings", *words)
+    assert done.code == 0
+    assert re.search(r"concept-f1 +0\.800 \[no interval\]", done.out)
+    assert "p = undefined after Holm: too few patients to tell" in done.out
+    page = (tmp_path / "made-findings" / "made-reader" / "report.html").read_text(encoding="utf-8")
+    assert "concept-f1 has no interval: too few patients have a value" in page
+
+
 def test_another_version_or_seed_is_not_resumed(hilum: Hilum, tmp_path: Path) -> None:
     command = ("bench", "made/findings", "--model", "made-reader", "--no-controls", "-o", tmp_path)
     hilum(*command)
