@@ -131,3 +131,19 @@ def test_films_and_labels_that_do_not_fit_are_refused() -> None:
         labelled(np.zeros((2, 8, 8)), np.zeros((3, 1)))
     with pytest.raises(InputError, match="no film"):
         train(SliceNet(((0, 32),)), labelled(np.zeros((0, 8, 8)), np.zeros((0, 1))), LOSSES["cel"], steps=1)
+
+
+def test_training_is_the_same_whatever_the_threads_and_leaves_them_alone() -> None:
+    draw = np.random.default_rng(0)
+    data = labelled(draw.random((24, 32, 32)).astype(np.float32), draw.integers(0, 2, (24, 2)))
+    before, told = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            torch.manual_seed(3)
+            net = train(WeakNet(small_trunk(), classes=2), data, LOSSES["cel"], steps=3, batch=8, seed=5)
+            told.append(probabilities(net, data.films))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(told[0], told[1])

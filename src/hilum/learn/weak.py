@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,17 @@ class Labelled:
         if len(self.films) != len(self.target) or self.target.shape != self.known.shape or self.films.ndim != 3:
             raise InputError(f"films {self.films.shape}, target {self.target.shape} and known {self.known.shape}: "
                              "expected (N, H, W), (N, K), (N, K)")  # fmt: skip
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Work on one thread: nets this small gain nothing from two, and sums then come in one order on every machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def labelled(films: NDArray[np.generic], target: NDArray[np.generic]) -> Labelled:
@@ -116,20 +128,23 @@ def train(
         return loss(model(given[0]), given[1], given[2]), {}
 
     spec = Fit(steps=steps, rate=rate, bf16=False, average=0.97, warmup=0.1, log_every=50)
-    return fit(net, draw, minimise, spec, seed=seed, progress=(lambda n, row: progress(n)) if progress else None)
+    with one_thread():
+        return fit(net, draw, minimise, spec, seed=seed, progress=(lambda n, row: progress(n)) if progress else None)
 
 
 @torch.no_grad()
 def probabilities(net: nn.Module, films: NDArray[np.generic], *, batch: int = 128) -> NDArray[np.float64]:
     """Return the sigmoid of a network's logits for films (N, H, W): float64 (N, K)."""
-    parts = [net(as_film(films[start : start + batch])).sigmoid() for start in range(0, len(films), batch)]
+    with one_thread():
+        parts = [net(as_film(films[start : start + batch])).sigmoid() for start in range(0, len(films), batch)]
     return torch.cat(parts).double().numpy()
 
 
 @torch.no_grad()
 def class_maps(net: WeakNet, films: NDArray[np.generic], *, batch: int = 128) -> Floats:
     """Return the class maps of films (N, H, W): float32 (N, K, S, S)."""
-    parts = [net.class_maps(as_film(films[start : start + batch])) for start in range(0, len(films), batch)]
+    with one_thread():
+        parts = [net.class_maps(as_film(films[start : start + batch])) for start in range(0, len(films), batch)]
     return torch.cat(parts).numpy()
 
 

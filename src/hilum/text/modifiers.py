@@ -115,9 +115,9 @@ class Modifiers:
         if within >= 0:
             return within
         before, after = self._in_clause(match, before, after)
-        if match.phrase.name == "change" and before >= 0 and self.found[before].last == first - 1:
-            if self.tokens.words[last + 1 : last + 2] == [","]:
-                return before  # 'left effusion unchanged, right effusion worse'
+        closed = match.phrase.name == "change" and self.tokens.words[last + 1 : last + 2] == [","]
+        if closed and before >= 0 and self.found[before].last == first - 1:
+            return before  # 'left effusion unchanged, right effusion worse'
         place = match.phrase.name in ("side", "zone")
         gap_after = self._gap(match, self.found[after].first, place) if after >= 0 else _NEVER
         late = match.phrase.name == "change" and before >= 0 and self._late(self.found[before].last, first)
