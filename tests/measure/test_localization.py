@@ -129,6 +129,7 @@ def test_a_point_that_cannot_be_ranked_is_refused_and_an_outline_is_no_point() -
     bare = Study("s", findings=[Finding("mass", regions=(Points(np.array([[20.0, 20.0]])),))])
     with pytest.raises(InputError, match="'mass' rank by its probability"):
         metric("froc")(Pairs((true,), (bare,)))
+    assert np.isnan(metric("iobb-hit@0.1")(Pairs((true,), (bare,))).value)  # boxes do not ask for points
     outline = Points(np.array([[18.0, 18], [22, 18], [20, 22]]), closed=True)
     round_it = Study("s", findings=[Finding("mass", probability=0.9, regions=(outline,))])
     assert metric("pointing-game")(Pairs((true,), (round_it,))).value == 0

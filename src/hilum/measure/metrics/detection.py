@@ -54,7 +54,7 @@ def films(pairs: StudyPairs, *, masks: bool = False) -> dict[str, tuple[Film, ..
 
     Args:
         pairs: references with true regions, answers with boxes or points.
-        masks: whether true masks count as regions beside true boxes.
+        masks: whether true masks count beside true boxes, and claimed points beside the centres of claimed boxes.
 
     Raises:
         InputError: if a claim has no score and its finding no probability.
@@ -84,9 +84,9 @@ def _of(concept: str, pairs: StudyPairs, kinds: Kinds) -> list[Film]:
         claims = [f for f in answer.findings if f.concept == concept and f.state == "present"]
         found = [_scored_box(box, f) for f in claims for box in _regions(f, (Box,))]
         points = [(box.image, Point(*box.center, box.score or 0.0)) for box in found]
-        points += [
-            (r.image, point) for f in claims for r in f.regions if isinstance(r, Points) for point in _points(r, f)
-        ]
+        if Mask in kinds:
+            bare = [(r, f) for f in claims for r in f.regions if isinstance(r, Points)]
+            points += [(region.image, point) for region, f in bare for point in _points(region, f)]
         ids = [image.id for image in reference.films] + [r.image for r in (*true, *found)] + [i for i, _ in points]
         named = [image for image in dict.fromkeys(ids) if image]
         home = named[0] if len(named) == 1 else ""  # what names no image lies on a study's only one
@@ -156,7 +156,7 @@ def froc(pairs: StudyPairs) -> Scored:
         np.add.at(under, owner, curve.total)
         curves.append((owner, curve.at))
     rates = "/".join(f"{rate:g}" for rate in RATES)
-    return macro("froc", pairs, curves, ratio(over, under), rule="centre-in-region", rates=rates)
+    return macro("froc", pairs, curves, ratio(over, under), rule="point-or-centre-in-region", rates=rates)
 
 
 def _curve(images: Sequence[Film]) -> tuple[Floats, Curve]:
