@@ -37,6 +37,18 @@ def of_pairs(name: str, value: Any, **facts: Any) -> Any:
     return register.metric(name, better="higher", takes="report", over="set", **facts)(scored)
 
 
+def test_a_metric_of_sections_only_is_checked_on_sections() -> None:
+    def told(pairs: Pairs[Any], wrong: float) -> Scored:
+        plain = [isinstance(reference, str) for reference in pairs.references]
+        why = {number: "no sections" for number, each in enumerate(plain) if each}
+        return averaged("made", [float("nan") if each else wrong for each in plain], "made", unscored=why)
+
+    for wrong, expected in ((1.0, False), (0.5, True)):
+        made = register.metric(f"made-{wrong}", better="higher", takes="report", over="set", range=(0, 1))
+        found = failed(made(lambda pairs, wrong=wrong: told(pairs, wrong)))
+        assert ("answers that are their references score best" in found) is expected
+
+
 def test_a_perfect_answer_must_score_best() -> None:
     half = of_pairs("made-half", lambda pairs: 0.5, range=(0.0, 1.0))
     assert failed(half) == ["answers that are their references score best"]

@@ -123,8 +123,8 @@ def test_the_gap_is_handed_on(tmp_path: Path) -> None:
     assert [r.temporal_group for r in run(tmp_path, table, gap_months=12.0)[1]] == [1, 1]
 
 
-def test_it_is_registered_and_says_that_it_does_not_score() -> None:
-    assert get("system", "lunguage").structure_reports is structure_reports
-    import hilum.systems.lunguage as recipe
-
-    assert "score is not here" in (recipe.__doc__ or "")
+def test_it_is_registered_with_its_claim() -> None:
+    recipe = get("system", "lunguage")
+    assert recipe.structure_reports is structure_reports
+    assert recipe.claims
+    assert callable(recipe.reproduce)

@@ -94,7 +94,8 @@ class Registry:
             range: lowest and highest value it can give.
             version: of its definition; a change of any number it can give raises it.
             needs: what must be on disk beside the package, in words.
-            ideal: value of answers that are their references, where that is not the good end of the range.
+            ideal: value of answers that are their references, where that is not the good end of the range; NaN where
+                it depends on the references.
 
         Raises:
             InputError: if `better` or `over` is neither of its two words.

@@ -1,7 +1,6 @@
-"""Lunguage, structuring only: dated reports to its CSV, one row an entity, with entity and temporal groups.
+"""Lunguage: dated reports to its CSV, one row an entity, with entity and temporal groups; and its score judged.
 
-Source: Moon et al., Lunguage, arXiv 2505.21190. It structures with language models; this recipe uses the rules of
-`hilum.text`. The score is not here. Data: the gold is PhysioNet `lunguage` 1.0.0, credentialed, not shipped.
+Source: Moon et al., arXiv 2505.21190: by language models there, by rules here. The gold (PhysioNet) is credentialed.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import NamedTuple
 from hilum.core.errors import InputError
 from hilum.core.registry import register
 from hilum.io.save import save_text
+from hilum.systems._lunguage_judge import CLAIMS, reproduce
 from hilum.text.lunguage import Record, dumps
 from hilum.text.parse import parse
 from hilum.text.structure import structure
@@ -142,8 +142,9 @@ def _when(day: str, clock: str) -> datetime:
         raise InputError(f"'{day}' '{clock}' is no date such as 2020-01-31") from None
 
 
-@register.system("lunguage", summary="Lunguage CSV from dated reports (structuring only)", source="arXiv 2505.21190")
+@register.system("lunguage", summary="Lunguage CSV from dated reports, and its score", source="arXiv 2505.21190")
 class LunguageSystem:
-    """How reports are structured; LunguageScore is not part of it."""
+    """How reports are structured, and how the claim for LunguageScore is judged."""
 
-    structure_reports = staticmethod(structure_reports)
+    claims, minutes = CLAIMS, 1.0
+    structure_reports, reproduce = staticmethod(structure_reports), staticmethod(reproduce)

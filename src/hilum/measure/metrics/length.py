@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from hilum.core.registry import register
-from hilum.measure.pairs import ReportPairs, texts
+from hilum.measure.pairs import ReportPairs, texts, unanswered
 from hilum.measure.scored import Scored, ratio, signature, summed
 
 _WORD = re.compile(r"\w+")
@@ -19,11 +19,12 @@ _WORD = re.compile(r"\w+")
 def length_ratio(pairs: ReportPairs) -> Scored:
     """Words of the answers over words of the references; 1 is as long, and far from 1 either way is a warning."""
     references, answers = texts(pairs)
-    counts = np.array(
-        [[len(_WORD.findall(a)), len(_WORD.findall(r))] for r, a in zip(references, answers, strict=True)]
-    )
+    counts = np.array([[len(_WORD.findall(text)) for text in pair] for pair in zip(answers, references, strict=True)])
+    unscored = unanswered(pairs)
+    for number in np.flatnonzero(counts[:, 1] == 0):
+        unscored.setdefault(int(number), "the reference is empty")
+    counts[list(unscored)] = 0
     values = ratio(counts[:, 0].astype(float), counts[:, 1].astype(float))
-    unscored = {int(n): "the reference is empty" for n in np.flatnonzero(counts[:, 1] == 0)}
     said = signature("length-ratio", 1, tok="words")
     return summed(
         "length-ratio", values, counts, lambda sums: ratio(sums[:, 0], sums[:, 1]), said, better="lower",
