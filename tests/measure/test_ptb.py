@@ -1,4 +1,8 @@
-"""The Java-free Penn Treebank tokenizer gives what Stanford's gives, punctuation dropped as pycocoevalcap drops it."""
+"""The Java-free Penn Treebank tokenizer gives what pycocoevalcap's Java program gives, with the punctuation dropped.
+
+The Java program is run as it comes with pycocoevalcap 1.2; only its output is used. `pytest -s -k as_the_java` prints
+how many texts differ.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,9 @@ import random
 import shutil
 import string
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,17 +24,19 @@ from hilum.measure.ptb import scan, tokenize, tokens
 
 ORACLE = json.loads((Path(__file__).parent / "lexical_oracle.json").read_text(encoding="utf-8"))
 PIECES = (
-    "heart Lungs clear The right left effusion T8 T8-T9 L1 3 12 1.5 0.5cm 10mm 1,000 5/8 1/2 3x4 mm cm ml/min Dr. Mr. "
-    "St. a.m. p.m. U.S. e.g. i.e. etc. vs. No. no. fig. Fig. Inc. Jan. Dec. A B. C don't can't cannot it's patient's "
-    "patients' 'tis 90s '90s o'clock O'Malley d'A XXXX XXXX-year-old follow-up post-op non- -like x-ray s/p w/o and/or "
-    "( ) [ ] { } \" ' ` `` '' . , ; : ? ! ... .. - -- --- _ __ * ** / // \\ # @ & % $ ~ ^ | = + < > << >> <b> </b> "
-    "&lt; &amp; a_b 10:30 10:30am 3/4/2010 2010-01-02 555-1234 (123) 456-7890 C++ c# foo.com www.x.org http://a.b/c "
-    "me@x.com @me #tag :) :-( ;) q. m. i y' C7/T1. up-to-date mid-lung. X-ray, pro- anti-"
+    "heart Lungs clear The right left effusion No There It T8 T8-T9 L1 T10-11 3 12 1 2 1.5 0.5cm 1.5cm 10mm 1,000 5/8 "
+    "1/2 3x4 3.5x4.2cm mm cm ml/min Dr. Mr. Mrs. St. a.m. p.m. A.M. U.S. e.g. i.e. etc. vs. No. no. fig. Fig. Jan. "
+    "Sept. Dec. CT. PA. AP. Rt. Lt. al. Ph.D. M.D. approx. pt. A B. C R. L. don't can't cannot Cannot isn't it's "
+    "patient's patients' Patient's there's '90 '90s O'Malley XXXX XXXX. XXXX-year-old follow-up post-op non- -like "
+    "x-ray s/p w/o w/ c/w y/o r/o and/or L1/L2 C7/T1 right/left a/b/c/d 4-5 3-4mm 10-15% 5% 37\u00b0 up-to-date "
+    "mid-lung. COVID-19 ( ) [ ] { } (XXXX) (s) (1) [2] \" ' `` '' . , ; : ? ! ... .. - -- --- _ ___ * ** / # @ & % "
+    "$ ~ = + < > \u00b1 \u00d7 \u2265 \u2013 \u2014 \u2026 \u201c \u201d a_b 10:30 10:30am 3/4/2010 12/13/11 3:1 "
+    "+1 -1 +ve +/- 1. 2. 3) a) A) q.d. y.o. S.O.B. A.P. caf\u00e9. Se\u00f1or na\u00efve \u00b5m 2\u00b2 \u00bd "
+    "A&P PA/lateral T8.There heart.Lungs effusion,left 5.normal x.5 II. IV"
 )
-LETTERS = "abAB12.,'-/() \"`:;&<>_xT$%*#@!?=+"
+GLUE = (" ", " ", " ", "  ", ", ", ". ", "; ", ": ")
 
-# What `java -cp stanford-corenlp-3.4.1.jar edu.stanford.nlp.process.PTBTokenizer -preserveLines -lowerCase` prints for
-# each line (Java 17), less pycocoevalcap's punctuation.
+# What pycocoevalcap's Java program (run under Java 17) makes of a line, less its punctuation.
 CASES = [
     ("Clear.The heart is normal.", "clear.the heart is normal"),
     ("A 1.5cm nodule at T8-T9.", "a 1.5 cm nodule at t8-t9"),
@@ -50,13 +57,6 @@ CASES = [
     ("It's the patient's heart; patients' films.", "it 's the patient 's heart patients films"),
     ("I'm they're we've he'll she'd", "i 'm they 're we 've he 'll she 'd"),
     ("isn't DIDN'T CAN'T", "is n't did n't ca n't"),
-    ("'tis 'twas gonna gotta lemme gimme wanna dunno", "'t is 't was gon na got ta lem me gim me wan na dunno"),
-    (
-        "c'mon o'clock O'Malley d'Avignon diff'rent c'est Cap'n",
-        "c'mon o'clock o'malley d'avignon diff rent c'est cap'n",
-    ),
-    ("'em '90s '20s 'n' rock 'n' roll", "'em '90s '20s 'n' rock 'n' roll"),
-    ("y'all y'know", "y' all y' know"),
     ("\"quoted\" 'single' ``latex''", "quoted single latex"),
     ("``open'' and \"a\" and 'b'", "open and a and b"),
     ("(parentheses) [brackets] {braces}", "-lrb- parentheses -rrb- -lsb- brackets -rsb- -lcb- braces -rcb-"),
@@ -64,7 +64,6 @@ CASES = [
     ("< 5 mm > 3 <5mm >3mm", "< 5 mm > 3 < 5mm > 3mm"),
     ("<b>bold</b> and <br/> here", "<b> bold </b> and <br/> here"),
     ("<XXXX>technologist", "<xxxx> technologist"),
-    ('<a href="x y">z</a>', '<a\u00a0href="x\u00a0y"> z </a>'),
     ("...", ""),
     ("wait... what.... now..... then", "wait what now then"),
     (". . . spaced . . . . dots", "spaced dots"),
@@ -77,45 +76,20 @@ CASES = [
     ("mid-lung.", "mid-lung"),
     ("up-to-date, 3-day-old 2-3-mm", "up-to-date 3-day-old 2-3-mm"),
     ("a_b a__b _ __ ___", "a_b a __ b _ __ ___"),
-    ("!? !! ??? ?! ! ?", "!? !! ??? ?!"),
     (",,, ;;; ::: ,; :-", ""),
-    ("10% 5\u00b0 37\u00b0C 98.6F", "10 % 5 \u00b0 37 \u00b0 c 98.6 f"),
-    ("$5 US$5 #3 #1 & AT&T R&D", "$ 5 us$ 5 # 3 # 1 & at&t r&d"),
-    ("&amp; &lt; &gt; &quot; &nbsp; &apos;", "& < >"),
-    ("x&amp;y", "x & y"),
+    ("10% 5° 37°C 98.6F", "10 % 5 ° 37 ° c 98.6 f"),
     ("+1 -1 +5.2 -3.5 --5 5- 5+", "+1 -1 +5.2 -3.5 5 5 5 +"),
     ("1,000 1,000,000.5 ,5 .5 :5 5: 5. 5,", "1,000 1,000,000.5 ,5 .5 :5 5 5 5"),
     ("1.2.3 1:2:3 12:30:45", "1.2.3 1:2:3 12:30:45"),
-    ("12-13-2011 2011-12-13 1/2/03", "12-13-2011\u00a02011 -12 -13 1/2/03"),
-    ("(123) 456-7890 123-456-7890 555-1234", "-lrb-123-rrb-\u00a0456-7890 123-456-7890\u00a0555 -1234"),
-    ("555 1234 12 345 6789 +1 555-123-4567", "555 1234\u00a012\u00a0345\u00a06789 +1 555-123-4567"),
     ("e.g. i.e. e.g., i.e., etc. etc., vs. v. cf.", "e.g. i.e. e.g. i.e. etc. etc. vs. v. cf."),
-    ("U.S. U.S., U.S.-based U.S.S.R. a.k.a. Ph.D. M.D. B.Sc.", "u.s. u.s. u.s.-based u.s.s.r. a.k.a. ph.d. m.d. b.sc"),
     ("No. 3 no. 5 No. one fig. 2 figs. 3 Fig. A", "no. 3 no. 5 no one fig. 2 figs. 3 fig a"),
     ("approx. 3 cm, max. 5, min. 2", "approx 3 cm max 5 min 2"),
     ("Jan. 5 Feb. 2010 Sept. Dec.", "jan. 5 feb. 2010 sept. dec."),
     ("Mon. Tues. Fri. Sat.", "mon. tues. fri. sat"),
-    ("Inc. Corp. Ltd. Co.", "inc. corp. ltd. co."),
-    ("est. 5 ext. 12 sq. tel.", "est. 5 ext. 12 sq. tel."),
-    ("Ave. Blvd. Rd. Dept.", "ave. blvd. rd. dept."),
-    ("Gen. Lt. Col. Sgt.", "gen. lt. col. sgt."),
-    ("Calif. Mass. Pa. Tex. Wash.", "calif. mass. pa. tex. wash."),
-    ("mass. pa. tex. wash.", "mass pa tex wash"),
     ("A. The heart", "a the heart"),
     ("B. Lungs", "b. lungs"),
     ("1. Clear. 2. Normal.", "1 clear 2 normal"),
     ("A. Then B. But C. lung", "a then b but c. lung"),
-    ("q. THE x", "q the x"),
-    ("foo.com www.foo.org http://a.b/c?d=e https://x.y.", "foo.com www.foo.org http://a.b/c?d=e https://x.y"),
-    ("me@x.org, @me #tag", "me@x.org, @me #tag"),
-    ("file.txt a.pdf x.doc, 9a.c", "file.txt a.pdf x.doc 9a.c"),
-    ("C++ c# F#", "c++ c# f#"),
-    (":) :-( ;) :D (: <3 =)", ":-rrb- :--lrb- ;-rrb- :d -lrb- < 3 =-rrb-"),
-    (":( and text (:", ":-lrb- and text -lrb-"),
-    ("^_^ -_-", "^_^ -_-"),
-    ("a*b ** *** \\* \\", "a * b ** *** \\* \\"),
-    ("/ // \\ | ~ ^ = == += ", "/ / / \\ | ~ ^ = = = + ="),
-    ("@ @@ # ## % %% ", "@ @@ # ## % % %"),
     ("3.The 2.5.The", "3 the 2.5 the"),
     ("T8.There's", "t8.there 's"),
     ("Impression:Normal.", "impression normal"),
@@ -138,16 +112,6 @@ CASES = [
     ("50-year-old.", "50-year-old"),
     ("24/7 365", "24/7 365"),
     ("Mrs. Ms. Miss. Drs. Prof.", "mrs. ms. miss. drs. prof."),
-    ("Jr. Sr. Esq.", "jr. sr. esq."),
-    ("al. seq. et al. ", "al. seq. et al."),
-    ("Inc.i x", "inc. i x"),
-    ("Inc.C++ x", "inc. c++ x"),
-    ("etc.s/p", "etc. s/p"),
-    ("me@x.com; x", "me@x.com; x"),
-    ("x-ray.3x4", "x-ray .3 x4"),
-    ("3x4.: x", "3x4. x"),
-    ("10mm.:) x", "10mm. :-rrb- x"),
-    ("10:30B.  Mr. X", "10:30 b mr. x"),
     ("''90s", "90s"),
     ("n't", "n't"),
     ("'s", "'s"),
@@ -161,37 +125,33 @@ CASES = [
     ("(1) one (2) two", "-lrb- 1 -rrb- one -lrb- 2 -rrb- two"),
     ("[1] [2]", "-lsb- 1 -rsb- -lsb- 2 -rsb-"),
     ("*NL*", "* nl *"),
-    ("-LRB- -RRB-", "-lrb- -rrb-"),
-    ("S&P-500 S&Ls", "s&p-500 s&ls"),
-    ("Yahoo! OK!", "yahoo ok"),
-    ("non-U.S. EU-U.S.", "non-u.s. eu-u.s."),
-    ("mm-hm uh-huh", "mm-hm uh-huh"),
     ("lung's lungs' LUNG'S LOBE'S", "lung 's lungs lung 's lobe 's"),
-    ("it\u00b4s it`s it\u2019s can\u2019t", "it \u00b4 s it s it 's ca n't"),
-    ("\u201cquoted\u201d \u2018single\u2019 \u201elow\u201d", "quoted single \u201e low"),
-    ("\u2013 \u2014 \u2026 \u2022 \u00b7 ", "\u2022 \u00b7"),
-    ("\u00bd \u00bc \u00be \u00b2 \u00b3 \u00b0 \u00b5m", "1/2 1/4 3/4 \u00b2 \u00b3 \u00b0 \u00b5m"),
-    (
-        "\u00b1 \u00d7 \u00f7 \u2265 \u2264 \u2260 \u2248 \u2192 \u2190 \u2122 \u00ae \u00a9",
-        "\u00b1 \u00d7 \u00f7 \u2265 \u2264 \u2260 \u2248 \u2192 \u2190 \u2122 \u00ae \u00a9",
-    ),
-    ("\u00e9 na\u00efve M\u00fcller Se\u00f1or Stra\u00dfe", "\u00e9 na\u00efve m\u00fcller se\u00f1or stra\u00dfe"),
-    ("caf\u00e9. se\u00f1al, coraz\u00f3n.", "caf\u00e9 se\u00f1al coraz\u00f3n"),
-    (
-        "\u041b\u0451\u0433\u043a\u0438\u0435 \u0447\u0438\u0441\u0442\u044b\u0435.",
-        "\u043b\u0451\u0433\u043a\u0438\u0435 \u0447\u0438\u0441\u0442\u044b\u0435",
-    ),
-    ("\u80ba\u90e8\u6e05\u6670", "\u80ba\u90e8\u6e05\u6670"),
-    ("\u00a35 \u20ac5 \u00a25 \u00a55", "# 5 $ 5 cents 5 \u00a5 5"),
-    ("a\u00a0b 5\u00a01/2", "a b 5\u00a01/2"),
+    ("“quoted” ‘single’ „low”", "quoted single „ low"),
+    ("– — … • · ", "• ·"),
+    ("½ ¼ ¾ ² ³ ° µm", "1/2 1/4 3/4 ² ³ ° µm"),
+    ("é naïve Müller Señor Straße", "é naïve müller señor straße"),
+    ("café. señal, corazón.", "café señal corazón"),
     ("soft\u00adhyphen", "softhyphen"),
-    ("zero\u200bwidth", "zero width"),
-    ("\ufeffbom", "bom"),
     ("tab\there", "tab here"),
     ("a\u2009b", "a b"),
-    ("\ufb01ne \ufb02ow", "\ufb01ne \ufb02ow"),
-    ("\ud83d\ude00 ok", "ok"),
-    ("x\u00b2y a\u2082", "x \u00b2 y a \u2082"),
+    ("Nodule in segment B. The heart is normal.", "nodule in segment b the heart is normal"),
+    ("Nodule in segment B. Lungs are clear.", "nodule in segment b. lungs are clear"),
+    ("Seen by Dr. B. Mr. Lee was told.", "seen by dr. b mr. lee was told"),
+    ("1.5-2.5 cm and 1.5-2 cm", "1.5-2 .5 cm and 1.5-2 cm"),
+    ("T11-L1/L2, C3-4/5", "t11-l1 / l2 c3-4 / 5"),
+    ("9%/9%, 25%-50%", "9 % / 9 % 25 % -50 %"),
+    ("clear.left-sided effusion,right-sided", "clear.left-sided effusion,right-sided"),
+    ("isn'tclear, doesn't.The", "is n'tclear does n't the"),
+    ("XXXX., XXXX.; foo.:", "xxxx. xxxx. foo."),
+    ("O'Brien-Smith's d'aorte", "o'brien-smith 's d'aorte"),
+    ("67-y.o. male, A.P.5cm", "67-y.o. male a.p. 5cm"),
+    ("since '99 and '90s, '99.", "since '99 and '90s 99"),
+    ("[*foo*] [**2012-1-1**]", "-lsb- * foo * -rsb- -lsb- ** 2012-1-1 ** -rsb-"),
+    ("a-A, A-a gradient", "a-a a-a gradient"),
+    ("1,5cm; 2,5 x 3,5 mm", "1,5 cm 2,5 x 3,5 mm"),
+    ("No. 3, No.3, no  3", "no. 3 no. 3 no 3"),
+    ("etc... vs.. e.g...", "etc. vs. e.g."),
+    ("iv''s of 5'10\"", "iv s of 5 10"),
 ]
 
 
@@ -352,60 +312,85 @@ def test_the_open_i_pairs_are_cut_as_recorded(pack: Path) -> None:
 
 
 def drawn(count: int, seed: int) -> list[str]:
-    """Lines of odd pieces; each begins with a plain word, as the Java program looks over line ends."""
+    """Lines of pieces as reports hold them."""
     draw, pieces = random.Random(seed), PIECES.split()
 
     def line() -> str:
-        if draw.random() < 0.2:
-            return "".join(draw.choice(LETTERS) for _ in range(draw.randint(1, 18)))
-        glue = [" ", " ", " ", " ", "", "", "  ", "."]
-        return "".join(draw.choice(pieces) + draw.choice(glue) for _ in range(draw.randint(1, 7)))
+        return "".join(draw.choice(pieces) + draw.choice(GLUE) for _ in range(draw.randint(1, 6)))
 
-    return ["zz " + line() for _ in range(count)]
+    return [line().strip() for _ in range(count)]
 
 
-def java(lines: Sequence[str], folder: Path) -> list[str]:
-    """What pycocoevalcap's Java tokenizer makes of lines."""
+def java(texts: Sequence[str], folder: Path) -> list[str]:
+    """What pycocoevalcap's Java program makes of texts; a plain word before each, as it looks over line ends."""
     package = pytest.importorskip("pycocoevalcap")
     if not shutil.which("java"):
         pytest.skip("there is no Java to compare with")
     home = Path(package.__path__[0]) / "tokenizer"
+    lines = ["zz " + " ".join(text.splitlines()) for text in texts]
     (folder / "lines.txt").write_text("\n".join(lines), encoding="utf-8")
-    command = ["java", "-cp", str(next(home.glob("*.jar"))), "edu.stanford.nlp.process.PTBTokenizer"]
-    command += ["-preserveLines", "-lowerCase", str(folder / "lines.txt")]
+    command = ["java", "-Dfile.encoding=UTF-8", "-cp", str(next(home.glob("*.jar")))]
+    command += ["edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-lowerCase", str(folder / "lines.txt")]
     done = subprocess.run(command, capture_output=True, check=True)
     dropped = {"''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"}
     rows = done.stdout.decode().split("\n")[: len(lines)]
-    return [" ".join(word for word in row.rstrip().split(" ") if word not in dropped) for row in rows]
+    return [" ".join(word for word in row.rstrip().split(" ")[1:] if word not in dropped) for row in rows]
 
 
-def test_odd_lines_are_cut_as_the_java_program_cuts_them(tmp_path: Path) -> None:
+def differing(texts: Sequence[str], folder: Path) -> list[str]:
+    """The texts that are cut otherwise than by the Java program; the count is printed."""
+    wrong = [text for text, row in zip(texts, java(texts, folder), strict=True) if " ".join(tokens(text)) != row]
+    print(f"{len(wrong)} of {len(texts)} texts differ")
+    return wrong
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every string of a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from strings(each)
+
+
+def test_drawn_lines_are_cut_as_the_java_program_cuts_them(tmp_path: Path) -> None:
     lines = drawn(4000, seed=11)
-    expected = java(lines, tmp_path)
-    wrong = [line for line, row in zip(lines, expected, strict=True) if " ".join(tokens(line)) != row]
-    assert wrong == []
+    assert differing(lines, tmp_path) == []
     assert [line for line in lines if tokens(line) != scan(line)] == []
+
+
+@pytest.mark.slow
+def test_very_many_drawn_lines_are_cut_as_the_java_program_cuts_them(tmp_path: Path) -> None:
+    assert differing(drawn(40_000, seed=23), tmp_path) == []
 
 
 def test_real_reports_are_cut_as_the_java_program_cuts_them(pack: Path, tmp_path: Path) -> None:
     path = pack / "openi" / "gold_findings.csv"
     if not path.is_file():
         pytest.skip("the Open-i reports are not on this machine")
+    parts = ("findings", "impression", "indication", "comparison")
     with path.open(encoding="utf-8", newline="") as file:
-        texts = [row[part] for row in csv.DictReader(file) for part in ("findings", "impression") if row[part]]
-    lines = ["zz " + " ".join(text.splitlines()) for text in texts]
-    assert [" ".join(each) for each in tokenize(lines)] == java(lines, tmp_path)
+        rows = list(csv.DictReader(file))
+    assert differing([row[part] for part in parts for row in rows if row[part]], tmp_path) == []
 
 
-def test_letters_and_signs_of_unicode_are_read_as_the_java_program_reads_them(tmp_path: Path) -> None:
-    """All but 27 of 4,541 code points: letters that came to Unicode late, and a few signs."""
-    ranges = [(0xA0, 0x530), (0x2000, 0x2C00), (0x3000, 0x3040), (0xFF00, 0xFFEF)]
-    points = [chr(n) for start, end in ranges for n in range(start, end) if chr(n) not in "\x85\u2028\u2029"]
-    lines = [f"zz a{char}b {char} x{char} 5{char}" for char in points]
-    expected = java(lines, tmp_path)
-    wrong = [char for char, row, line in zip(points, expected, lines, strict=True) if " ".join(tokens(line)) != row]
-    assert (len(wrong), len(points)) == (27, 4541)
-    assert not any(char in "áàâãäåæçéèêëíìîïñóòôõöøúùûüßœšžłαβγμабвгя°±×÷²³½“”‘’–—…•≤≥≈→" for char in wrong)
+def test_sentences_of_other_sources_are_cut_as_the_java_program_cuts_them(pack: Path, tmp_path: Path) -> None:
+    paths = sorted((pack / "text").glob("*.json"))
+    if not paths:
+        pytest.skip("the report sentences are not on this machine")
+    texts = [text for path in paths for text in strings(json.loads(path.read_text(encoding="utf-8"))) if text.strip()]
+    assert differing(sorted(set(texts)), tmp_path) == []
+
+
+def test_letters_of_european_languages_are_read_as_the_java_program_reads_them(tmp_path: Path) -> None:
+    chars = [chr(n) for n in (*range(0xC0, 0x180), *range(0x3B1, 0x3CA), *range(0x410, 0x450))]
+    signs = list("\u00a1\u00ab\u00b0\u00b1\u00b2\u00b3\u00b7\u00bb\u00bc\u00bd\u00be\u00bf\u00d7\u00f7")
+    signs += list("\u2013\u2014\u2018\u2019\u201c\u201d\u2022\u2026\u2192\u2248\u2260\u2264\u2265")
+    assert differing([f"a{char}b {char} x{char} 5{char} {char}b" for char in chars + signs], tmp_path) == []
+
+
+def test_an_accent_written_apart_is_the_same_letter() -> None:
+    assert tokens("cafe\u0301 sen\u0303or") == ["caf\u00e9", "se\u00f1or"]
 
 
 @settings(deadline=None, max_examples=300)
@@ -450,10 +435,3 @@ def test_the_memory_of_words_changes_nothing() -> None:
 def test_a_long_text_of_one_character_ends() -> None:
     for char in string.punctuation + "a1 ":
         assert len(tokens(char * 2000)) <= 2000
-
-
-@pytest.mark.slow
-def test_very_many_odd_lines_are_cut_as_the_java_program_cuts_them(tmp_path: Path) -> None:
-    lines = drawn(40_000, seed=23)
-    expected = java(lines, tmp_path)
-    assert [line for line, row in zip(lines, expected, strict=True) if " ".join(tokens(line)) != row] == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -23,8 +23,9 @@ Alike = Callable[[str, str], float]
 
 
 def similarity(
-    reference: Sequence[Found], answer: Sequence[Found], factor: float, alike: Alike = spelled_alike
-) -> float:
+    reference: Sequence[Found], answer: Sequence[Found], factor: float, alike: Alike = spelled_alike,
+    weights: Mapping[tuple[str, str], float] | None = None,
+) -> float:  # fmt: skip
     """Return the harmonic mean of both directions; `_EMPTY_SIDE` of RaTEScore, 0.5, where a side has no entity.
 
     In each direction every entity is held against the nearest one of the other side, by words alone; where the two
@@ -33,33 +34,48 @@ def similarity(
     Args:
         reference, answer: entities.
         factor: see `POLARITY`.
-        alike: similarity [0, 1] of two phrases.
+        alike: similarity [0, 1] of two phrases; cosines [-1, 1] where weights are given.
+        weights: (class of an entity, class of its nearest) -> its weight in the mean; all count alike by default.
     """
     if not reference or not answer:
         return _EMPTY_SIDE
-    one, other = _directions(reference, answer, factor, alike)
+    one, other = _directions(reference, answer, factor, alike, weights)
     return 2 * one * other / (one + other) if one + other > 0 else 0.0
 
 
+Nearest = tuple[float, float, str]
+"""Similarity, what is left of it where the two contradict each other, and the class of the nearest entity."""
+
+
 def _directions(
-    references: Sequence[Found], answers: Sequence[Found], factor: float, alike: Alike
+    references: Sequence[Found], answers: Sequence[Found], factor: float, alike: Alike,
+    weights: Mapping[tuple[str, str], float] | None,
 ) -> tuple[float, float]:  # fmt: skip
     """Mean of what the nearest of the other side leaves, in both directions; of two as near, the one that agrees."""
-    nearest = [(-1.0, 0.0)] * len(answers)
+    back: list[Nearest] = [(-2.0, 0.0, "")] * len(answers)
+    there: list[Nearest] = []
     signs = [_sign(answer.kind) for answer in answers]
-    total = 0.0
     for reference in references:
-        sign, best = _sign(reference.kind), (-1.0, 0.0)
+        sign, best = _sign(reference.kind), (-2.0, 0.0, "")
         for place, answer in enumerate(answers):
             near = alike(reference.words, answer.words)
-            if near < best[0] and near < nearest[place][0]:
+            if near < best[0] and near < back[place][0]:
                 continue
-            found = near, factor if sign * signs[place] < 0 else 1.0
-            best = max(best, found)
-            nearest[place] = max(nearest[place], found)
-        total += max(best[0], 0.0) * best[1]
-    back = sum(max(near, 0.0) * left for near, left in nearest)
-    return total / len(references), back / len(answers)
+            left = factor if sign * signs[place] < 0 else 1.0
+            best = max(best, (near, left, answer.kind))
+            back[place] = max(back[place], (near, left, reference.kind))
+        there.append(best)
+    return _mean(references, there, weights), _mean(answers, back, weights)
+
+
+def _mean(
+    sources: Sequence[Found], nearest: Sequence[Nearest], weights: Mapping[tuple[str, str], float] | None
+) -> float:
+    if weights is None:
+        return sum(max(near, 0.0) * left for near, left, _ in nearest) / len(sources)
+    each = [weights[source.kind, kind] for source, (_, _, kind) in zip(sources, nearest, strict=True)]
+    total = sum(each)
+    return sum(w * near * left for w, (near, left, _) in zip(each, nearest, strict=True)) / total if total else 0.0
 
 
 def _sign(kind: str) -> int:

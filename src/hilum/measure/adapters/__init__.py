@@ -1,0 +1,1 @@
+"""Report scorers of other people, run with their own weights where these are on disk; nothing is fetched here."""
