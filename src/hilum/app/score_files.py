@@ -271,7 +271,7 @@ def _part(first: Side, second: Side, section: Section) -> tuple[str, str]:
 
 
 def _held(side: Side) -> set[str]:
-    """Sections that a side has: a column counts though its cells are empty, a Report's section where it says something."""
+    """Sections that a side has: a column counts though its cells are empty, a Report's section if it has text."""
     found: set[str] = set()
     for text in side.texts.values():
         if isinstance(text, Report):
