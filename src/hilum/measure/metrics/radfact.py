@@ -7,7 +7,7 @@ metrics are named after it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from hilum.measure.entailment import Entailed, Judge, RuleJudge
 from hilum.measure.pairs import Pairs, ReportPairs, parsed, unanswered
 from hilum.measure.scored import Floats, Scored, ratio, signature
 from hilum.measure.spatial import ENOUGH, GRID, Grounded, overlap, share_inside
+from hilum.text.parse import Parsed
 from hilum.text.statements import phrases
 
 _VERSION = 1
@@ -38,10 +39,17 @@ def judged(pairs: ReportPairs, judge: Judge | None = None) -> tuple[Judged, ...]
     by = judge or RuleJudge()
 
     def made(given: ReportPairs) -> tuple[Judged, ...]:
-        references, answers = ([phrases(report) for report in side] for side in parsed(given))
+        known: dict[int, tuple[str, ...]] = {}  # by report: the pairs keep them, and hold equal texts once
+        references, answers = ([_phrases(report, known) for report in side] for side in parsed(given))
         return tuple(Judged(by(a, r), by(r, a)) for r, a in zip(references, answers, strict=True))
 
     return pairs.once(("radfact", by.name), made)
+
+
+def _phrases(report: Parsed, known: dict[int, tuple[str, ...]]) -> tuple[str, ...]:
+    if id(report) not in known:
+        known[id(report)] = phrases(report)
+    return known[id(report)]
 
 
 def _share(verdicts: Sequence[Entailed]) -> float:
@@ -53,8 +61,17 @@ def _scored(name: str, pairs: ReportPairs, judge: Judge | None) -> Scored:
     table = np.array([[_share(getattr(each, side)) for side in _SIDES] for each in found])
     table[list(unscored)] = np.nan
     said = signature(name, _VERSION, judge=(judge or RuleJudge()).name, phrases="hilum", mean="over reports")
-    notes = [{side: [v._asdict() for v in getattr(each, side)] for side in _SIDES} for each in found]
-    return _of_table(name, table, said, unscored, notes)
+    return _of_table(
+        name, table, said, unscored, pairs.once(("radfact notes", (judge or RuleJudge()).name), _notes(found))
+    )
+
+
+def _notes(found: Sequence[Judged]) -> Callable[[ReportPairs], list[dict[str, Any]]]:
+    names = Entailed._fields
+    return lambda _: [
+        {side: [dict(zip(names, verdict, strict=True)) for verdict in getattr(each, side)] for side in _SIDES}
+        for each in found
+    ]
 
 
 def _of_table(name: str, table: Floats, said: str, unscored: dict[int, str], notes: Sequence[Any]) -> Scored:
