@@ -65,9 +65,9 @@ class Metric:
     version: int
     summary: str
     needs: str = ""
-    ideal: float | None = None
     _run: Callable[..., Any] = field(default=averaged, repr=False)
     _over: str = "pair"
+    ideal: float | None = None
 
     def __call__(self, pairs: Scorable, **options: Any) -> Scored:
         """Score pairs, or two sets where the metric takes 'features' or 'image-set'.
@@ -106,7 +106,7 @@ class Metric:
         except HilumError:
             raise
         except Exception as error:  # one broken metric must not take all others with it
-            raise HilumError(f"'{self.name}' broke: {type(error).__name__}: {error}") from error
+            raise HilumError(f"{self.name}: {type(error).__name__}: {error}") from error
         if not isinstance(scored, Scored):
             raise HilumError(
                 f"'{self.name}' scores whole sets and must return a Scored (see measure.scored.averaged), not "
@@ -157,7 +157,8 @@ def _metric(entry: Entry) -> Metric:
     return Metric(
         entry.name, facts["better"], facts.get("unit", ""), facts.get("takes", "study"), (low, high),
         facts.get("version", 1), entry.summary, facts.get("needs", ""),
-        ideal if ideal is not None and np.isfinite(ideal) else None, entry.thing, facts.get("over", "pair"),
+        entry.thing, facts.get("over", "pair"),
+        ideal if ideal is not None and np.isfinite(ideal) else None,
     )  # fmt: skip
 
 
