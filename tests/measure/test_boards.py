@@ -65,11 +65,13 @@ def test_a_study_without_a_patient_is_its_own_and_patients_are_drawn_whole() -> 
     answers = [study(n, "mass") for n in range(8)]
     alone = score(("concept-precision",), references, answers, [""] * 8)
     assert alone.patients == tuple(f"s{n}" for n in range(8))
-    pooled = [Study(s.id, "one" if n < 4 else "two", findings=s.findings) for n, s in enumerate(references)]
+    pooled = [
+        Study(s.id, ("one", "two", "three")[max(0, n // 2 - 1)], findings=s.findings) for n, s in enumerate(references)
+    ]
     together = score(("concept-precision",), pooled, answers, [""] * 8)
     widths = [b.lines["concept-precision"].interval for b in (alone, together)]
     assert widths[0].value == widths[1].value == 0.5
-    # Two patients of one kind each: a replicate may be all of one, so that the interval is as wide as it can be.
+    # Three patients of one kind each: a replicate may be all of one kind, so that the interval is as wide as it can be.
     assert (widths[1].low, widths[1].high) == (0.0, 1.0)
     assert widths[0].high - widths[0].low < 1.0
 

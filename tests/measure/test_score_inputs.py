@@ -146,3 +146,16 @@ def test_one_or_two_patients_have_no_interval() -> None:
     valued = averaged("m", [0.1, 0.2, np.nan, np.nan], "m").interval(list("abcd"), replicates=50)
     assert np.isnan([valued.low, valued.high]).all()
     assert "[nan, nan]" in str(hilum.score(GOOD[:2], GOOD[:2], names="bleu-1"))
+
+
+def test_ids_patients_and_names_are_lists_of_words_or_numbers() -> None:
+    found = hilum.score(GOOD, GOOD, names="bleu-1", ids=range(4), patients=np.array([1, 1, 2, 3]), replicates=20)
+    assert found.pairs.patients == ("1", "1", "2", "3")
+    for wrong, said in (
+        ({"ids": "abcd"}, "ids must be a list, got str"),
+        ({"names": 3}, "names must be a list, got int"),
+        ({"patients": ["a", "b", None, "c"]}, r"patients: number 2 must be text, got NoneType"),
+        ({"patients": [1.0, 2.0, float("nan"), 3.0]}, r"patients: number 0 must be text, got float"),
+    ):
+        with pytest.raises(InputError, match=said):
+            hilum.score(GOOD, GOOD, **wrong)

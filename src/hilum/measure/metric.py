@@ -55,6 +55,7 @@ class Metric:
         summary: first line of its docstring.
         needs: extras, weights or files without which it is unscored; '' where there are none.
         ideal: value to be near to, where neither end of its range is the good one; else None.
+        forgiving: whether an error of the metric's own costs its pair or its score alone; checks turn it off to see it.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Metric:
     _run: Callable[..., Any] = field(default=averaged, repr=False)
     _over: str = "pair"
     ideal: float | None = None
+    forgiving: bool = True
 
     def __call__(self, pairs: Scorable, **options: Any) -> Scored:
         """Score pairs, or two sets where the metric takes 'features' or 'image-set'.
@@ -106,6 +108,8 @@ class Metric:
         except HilumError:
             raise
         except Exception as error:  # one broken metric must not take all others with it
+            if not self.forgiving:
+                raise
             raise HilumError(f"{self.name}: {type(error).__name__}: {error}") from error
         if not isinstance(scored, Scored):
             raise HilumError(
@@ -128,6 +132,8 @@ class Metric:
             except HilumError:
                 raise
             except Exception as error:  # what breaks one pair must not take the others with it
+                if not self.forgiving:
+                    raise
                 unscored[number] = f"{type(error).__name__}: {error}"
                 continue
             if not np.isfinite(values[number]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 from hilum.core.errors import HilumError, InputError
@@ -54,9 +55,10 @@ def score(
             metric is not known or scores no reports.
     """
     sides = _list(references, "references"), _list(answers, "answers")
-    pairs: Pairs[Any] = Pairs(*sides, tuple(ids), tuple(patients))
+    named = (_named(ids, "ids"), _named(patients, "patients"))
+    pairs: Pairs[Any] = Pairs(*sides, *named)
     unreadable(pairs)
-    asked = (names,) if isinstance(names, str) and names else tuple(names)
+    asked = _named([names] if isinstance(names, str) and names else names, "names")
     for name in asked:
         if metric(name).takes != "report":
             raise InputError(
@@ -72,6 +74,17 @@ def score(
             failed[name] = str(error)
             del scored[name]
     return Scores(pairs, scored, drawn, failed)
+
+
+def _named(given: Any, what: str) -> tuple[str, ...]:
+    """Ids, patients or names as strings; numbers are read as they are written, an empty cell is refused."""
+    if (isinstance(given, str) and given) or not isinstance(given, Iterable):
+        raise InputError(f"{what} must be a list, got {type(given).__name__}: put it in []")
+    found = tuple(given)
+    for number, each in enumerate(found):
+        if isinstance(each, bool) or not isinstance(each, str | Integral):
+            raise InputError(f"{what}: number {number} must be text, got {type(each).__name__} ({each})")
+    return tuple(map(str, found))
 
 
 def _list(given: Any, name: str) -> tuple[Any, ...]:
