@@ -115,7 +115,7 @@ def test_equally_far_on_both_sides_is_neither() -> None:
     assert found.difference.high < 0
 
 
-def test_a_blank_candidate_is_better_under_no_metric() -> None:
+def test_a_blank_candidate_beats_right_answers_under_no_metric() -> None:
     references = tuple(f"There is a {g} {s} pleural effusion. No pneumothorax. The heart is enlarged."
                        for s in ("right", "left") for g in ("small", "moderate", "large", "tiny"))  # fmt: skip
     names = [each.name for each in metrics("report") if not each.needs]
