@@ -19,7 +19,7 @@ NAMES = (
     "radfact/hilum/precision", "radfact/hilum/recall", "radfact/hilum/f1", "lunguage-score/hilum",
     "temporal-f1/libra", "temporal-f1/findings", "hallucinated-prior-rate", "false-comparison-rate", "echo-rate",
     "consistency/con", "consistency/r-con", "consistency/con/jaccard", "consistency/r-con/jaccard",
-    "unparsed-sentences", "length-ratio",
+    "unparsed-sentences", "length-ratio", "length-agreement",
 )  # fmt: skip
 NORMAL = "The heart is normal in size. The lungs are clear. No pleural effusion or pneumothorax."
 

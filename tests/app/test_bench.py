@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +53,12 @@ def test_json_is_one_object_and_quiet_is_quiet(hilum: Hilum, tmp_path: Path) -> 
     assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
 
 
+def test_blanks_between_models_do_not_count(hilum: Hilum, tmp_path: Path) -> None:
+    words = ("bench", "made/findings", "--model", " made-reader, made-optimist ,", "--no-controls", "--json")
+    done = hilum(*words, "-o", tmp_path)
+    assert [run["model"] for run in json.loads(done.out)["runs"]] == ["made-reader", "made-optimist"]
+
+
 def test_a_task_and_a_model_may_be_one_file(hilum: Hilum, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import hilum\nfrom hilum import register\n\n"
@@ -64,6 +74,67 @@ def test_a_task_and_a_model_may_be_one_file(hilum: Hilum, tmp_path: Path) -> Non
     assert done.code == 0
     assert "file/task, version 4: 1 studies" in done.out
     assert re.search(r"concept-f1 +1\.000", done.out)
+
+
+MINE = """import hilum
+from hilum import register
+
+
+@register.dataset("file-site", licence="invented")
+def studies():
+    for n in range(8):
+        found = [hilum.Finding("mass", "present")] if n % 2 else []
+        yield hilum.Study(f"s{n}", patient=f"p{n}", findings=found)
+
+
+@register.metric("file-exact", better="higher", range=(0, 1))
+def exact(reference, answer):
+    return bool(reference.findings) == bool(answer.findings)
+
+
+@register.task("file/compared", version=1)
+def task():
+    return hilum.Task("file-site", ("findings",), ("file-exact", "concept-recall"))
+
+
+@register.model("file-yes", needs=(), adds=("findings",))
+def yes(study):
+    return study.add(findings=[hilum.Finding("mass")], made_by=hilum.MadeBy("file-yes"))
+
+
+@register.model("file-no", needs=(), adds=("findings",))
+def no(study):
+    return study.add(findings=[], made_by=hilum.MadeBy("file-no"))
+"""
+
+
+def _alone(folder: Path, *words: str) -> Ran:
+    """Run the command in a process of its own, where no plug-in is loaded yet."""
+    command = [sys.executable, "-m", "hilum", "bench", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def test_two_runs_of_a_plugin_file_are_compared_in_another_process(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(MINE)
+    made = _alone(tmp_path, "mine.py:file/compared", "--model", "mine.py:file-yes,mine.py:file-no", "-o", "runs")
+    assert made.code == 0, made.err
+    folders = ("runs/file-compared/file-yes", "runs/file-compared/file-no")
+    facts = json.loads((tmp_path / folders[0] / "run.json").read_text())
+    assert facts["plugins"] == {str(file.resolve()): sha256(MINE.encode()).hexdigest()}
+    assert facts["model_file"] == str(file.resolve())
+    done = _alone(tmp_path, "--compare", *folders)
+    assert done.code == 0, done.err
+    assert re.search(r"file-no minus file-yes, on 8 studies.*\n +file-exact +0\.000", done.out)
+    assert "Wrote" not in done.out  # a comparison of finished runs writes nothing
+    moved = file.rename(tmp_path / "moved.py")
+    done = _alone(tmp_path, "--compare", *folders)
+    assert (done.code, f"the plug-in file '{file.resolve()}', which is gone" in done.err) == (1, True)
+    assert _alone(tmp_path, "--compare", *folders, "--plugin", "moved.py").code == 0
+    moved.rename(file).write_text(MINE + "\n# changed\n")
+    done = _alone(tmp_path, "--compare", *folders)
+    assert (done.code, "which has changed since: run it anew" in done.err) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +205,17 @@ def test_one_class_only_is_called_undefined(hilum: Hilum, tmp_path: Path) -> Non
     assert "undefined" in (tmp_path / "made-denied" / "silent" / "report.html").read_text()
 
 
+def test_two_patients_have_no_interval_and_no_winner(hilum: Hilum, tmp_path: Path) -> None:
+    models = "made-reader,made-optimist"
+    words = ("--model", models, "--limit", "4", "--no-controls", "--compare", "-o", tmp_path)
+    done = hilum("bench", "made/findings", *words)
+    assert done.code == 0
+    assert re.search(r"concept-f1 +0\.800 \[no interval\]", done.out)
+    assert "p = undefined after Holm: too few patients to tell" in done.out
+    page = (tmp_path / "made-findings" / "made-reader" / "report.html").read_text(encoding="utf-8")
+    assert "concept-f1 has no interval: too few patients have a value" in page
+
+
 def test_another_version_or_seed_is_not_resumed(hilum: Hilum, tmp_path: Path) -> None:
     command = ("bench", "made/findings", "--model", "made-reader", "--no-controls", "-o", tmp_path)
     hilum(*command)
@@ -191,6 +273,91 @@ def test_the_board_links_to_each_model_and_marks_controls(hilum: Hilum, tmp_path
     assert links == ["./made-reader/report.html", "./silent/report.html"]
     assert all((tmp_path / "made-findings" / link).is_file() for link in links)
     assert "control" in page.words
+
+
+def _board(folder: Path) -> dict[str, dict[str, Any]]:
+    told = json.loads((folder / "made-findings" / "board.json").read_text(encoding="utf-8"))
+    return {run["model"]: run for run in told["runs"]}
+
+
+def test_a_later_command_adds_to_the_board(hilum: Hilum, tmp_path: Path) -> None:
+    command = ("bench", "made/findings", "-o", tmp_path, "--model")
+    hilum(*command, "made-reader")
+    alone = _board(tmp_path)["made-reader"]
+    told = json.loads(hilum(*command, "made-optimist", "--no-controls", "--json").out)
+    board = _board(tmp_path)
+    assert [run["model"] for run in told["runs"]] == ["made-optimist"]  # what this command ran
+    assert {name: run["control"] for name, run in board.items()} == {
+        "made-optimist": False, "made-reader": False, "silent": True,
+    }  # fmt: skip
+    assert board["made-reader"] == alone
+    page = _Page((tmp_path / "made-findings" / "report.html").read_text(encoding="utf-8"))
+    links = [address for address in page.addresses if address.startswith("./")]
+    assert links == [f"./{name}/report.html" for name in board]
+
+
+def test_the_board_leaves_out_what_is_not_of_its_task_version_and_data(hilum: Hilum, tmp_path: Path) -> None:
+    command = ("bench", "made/findings", "-o", tmp_path, "--no-controls", "--model")
+    hilum(*command, "made-optimist,silent", "--set", "hide=report,findings")
+    hilum(*command, "made-reader", "--limit", "12")
+    done = hilum(*command, "made-drawn")
+    assert list(_board(tmp_path)) == ["made-drawn"]
+    assert "the board leaves out made-reader: it is of other data" in done.err
+    assert "the board leaves out made-optimist: it is of other hidden fields" in done.err
+    folder = tmp_path / "made-findings"
+    hilum(*command, "made-reader,made-optimist")
+    facts = json.loads((folder / "made-reader" / "run.json").read_text())
+    (folder / "made-reader" / "run.json").write_text(json.dumps({**facts, "finished": None}))
+    (folder / "silent" / "run.json").write_text("{")
+    (folder / "made-optimist").rename(folder / "kept")
+    done = hilum(*command, "made-drawn")
+    assert (done.code, list(_board(tmp_path))) == (0, ["made-drawn"])
+    for said in ("made-reader: it holds a run that did not finish", "run.json is damaged", "kept: it does not bear"):
+        assert said in done.err
+
+
+def test_scores_by_another_definition_are_not_shown_beside(hilum: Hilum, tmp_path: Path) -> None:
+    command = ("bench", "made/findings", "-o", tmp_path, "--no-controls", "--model")
+    hilum(*command, "made-reader")
+    path = tmp_path / "made-findings" / "made-reader" / "scores.json"
+    scores = json.loads(path.read_text())
+    scores["metrics"]["concept-f1"]["signature"] = "concept-f1|version:0"
+    path.write_text(json.dumps(scores))
+    hilum(*command, "made-optimist")
+    run = _board(tmp_path)["made-reader"]
+    assert list(run["metrics"]) == ["concept-recall"]
+    assert "another definition, 'concept-f1|version:0'" in run["not_scored"]["concept-f1"]
+
+
+def test_a_contrast_that_cannot_be_made_costs_only_itself(hilum: Hilum, tmp_path: Path) -> None:
+    models = "made-reader,made-broken,made-optimist"
+    done = hilum("bench", "made/findings", "--model", models, "--compare", "--no-controls", "-o", tmp_path)
+    assert done.code == 1
+    why = "cannot be compared: no study was answered by both made-broken and made-reader"
+    assert f"made-broken minus made-reader: {why}" in done.out
+    assert f"made-broken minus made-reader: {why}" in done.err
+    assert "made-optimist minus made-reader, on 40 studies" in done.out
+    told = json.loads((tmp_path / "made-findings" / "board.json").read_text(encoding="utf-8"))
+    assert [pair["reason"] != "" for pair in told["compared"]] == [True, False]
+    assert told["compared"][1]["compared"][0]["better"] == "second"
+    page = _Page((tmp_path / "made-findings" / "report.html").read_text(encoding="utf-8"))
+    assert why in page.words
+    models = "made-reader,made-optimist"
+    assert hilum("bench", "made/findings", "--model", models, "--compare", "-o", tmp_path).code == 0
+
+
+def test_the_board_is_written_before_anything_is_compared(
+    hilum: Hilum, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        assert list(_board(tmp_path)) == ["made-reader", "made-optimist"]
+        raise SystemExit(9)
+
+    monkeypatch.setattr("hilum.app.bench_board.attempt", stopped)
+    models = "made-reader,made-optimist"
+    done = hilum("bench", "made/findings", "--model", models, "--compare", "--no-controls", "-o", tmp_path)
+    assert done.code == 9
+    assert (tmp_path / "made-findings" / "report.html").is_file()
 
 
 def test_open_i_findings_tell_the_labeler_from_its_controls(hilum: Hilum, tmp_path: Path, pack: Path) -> None:

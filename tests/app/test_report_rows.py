@@ -67,9 +67,9 @@ def test_encodings_are_told_apart(tmp_path: Path, content: bytes, encoding: str)
     [
         ({"id": "7", "report": "Clear."}, Row("7", "Clear.")),
         ({"id": 7, "report": "Clear."}, Row("7", "Clear.")),
-        ({"id": "", "report": "Clear."}, Row("here", "Clear.")),
-        ({"id": "7", "report": None}, Row("7", error="here holds no text")),
-        ({"id": "7", "report": float("nan")}, Row("7", error="here holds no text")),
+        ({"id": "", "report": "Clear."}, Row("here", "Clear.", numbered=True)),
+        ({"id": "7", "report": None}, Row("7", error="here holds no text", empty=True)),
+        ({"id": "7", "report": float("nan")}, Row("7", error="here holds no text", empty=True)),
         ({"id": "7", "report": 3}, Row("7", error="here: column 'report' holds int, expected text")),
     ],
 )

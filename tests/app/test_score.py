@@ -28,6 +28,7 @@ b,No pneumothorax. Mild cardiomegaly.,Cardiomegaly.
 d,,
 x,Clear.,Clear.
 """
+FEW = "length-ratio,bleu-4,finding-f1,label-f1/hilum/micro-14"
 
 
 @pytest.fixture
@@ -52,8 +53,8 @@ def test_rows_are_joined_by_id_and_what_is_missing_is_said(files: tuple[Path, Pa
     assert joined.only_reference == ("c",)
     assert joined.only_candidate == ("x",)
     lines = "\n".join(told(joined))
-    assert "1 ids are only in the reference, and were not scored: c" in lines
-    assert "1 ids are only in the candidate, and were not scored: x" in lines
+    assert "1 id is only in the reference, not scored: c" in lines
+    assert "1 id is only in the candidate, not scored: x" in lines
 
 
 def test_an_empty_answer_is_scored_and_an_empty_reference_is_not(tmp_path: Path, files: tuple[Path, Path]) -> None:
@@ -125,7 +126,7 @@ def test_the_command_writes_scores_rows_and_a_page(
     files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    run(*files, "-o", out)
+    run(*files, "-o", out, "--metrics", FEW)
     said = capsys.readouterr().out
     assert "3 pairs" in said
     assert "Wrote" in said
@@ -160,14 +161,14 @@ def test_a_report_that_is_markup_stays_text(files: tuple[Path, Path], tmp_path: 
     text = 'id,report\n"a<b>","<script>alert(1)</script> no effusion"\n'
     for path in files:
         path.write_text(text)
-    run(*files, "-o", tmp_path / "out", "--quiet")
+    run(*files, "-o", tmp_path / "out", "--quiet", "--metrics", FEW)
     page = (tmp_path / "out" / "report.html").read_text()
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
 
 
 def test_the_worst_pairs_come_first(files: tuple[Path, Path]) -> None:
-    outcome = score_files(*files)
+    outcome = score_files(*files, choices=Choices(FEW.split(",")))
     order, by = worst(outcome)
     values = outcome.scored[by].values[order]
     better = next(each.better for each in outcome.chosen if each.name == by)
@@ -209,13 +210,14 @@ def test_text_that_is_not_utf8_and_files_of_one_row_are_scored(tmp_path: Path) -
     first, second = tmp_path / "one.csv", tmp_path / "two.csv"
     first.write_bytes("id,report\na,Pleural effusion – 5 cm naïve.\n".encode("cp1252"))
     second.write_text("id,report\na,No effusion.\n")
-    outcome = score_files(first, second)
+    outcome = score_files(first, second, choices=Choices(FEW.split(",")))
     assert any("not UTF-8" in note for note in outcome.joined.notes)
     assert outcome.scored
 
 
 def test_the_function_scores_texts_and_says_what_it_cannot() -> None:
-    scores = hilum.score(["No effusion.", "Effusion."], ["No effusion.", "Small effusion."], patients=["p", "q"])
+    texts = ["No effusion.", "Effusion."], ["No effusion.", "Small effusion."]
+    scores = hilum.score(*texts, names=FEW.split(","), patients=["p", "q"])
     assert set(scores.scored) == set(scores.intervals)
     assert "length-ratio" in str(scores)
     with pytest.raises(InputError, match="2 references but 1 answers"):
@@ -223,7 +225,7 @@ def test_the_function_scores_texts_and_says_what_it_cannot() -> None:
 
 
 def test_the_bundled_example_needs_no_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run("--example", "-o", tmp_path / "out", "--json")
+    run("--example", "-o", tmp_path / "out", "--json", "--metrics", FEW)
     told = json.loads(capsys.readouterr().out)
     assert told["pairs"] == {"report": 5}
     assert told["only_in_reference"] == ["example-6"]
@@ -240,3 +242,81 @@ def test_one_or_two_patients_give_no_interval(files: tuple[Path, Path]) -> None:
     found = score_files(*files, choices=Choices(("finding-f1",))).intervals["finding-f1"]
     assert np.isfinite(found.value)
     assert np.isnan(found.low)
+
+
+def test_what_a_rival_lacks_is_scored_for_neither_and_said(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "rival" / "candidate.csv"
+    other.parent.mkdir()
+    other.write_text("\n".join(CANDIDATE.splitlines()[:2]))
+    run(*files, "--compare", other, "-o", tmp_path / "out", "--metrics", FEW)
+    said = capsys.readouterr().out
+    assert f"2 pairs are not in {other.as_posix()}, scored for neither: b, d" in said
+    assert f"{files[1].as_posix()} minus {other.as_posix()}" in said
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert scores["compared_with"]["candidate"] == other.as_posix()
+    assert scores["compared_with"]["only_in_reference"] == ["b", "c", "d"]
+    assert other.as_posix() in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_an_empty_answer_is_an_answer_in_a_folder_too(tmp_path: Path) -> None:
+    for side, text in (("refs", "No effusion."), ("cands", "")):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "a.txt").write_text(text)
+    outcome = score_files(tmp_path / "refs", tmp_path / "cands", choices=Choices(("bleu-4",)))
+    assert outcome.joined.reports is not None
+    assert outcome.joined.reports.ids == ("a",)
+    assert outcome.scored["bleu-4"].value == 0.0
+
+
+def test_cells_that_say_nan_are_empty_and_counted(files: tuple[Path, Path]) -> None:
+    files[1].write_text("id,findings,impression\na,nan,NULL\nb,No pneumothorax.,None\n")
+    joined = join(*files)
+    assert joined.reports is not None
+    assert joined.reports.answers == ({}, {"findings": "No pneumothorax."})
+    assert "2 rows of candidate.csv say 'nan' or the like, and were read as empty" in joined.notes
+
+
+def test_headings_make_sections_of_a_whole_report(files: tuple[Path, Path]) -> None:
+    files[1].write_text('id,report\na,"INDICATION: Cough. FINDINGS: Small effusion. IMPRESSION: Effusion."\n')
+    joined = join(*files)
+    assert joined.section == "findings+impression"
+    assert joined.reports is not None
+    assert joined.reports.answers[0] == {
+        "indication": "Cough.", "findings": "Small effusion.", "impression": "Effusion."
+    }  # fmt: skip
+    assert join(*files, section="impression").section == "impression"
+
+
+def test_a_blank_candidate_keeps_its_columns(files: tuple[Path, Path]) -> None:
+    files[1].write_text("id,findings,impression\na,,\nb,,\n")
+    assert join(*files).section == "findings+impression"
+
+
+@pytest.mark.parametrize(
+    ("candidate", "section", "said"),
+    [
+        ("id,findings\na,Effusion.\n", "impression", "candidate.csv has no impression section: it has findings"),
+        ("id,report\n001,Effusion.\n", "auto", "look for zeros"),
+        ("id,words\na,Effusion.\n", "auto", "--candidate-column report=NAME"),
+    ],
+)
+def test_nothing_to_score_is_said(files: tuple[Path, Path], candidate: str, section: str, said: str) -> None:
+    files[1].write_text(candidate)
+    with pytest.raises(InputError, match=said):
+        join(*files, section=section)  # type: ignore[arg-type]
+
+
+def test_references_without_text_leave_nothing_to_score(files: tuple[Path, Path]) -> None:
+    files[0].write_text("id,findings\na,\n")
+    with pytest.raises(InputError, match="nothing can be scored"):
+        join(*files)
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_work(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("x")
+    run(*files, "-o", tmp_path / "taken", code=1)
+    assert "is a file: name a folder" in capsys.readouterr().err

@@ -184,3 +184,12 @@ def test_offline_asks_no_other_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HILUM_OFFLINE", "1")
     with pytest.raises(MissingError, match="HILUM_OFFLINE"):
         Chat("https://example.org/v1", "tiny").ask("a")
+
+
+def test_what_goes_to_this_machine_goes_past_any_proxy(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody is there
+    assert Chat(server.url, "m", retries=0).ask("hello")
+    assert len(server.asked) == 1

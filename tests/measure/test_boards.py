@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilum import Finding, MadeBy, Report, Study, register
-from hilum.measure.boards import score, spread
+from hilum.core.errors import InputError
+from hilum.measure.boards import Board, score, spread, too_few
+from hilum.measure.log import plain
 from hilum.measure.pairs import Pairs
 from hilum.measure.scored import Scored, averaged
 from hilum.measure.stats import patient_weights
@@ -60,20 +63,53 @@ def test_the_record_is_by_the_ids_of_the_studies() -> None:
     assert (line["better"], line["version"]) == ("higher", 1)
 
 
+def test_a_board_is_read_back_as_it_was_written() -> None:
+    references = [study(n, *(["mass"] if n % 2 else [])) for n in range(8)]
+    answers = [None, *(study(n, *(["mass"] if n % 3 else [])) for n in range(1, 8))]
+    board = score(("concept-recall", "length-ratio"), references, answers, ["it broke", *[""] * 7])
+    text = json.dumps(plain(board.record()))
+    again = Board.read(json.loads(text))
+    assert json.dumps(plain(again.record())) == text
+    assert again.lines["concept-recall"].interval == board.lines["concept-recall"].interval
+    with pytest.raises(InputError, match="cannot be resampled"):
+        _ = again.scored["concept-recall"].value
+    with pytest.raises(InputError, match=r"scores\.json is not of a run"):
+        Board.read({"ids": [], "metrics": {"concept-recall": {"value": "much"}}})
+
+
 def test_a_study_without_a_patient_is_its_own_and_patients_are_drawn_whole() -> None:
     references = [study(n, *(["mass"] if n < 4 else [])) for n in range(8)]
     answers = [study(n, "mass") for n in range(8)]
     alone = score(("concept-precision",), references, answers, [""] * 8)
     assert alone.patients == tuple(f"s{n}" for n in range(8))
-    pooled = [
-        Study(s.id, ("one", "two", "three")[max(0, n // 2 - 1)], findings=s.findings) for n, s in enumerate(references)
-    ]
+    of = ["one"] * 4 + ["two"] * 2 + ["three"] * 2
+    pooled = [Study(s.id, of[n], findings=s.findings) for n, s in enumerate(references)]
     together = score(("concept-precision",), pooled, answers, [""] * 8)
     widths = [b.lines["concept-precision"].interval for b in (alone, together)]
     assert widths[0].value == widths[1].value == 0.5
-    # Three patients of one kind each: a replicate may be all of one kind, so that the interval is as wide as it can be.
+    # Patients of one kind each: a replicate may be all of one, so that the interval is as wide as it can be.
     assert (widths[1].low, widths[1].high) == (0.0, 1.0)
     assert widths[0].high - widths[0].low < 1.0
+
+
+@pytest.mark.parametrize(("patients", "there"), [(1, False), (2, False), (3, True)])
+def test_one_or_two_patients_have_a_value_and_no_interval(patients: int, there: bool) -> None:
+    references = [study(n, "mass", patient=f"p{n % patients}") for n in range(12)]
+    answers = [study(n, *(["mass"] if n % 2 else [])) for n in range(12)]
+    interval = score(("concept-recall",), references, answers, [""] * 12).lines["concept-recall"].interval
+    assert interval.value == 0.5
+    assert bool(np.isfinite([interval.low, interval.high]).all()) is there
+
+
+def test_only_patients_with_a_value_count_for_an_interval() -> None:
+    references = [study(n, *(["mass"] if n < 2 else [])) for n in range(12)]
+    interval = score(("concept-recall",), references, references, [""] * 12).lines["concept-recall"].interval
+    assert interval.value == 1.0
+    assert np.isnan([interval.low, interval.high]).all()
+    # A metric of whole sets alone gives no study a value: all that it was given count.
+    whole = Scored("m", np.full(4, np.nan), lambda weights: weights.sum(axis=1), "m")
+    assert not too_few(whole, ["a", "b", "c", "c"])
+    assert too_few(whole, ["a", "b", "b", "b"])
 
 
 def test_reports_are_scored_where_both_have_one() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -101,3 +103,37 @@ def test_claims_that_coco_cannot_take_are_refused() -> None:
         coco({"b": [(1, Box(0, 0, 1, 1, score=1))]}, {"a": []})
     with pytest.raises(InputError, match="no score"):
         coco({"a": [(1, Box(0, 0, 1, 1))]}, {"a": [(1, Box(0, 0, 1, 1))]})
+
+
+@pytest.mark.parametrize("strange", [float("nan"), float("inf")])
+def test_edges_and_scores_that_are_no_numbers_are_refused(strange: float) -> None:
+    with pytest.raises(InputError, match="finite"):
+        hits(np.array([[0.0, 0.0, strange, 1.0]]), [Box(0, 0, 1, 1)], level=0.5)
+    if np.isnan(strange):
+        with pytest.raises(InputError, match="no score"):
+            voc({"a": [Box(0, 0, 1, 1, score=strange)]}, {"a": [Box(0, 0, 1, 1)]})
+
+
+def test_the_figures_are_those_of_a_direct_run_of_pycocotools(tmp_path) -> None:
+    cocoeval = pytest.importorskip("pycocotools.cocoeval")
+    dataset = pytest.importorskip("pycocotools.coco")
+    truths, claims = films(7)
+    names = list(truths)
+
+    def rows(boxes: dict[str, list[Box]]) -> list[dict]:
+        flat = [(names.index(name) + 1, box) for name, each in boxes.items() for box in each]
+        return [
+            {"id": n, "image_id": image, "category_id": 1, "iscrowd": 0, "area": box.area, "score": box.score,
+             "bbox": [box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0]}
+            for n, (image, box) in enumerate(flat, 1)
+        ]  # fmt: skip
+
+    kept = {"images": [{"id": n + 1} for n in range(len(names))], "categories": [{"id": 1}]}
+    (tmp_path / "truth.json").write_text(json.dumps({**kept, "annotations": rows(truths)}))
+    (tmp_path / "found.json").write_text(json.dumps(rows(claims)))
+    base = dataset.COCO(str(tmp_path / "truth.json"))
+    run = cocoeval.COCOeval(base, base.loadRes(str(tmp_path / "found.json")), "bbox")
+    run.evaluate()
+    run.accumulate()
+    run.summarize()
+    assert coco(labelled(claims), labelled(truths)) == pytest.approx((*run.stats[:3], run.stats[8]))

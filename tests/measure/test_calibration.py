@@ -10,8 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilum.core.errors import InputError
+from hilum.core.finding import Finding
+from hilum.core.study import Study
 from hilum.measure import binary
 from hilum.measure.calibration import brier, drawing, expected_error, reliability, wilson
+from hilum.measure.metric import metric
+from hilum.measure.pairs import Pairs
 
 
 def told(seed: int = 0, count: int = 500) -> tuple[np.ndarray, np.ndarray]:
@@ -40,6 +44,27 @@ def test_the_error_by_hand_and_by_the_other_implementation() -> None:
     assert expected_error(target, chance) == pytest.approx(0.5 * 0.35 + 0.25 * 0.15 + 0.25 * 0.05)
     truth, probability = told()
     assert expected_error(truth, probability) == pytest.approx(binary.calibration_error(truth, probability))
+
+
+def test_a_probability_on_an_edge_falls_where_the_registered_score_puts_it() -> None:
+    chance = np.arange(11) / 10
+    for target in (np.arange(11) % 2, np.arange(11) > 5):
+        assert expected_error(target, chance) == pytest.approx(binary.calibration_error(target, chance))
+        pairs = Pairs(
+            tuple(
+                Study(str(n), findings=[Finding("mass", "present" if t else "absent")]) for n, t in enumerate(target)
+            ),
+            tuple(Study(str(n), findings=[Finding("mass", probability=float(p))]) for n, p in enumerate(chance)),
+        )
+        assert metric("ece")(pairs).value == pytest.approx(expected_error(target, chance))
+
+
+@pytest.mark.parametrize("options", [{"bins": 0}, {"by": "mas"}])
+def test_malformed_options_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="bins must be 1 or more"):
+        reliability([1, 0], [0.5, 0.2], **options)
+    with pytest.raises(InputError, match="3 of 2"):
+        wilson(3, 2)
 
 
 def test_bins_of_equal_mass_hold_as_many_each() -> None:
@@ -76,7 +101,14 @@ def test_the_picture_parses_and_strange_titles_are_escaped() -> None:
 
 @pytest.mark.parametrize(
     ("target", "chance", "said"),
-    [([], [], "no case"), ([1], [1.2], "outside"), ([1], [float("nan")], "NaN"), ([1, 0], [0.5], "one length")],
+    [
+        ([], [], "no case"),
+        ([1], [1.2], "outside"),
+        ([1], [float("nan")], "NaN"),
+        ([1, 0], [0.5], "one length"),
+        ([2], [0.5], "0 or 1, got 2"),
+        ([float("nan")], [0.5], "0 or 1, got nan"),
+    ],
 )
 def test_what_is_no_probability_is_refused(target: list[int], chance: list[float], said: str) -> None:
     with pytest.raises(InputError, match=said):

@@ -18,7 +18,8 @@ from hilum.text.parse import parse
     [
         ("None.", False), ("none available", False), ("No prior films.", False), ("There are no prior studies.", False),
         ("N/A", False), ("Not available.", False), ("No earlier film was read by this model.", False),
-        ("", None), ("-", None), ("  . ", None),
+        ("No priors available.", False), ("No comparisons.", False), ("None recent. CT of 2012.", None),
+        ("No prior chest film; CT 1/2/2011", None), ("", None), ("-", None), ("  . ", None),
         ("XXXX", True), ("Chest radiograph of yesterday", True), ("Nonenhanced CT", True),
     ],
 )  # fmt: skip
@@ -51,6 +52,32 @@ def test_references_to_an_earlier_film_are_found(text: str) -> None:
 )  # fmt: skip
 def test_plain_statements_refer_to_no_earlier_film(text: str) -> None:
     assert refers_to_prior(parse(text)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No prior studies are available for comparison.", "There is no prior radiograph for comparison.", "No priors.",
+        "Comparison is not possible as there are no previous studies.", "Prior radiographs are not available.",
+        "Without comparison films, acuity is uncertain.", "Recommend comparison to prior films if available.",
+        "Comparison with a previous CT is recommended.",
+    ],
+)  # fmt: skip
+def test_that_there_is_no_earlier_film_and_advice_are_no_comparison(text: str) -> None:
+    assert refers_to_prior(parse(text)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No change from prior exam.", "No new opacity compared to prior study.",
+        "No pneumothorax, as on the previous radiograph.", "Without effusion since the prior study.",
+        "No prior CT; compared with the previous radiograph the lungs are clear.",
+        "Findings suggest edema, compared with the previous film.",
+    ],
+)  # fmt: skip
+def test_a_denial_of_something_else_still_compares(text: str) -> None:
+    assert refers_to_prior(parse(text))
 
 
 def test_a_technique_or_comparison_section_is_no_statement_of_the_answer() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hilum.core.errors import InputError
-from hilum.measure.contrast import check_alike, contrast
+from hilum.measure.contrast import attempt, check_alike, contrast
 from hilum.measure.run import Run, run
 from hilum.measure.task import find_task
 from tests.measure import benchmarks
@@ -45,6 +45,26 @@ def test_only_studies_that_both_answered_count(tmp_path: Path) -> None:
     never = run(MADE, "made-broken", tmp_path / "never")
     with pytest.raises(InputError, match="no study was answered by both made-reader and made-broken"):
         contrast(MADE, first, never)
+
+
+def test_a_contrast_that_cannot_be_made_is_a_reason(tmp_path: Path) -> None:
+    first, never = pair(tmp_path, second="made-broken")
+    made = attempt(MADE, first, never)
+    assert made.reason == "no study was answered by both made-reader and made-broken"
+    assert (made.studies, [each.metric for each in made.compared]) == (0, list(MADE.metrics))
+    assert all(np.isnan([each.first, each.difference.value, each.p_holm]).all() for each in made.compared)
+    assert attempt(MADE, first, first).reason == ""
+
+
+@pytest.mark.parametrize(("limit", "better"), [(2, "neither"), (4, "neither"), (40, "first")])
+def test_one_or_two_patients_show_no_difference(tmp_path: Path, limit: int, better: str) -> None:
+    first, second = pair(tmp_path, limit=limit)
+    made = {each.metric: each for each in contrast(MADE, first, second).compared}
+    assert list(made) == list(MADE.metrics)
+    each = made["concept-f1"]
+    assert each.difference.value > 0
+    assert each.better == better
+    assert bool(np.isfinite([each.difference.low, each.p, each.p_holm]).all()) is (limit == 40)
 
 
 def test_what_is_not_alike_is_refused(tmp_path: Path) -> None:

@@ -75,8 +75,22 @@ def test_a_perfect_score_has_no_variance() -> None:
         ([0, 1], [0.1], "one length"),
         ([0, 0, 1, 1], [0.1, float("nan"), 0.3, 0.4], "1 scores are NaN"),
         ([], [], "2 cases"),
+        ([0, float("nan"), 1, 1], [0.1, 0.2, 0.3, 0.4], "a target is 0 or 1, got nan"),
+        ([0, 0, 2, 1], [0.1, 0.2, 0.3, 0.4], "a target is 0 or 1, got 2"),
     ],
 )
 def test_what_has_no_variance_is_refused(truth: list[int], score: list[float], said: str) -> None:
     with pytest.raises(InputError, match=said):
         covariance(np.array(truth), np.array(score))
+
+
+def test_two_scores_of_different_length_are_refused_in_a_sentence() -> None:
+    with pytest.raises(InputError, match="one length"):
+        paired(np.array([0, 0, 1, 1]), np.arange(4.0), np.arange(3.0))
+
+
+def test_scores_that_do_not_differ_at_all_rarely_come_out_significant() -> None:
+    draw = np.random.default_rng(5)
+    truth = np.arange(200) % 2 == 0
+    p = [paired(truth, truth + draw.normal(0, 2, 200), truth + draw.normal(0, 2, 200)).p for _ in range(400)]
+    assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.03)

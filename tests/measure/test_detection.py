@@ -16,8 +16,8 @@ from hilum.measure.metric import metric, metrics
 from hilum.measure.metrics.detection import rfo
 from hilum.measure.pairs import Pairs
 
-NAMES = ("froc", "box-accuracy", "box-afp", "map@.5", "map@.5:.95")
-COCO = ("map@.5", "map@.5:.95")
+NAMES = ("froc", "iobb-hit@0.25", "iou-hit@0.1", "afp", "pointing-game", "map@0.5", "map@0.5:0.95")
+COCO = ("map@0.5", "map@0.5:0.95")
 
 
 def study(name: str, boxes: list[Box], concept: str = "mass") -> Study:
@@ -48,8 +48,8 @@ def test_average_precision_is_pycocotools(seed: int) -> None:
         {s.id: [(1, box) for box in boxes(s)] for s in pairs.answers},
         {s.id: [(1, box) for box in boxes(s)] for s in pairs.references},
     )
-    assert metric("map@.5")(pairs).value == pytest.approx(expected.at_50)
-    assert metric("map@.5:.95")(pairs).value == pytest.approx(expected.mean)
+    assert metric("map@0.5")(pairs).value == pytest.approx(expected.at_50)
+    assert metric("map@0.5:0.95")(pairs).value == pytest.approx(expected.mean)
 
 
 def test_froc_is_the_plain_function_at_the_middle_of_boxes() -> None:
@@ -80,26 +80,26 @@ def test_hits_by_hand() -> None:
         (study("a", [truth]), study("b", [truth, Box(48, 48, 62, 62)]), study("c", [])),
         (study("a", [inside, far]), study("b", [inside]), study("c", [far])),
     )
-    assert metric("box-accuracy")(pairs).value == pytest.approx(2 / 3)
-    assert metric("box-afp")(pairs).value == 0.5  # of two images with a true box
-    assert metric("box-accuracy")(pairs, overlap="IoU", level=0.1).value == 0
-    assert metric("box-accuracy")(pairs).unscored == {2: "the reference has no box"}
+    assert metric("iobb-hit@0.25")(pairs).value == pytest.approx(2 / 3)
+    assert metric("afp")(pairs).value == 0.5  # of two images with a true box
+    assert metric("iou-hit@0.1")(pairs).value == 0
+    assert metric("iobb-hit@0.25")(pairs).unscored == {2: "the reference has no region"}
     with pytest.raises(InputError, match="level"):
-        metric("box-accuracy")(pairs, level=1.5)
+        metric("afp")(pairs, level=1.5)
 
 
 def test_boxes_meet_only_on_their_own_image() -> None:
     true = study("a", [Box(0, 0, 10, 10, image="pa")])
     said = study("a", [Box(0, 0, 10, 10, image="lateral", score=0.9)])
-    assert metric("box-accuracy")(Pairs((true,), (said,))).value == 0
+    assert metric("iobb-hit@0.25")(Pairs((true,), (said,))).value == 0
     assert metric("froc")(Pairs((true,), (said,))).value == 0
 
 
 def test_a_box_that_names_no_image_lies_on_the_only_one() -> None:
     true = study("a", [Box(0, 0, 10, 10, image="pa")])
     said = study("a", [Box(0, 0, 10, 10, score=0.9), Box(40, 40, 50, 50, score=0.8)])
-    assert metric("box-accuracy")(Pairs((true,), (said,))).value == 1
-    assert metric("box-afp")(Pairs((true,), (said,))).value == 1
+    assert metric("iobb-hit@0.25")(Pairs((true,), (said,))).value == 1
+    assert metric("afp")(Pairs((true,), (said,))).value == 1
 
 
 def test_a_finding_that_is_placed_nowhere_takes_no_part_and_no_answer_is_said_so() -> None:
@@ -109,7 +109,7 @@ def test_a_finding_that_is_placed_nowhere_takes_no_part_and_no_answer_is_said_so
     pairs = Pairs((study("a", [truth]), nowhere, study("c", [truth])), (claim, claim, None))
     scored = metric("froc")(pairs)
     assert scored.value == 1
-    assert scored.unscored == {1: "the reference has no box", 2: "there is no answer"}
+    assert scored.unscored == {1: "the reference has no region", 2: "there is no answer"}
 
 
 def test_no_box_at_all_is_undefined() -> None:

@@ -78,3 +78,13 @@ def test_what_cannot_be_scored_is_refused() -> None:
         froc([])
     with pytest.raises(InputError, match="NaN"):
         froc([Image([Point(1, 1, float("nan"))], [])])
+    with pytest.raises(InputError, match="place must be finite"):
+        froc([Image([Point(float("nan"), 1, 0.5)], [Box(0, 0, 9, 9)])])
+    with pytest.raises(InputError, match="project it first"):
+        froc([Image([Point(1, 1, 0.5)], [Mask(np.ones((2, 3, 4), bool))])])
+
+
+def test_points_of_endless_score_are_one_step_of_the_curve() -> None:
+    truth = Box(0, 0, 10, 10)
+    both = Image([Point(5, 5, float("inf")), *(Point(50, 50, float("inf")) for _ in range(3))], [truth])
+    assert froc([both]).value == pytest.approx(2 / 7)  # three false points come with the right one

@@ -10,6 +10,7 @@ from scipy import stats
 
 from hilum.core.errors import InputError
 from hilum.measure import groups
+from hilum.measure.delong import auroc_delong
 from hilum.measure.groups import Table
 from hilum.measure.stats import clustered_interval
 
@@ -169,3 +170,17 @@ def test_lists_that_do_not_fit_are_refused() -> None:
         groups.two_by_two([], [])
     with pytest.raises(InputError, match="one class"):
         groups.mann_whitney([1.0, 2.0], [1, 1])
+    with pytest.raises(InputError, match="must hold numbers"):
+        groups.two_by_two(["yes", "no"], [1, 0])
+    with pytest.raises(InputError, match="must hold numbers"):
+        groups.mann_whitney(["far", "near"], [1, 0])
+    with pytest.raises(InputError, match="whole counts"):
+        groups.fisher((2.5, 1, 1, 1))
+
+
+def test_where_each_row_is_its_own_patient_the_interval_is_delongs() -> None:
+    size, _, outcome, _ = several(6)
+    found = groups.roc(size, outcome)
+    assert found == auroc_delong(outcome, size)
+    drawn = groups.roc(size, outcome, [str(n) for n in range(len(size))])
+    assert (found.low, found.high) == pytest.approx((drawn.low, drawn.high), abs=0.015)

@@ -180,6 +180,15 @@ def test_grounded_scores_by_hand() -> None:
     assert value["spatial/f1"] == pytest.approx(2 * 0.5 * (2 / 3) / (0.5 + 2 / 3))
 
 
+def test_grounded_scores_by_pixels_say_so_and_lose_what_is_thinner_than_one() -> None:
+    thin = [Grounded("cat", box(0.5, 0.1, 0.501, 0.9)), Grounded("dog", box(0.1, 0.1, 0.5, 0.5))]
+    exact = radfact_grounded(Pairs((thin,), (thin,)), WordJudge())["spatial/precision"]
+    pixels = radfact_grounded(Pairs((thin,), (thin,)), WordJudge(), pixels=True)["spatial/precision"]
+    assert (exact.value, pixels.value) == (1.0, 0.5)
+    assert "area:exact" in exact.signature
+    assert "area:224x224 pixels" in pixels.signature
+
+
 def test_grounded_reports_without_boxes_or_answers() -> None:
     told = [Grounded("cat")]
     scored = radfact_grounded(Pairs((told, told), (told, None)), WordJudge())

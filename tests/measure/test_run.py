@@ -19,7 +19,7 @@ from hilum import Box, Cohort, Finding, Image, MadeBy, Study, Task, register
 from hilum.core.errors import InputError, MissingError
 from hilum.measure.asking import added, answer_of, digest, record_of
 from hilum.measure.log import line_of, read_rows
-from hilum.measure.run import Run, reopen, run
+from hilum.measure.run import Run, reopen, run, written
 from hilum.measure.task import find_task
 from tests.measure import benchmarks
 
@@ -310,6 +310,19 @@ def test_a_finished_run_is_read_back_with_the_same_scores(tmp_path: Path) -> Non
         reopen(tmp_path)
     with pytest.raises(InputError, match=r"no run\.json"):
         reopen(tmp_path / "elsewhere")
+
+
+def test_a_finished_run_is_shown_as_it_was_written(tmp_path: Path) -> None:
+    done = go("made-moody", tmp_path / "a")
+    again = written(tmp_path / "a", done.references)
+    assert again.rows == done.rows
+    assert again.board.missing == done.board.missing
+    assert again.board.lines["concept-f1"].interval == done.board.lines["concept-f1"].interval
+    with pytest.raises(InputError, match="of different studies"):
+        written(tmp_path / "a", done.references[1:])
+    cut(tmp_path / "a", 4)
+    with pytest.raises(InputError, match="did not finish"):
+        written(tmp_path / "a", done.references)
 
 
 def test_rows_survive_any_text(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hilum.measure.instances import components, dice_table, match
 from hilum.measure.metric import metric, metrics, score_all
 from hilum.measure.pairs import Pairs
 
-NAMES = ("dice", "iou", "hit", "hd95", "nsd", "instance-f1", "instance-precision", "instance-recall")
+NAMES = ("dice", "global-dice", "iou", "hit", "hd95", "nsd", "instance-f1", "instance-precision", "instance-recall")
 
 
 def drawn(seed: int, count: int = 8, shape: tuple[int, ...] = (12, 12)) -> Pairs:
@@ -135,3 +135,22 @@ def test_malformed_options_are_refused() -> None:
         metric("nsd")(drawn(4), tolerance=-1.0)
     with pytest.raises(InputError, match="level"):
         match(np.ones((2, 2)), np.ones((2, 2)), level=0)
+
+
+@pytest.mark.parametrize("shape", [(12, 12), (6, 7, 8)])
+def test_dice_and_iou_are_torchmetrics(shape: tuple[int, ...]) -> None:
+    torch = pytest.importorskip("torch")
+    functional = pytest.importorskip("torchmetrics.functional.segmentation")
+    pairs = drawn(5, shape=shape)
+    true, said = (torch.tensor(np.stack(side)[:, None].astype(np.int64)) for side in (pairs.references, pairs.answers))
+    expected = functional.dice_score(said, true, num_classes=1, input_format="one-hot", average="micro")
+    assert metric("dice")(pairs).value == pytest.approx(float(expected.mean()), abs=1e-6)
+    expected = functional.mean_iou(said, true, num_classes=1, input_format="one-hot")
+    assert metric("iou")(pairs).value == pytest.approx(float(expected.mean()), abs=1e-6)
+
+
+def test_global_dice_is_the_mean_over_findings_of_cases_under_its_own_name() -> None:
+    pairs = drawn(6)
+    one, two = metric("global-dice")(pairs), metric("dice")(pairs)
+    assert one.value == two.value == pytest.approx(one.values.mean())
+    assert one.signature.startswith("global-dice|average:pairs|empty:undefined|pair:finding-of-case|")

@@ -56,6 +56,20 @@ def test_the_exact_area_is_near_that_of_radfacts_mask(told: tuple[Corners, ...])
     assert abs(area(told) - on_grid(told).mean()) < 0.04
 
 
+@settings(max_examples=30, deadline=None)
+@given(boxes(), boxes())
+def test_the_share_by_pixels_is_that_of_radfacts_masks(one: tuple[Corners, ...], other: tuple[Corners, ...]) -> None:
+    a, b = on_grid(one), on_grid(other)
+    share = share_inside(one, other, pixels=True)
+    assert math.isnan(share) if not a.any() else share == pytest.approx((a & b).sum() / a.sum())
+
+
+def test_a_box_thinner_than_a_pixel_is_lost_in_pixels_only() -> None:
+    thin = ((0.5, 0.1, 0.501, 0.9),)
+    assert math.isnan(share_inside(thin, ((0.0, 0.0, 1.0, 1.0),), pixels=True))
+    assert share_inside(thin, ((0.0, 0.0, 1.0, 1.0),)) == pytest.approx(1.0)
+
+
 def test_by_hand() -> None:
     square = ((0.0, 0.0, 0.5, 0.5),)
     assert area(square * 3) == 0.25  # the same box thrice is one

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from hilum import Cohort, Study, Task
 from hilum.core.errors import InputError, MissingError
-from hilum.measure.task import find_task
+from hilum.measure.task import find_task, load_files, plugin_file, plugin_files
 from tests.measure import benchmarks
 
 ONE = Cohort("one", [Study("a", patient="p")])
@@ -69,6 +70,31 @@ def test_a_found_task_has_its_name_version_and_choices() -> None:
 def test_unknown_names_and_choices_are_sentences(name: str, settings: dict[str, str], said: str) -> None:
     with pytest.raises(InputError, match=said):
         find_task(name, settings)
+
+
+PLUGIN = """import hilum
+from hilum import register
+
+
+@register.task("kept/task", version=1)
+def task():
+    return hilum.Task(hilum.Cohort("c", [hilum.Study("a")]), ("findings",), ("concept-f1",))
+"""
+
+
+def test_a_task_of_a_plugin_file_knows_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "kept.py"
+    file.write_text(PLUGIN)
+    files = plugin_files(find_task(f"{file}:kept/task"))
+    assert files == {str(file.resolve()): sha256(PLUGIN.encode()).hexdigest()}
+    assert plugin_file("task", "kept/task") == str(file.resolve())
+    assert plugin_file("task", "openi/findings") == plugin_file("model", "kept/task") == ""
+    assert plugin_files(find_task("openi/findings")) == {}
+    load_files({str(tmp_path / "elsewhere.py"): files[str(file.resolve())]}, tmp_path)  # the same file is loaded
+    with pytest.raises(InputError, match=r"elsewhere\.py', which is gone"):
+        load_files({str(tmp_path / "elsewhere.py"): "0" * 64}, tmp_path)
+    with pytest.raises(InputError, match=r"kept\.py', which has changed since"):
+        load_files({str(file): "0" * 64}, tmp_path)
 
 
 def test_what_needs_data_says_what_to_get(tmp_path: Path) -> None:

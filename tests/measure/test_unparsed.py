@@ -54,3 +54,12 @@ def test_being_as_long_is_the_ideal_and_both_ways_from_it_are_told() -> None:
 
     assert register.find("metric", "length-ratio").facts["ideal"] == 1.0
     assert length(("a b", "a b c d")).value == 1 / length(("a b c d", "a b")).value
+
+
+def test_agreement_of_lengths_costs_both_ways() -> None:
+    told = ReportPairs(("a b", "a b c d", "a b", "", "a b", "a"), ("a b c d", "a b", "", "a", None, "b"))
+    scored = metric("length-agreement")(told)
+    assert scored.values[[0, 1, 2, 5]].tolist() == [0.5, 0.5, 0.0, 1.0]
+    assert scored.unscored == {3: "the reference is empty", 4: "there is no answer"}
+    assert scored.value == 0.5
+    assert scored.notes[0] == {"answer": 4, "reference": 2}

@@ -15,7 +15,7 @@ from hilum.app.bench_page import advice, run_page, write_page
 from hilum.app.interval_plot import shown
 from hilum.core.errors import InputError
 from hilum.measure.asking import check_fits, load_model
-from hilum.measure.log import Row, made, write_json
+from hilum.measure.log import Row, made
 from hilum.measure.run import Run, reopen, run
 from hilum.measure.task import Task, find_task
 
@@ -58,13 +58,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it: the runs, which of them are controls, and the differences."""
+    """What came of it: the runs, which of them are controls, the differences, and whether the folder was written."""
 
     task: Task
     folder: Path
     runs: tuple[Run, ...]
     controls: frozenset[str] = frozenset()
     contrasts: tuple[Contrast, ...] = ()
+    written: bool = True
 
 
 def data_root(given: Path | None) -> Path | None:
@@ -84,7 +85,7 @@ def bench(
     asked: Asked, *, say: Callable[[str], None] = lambda line: None,
     on_row: Callable[[Row, int, int], None] = lambda row, number, total: None,
 ) -> Outcome:  # fmt: skip
-    """Run a benchmark and write one folder for each model, with its page.
+    """Run a benchmark and write one folder for each model, with its page; the board is `bench_board`'s.
 
     Args:
         asked: see `Asked`.
@@ -121,11 +122,7 @@ def bench(
             )
         )  # fmt: skip
         write_page(runs[-1].folder / "report.html", run_page(runs[-1]))
-    against = runs[: len(models)] if asked.compare and len(models) > 1 else []
-    pairs = tuple(_contrasts(task, against, asked.seed)) if against else ()
-    outcome = Outcome(task, folder, tuple(runs), frozenset(model.name for model in beside), pairs)
-    write_json(folder / "board.json", record(outcome))
-    return outcome
+    return Outcome(task, folder, tuple(runs), frozenset(model.name for model in beside))
 
 
 def compare_runs(first: Path, second: Path, *, data: Path | None = None, seed: int = 0) -> Outcome:
@@ -140,13 +137,10 @@ def compare_runs(first: Path, second: Path, *, data: Path | None = None, seed: i
             raise InputError(f"there is no run in '{folder}': --compare without --model takes the folders of two runs")
     task, one = reopen(first, root=data)
     _, other = reopen(second, root=data)
-    return Outcome(task, second.parent, (one, other), frozenset(), tuple(_contrasts(task, [one, other], seed)))
-
-
-def _contrasts(task: Task, runs: list[Run], seed: int) -> list[Contrast]:
     from hilum.measure.contrast import contrast
 
-    return [contrast(task, each, runs[0], seed=seed) for each in runs[1:]]
+    made = contrast(task, other, one, seed=seed)
+    return Outcome(task, second.parent, (one, other), frozenset(), (made,), written=False)
 
 
 def record(outcome: Outcome) -> dict[str, Any]:
@@ -189,13 +183,17 @@ def summary(outcome: Outcome) -> str:
         lines += [f"    {name:24} not scored: {why}" for name, why in each.board.missing.items()]
     lines += contrast_lines(outcome)
     lines += ["", f"Intervals are 95 %, over patients. {RESEARCH_USE}", f"Next: {advice(first)[0]}"]
-    return "\n".join([*lines, f"Wrote {outcome.folder / 'report.html'} and a folder for each model."])
+    wrote = f"Wrote {outcome.folder / 'report.html'} and a folder for each model."
+    return "\n".join([*lines, *([wrote] if outcome.written else [])])
 
 
 def contrast_lines(outcome: Outcome) -> list[str]:
     """Return the differences, a line for each metric."""
     lines = []
     for pair in outcome.contrasts:
+        if pair.reason:
+            lines.append(f"\n{pair.first} minus {pair.second}: cannot be compared: {pair.reason}")
+            continue
         lines.append(f"\n{pair.first} minus {pair.second}, on {pair.studies:,} studies that both answered:")
         for each in pair.compared:
             p = f"{each.p_holm:.4f}" if isfinite(each.p_holm) else "undefined"
@@ -206,8 +204,12 @@ def contrast_lines(outcome: Outcome) -> list[str]:
 
 def winner(pair: Contrast, each: Compared) -> str:
     """Return which model is better by one metric, in words."""
+    if pair.reason:
+        return f"cannot be compared: {pair.reason}"
     if not isfinite(each.difference.value):
         return "undefined on these studies"
+    if not isfinite(each.difference.low):
+        return "too few patients to tell"
     if each.better == "neither":
         return "no difference shown"
     return f"{pair.first if each.better == 'first' else pair.second} is better"

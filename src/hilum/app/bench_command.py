@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hilum.app.bench import Asked, Outcome, bench, compare_runs, record, summary
-from hilum.app.bench_page import write_page
-from hilum.app.board_page import board_page
+from hilum.app.bench_board import write_boards
 from hilum.core.errors import InputError
 from hilum.measure.log import plain
 
@@ -63,7 +62,7 @@ def run(targets: Sequence[str], asked: Asked, *, as_json: bool, quiet: bool) -> 
         quiet: print only errors.
 
     Returns:
-        Whether every model answered something.
+        Whether every model answered something, and every difference that was asked for could be made.
 
     Raises:
         InputError: if what was asked for does not go together.
@@ -79,14 +78,18 @@ def run(targets: Sequence[str], asked: Asked, *, as_json: bool, quiet: bool) -> 
         raise InputError("--compare needs two models or more: --model A,B")
     with _Watch(quiet or as_json) as watch:
         outcome = bench(asked, say=watch.say, on_row=watch.row)
-    write_page(outcome.folder / "report.html", board_page(outcome))
+        outcome = write_boards(outcome, compare=asked.compare, seed=asked.seed, say=watch.say)
     _show(outcome, as_json, quiet)
     for each in outcome.runs:
         failed = [row for row in each.rows if row.status == "failed"]
         if failed:
             said = f"{each.facts['model']}: {len(failed):,} of {len(each.rows):,} studies failed, the first: "
             print(f"{said}{failed[0].id}: {failed[0].error}", file=sys.stderr)
-    return all(each.board.answered for each in outcome.runs)
+    for pair in outcome.contrasts:
+        if pair.reason:
+            print(f"{pair.first} minus {pair.second}: cannot be compared: {pair.reason}", file=sys.stderr)
+    answered = all(each.board.answered for each in outcome.runs)
+    return answered and not any(pair.reason for pair in outcome.contrasts)
 
 
 def _show(outcome: Outcome, as_json: bool, quiet: bool) -> None:

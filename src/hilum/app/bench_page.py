@@ -158,6 +158,8 @@ def advice(run: Run) -> tuple[str, ...]:
         if not np.isfinite(line.interval.value):
             why = next(iter(line.scored.unscored.values()), "nothing could be counted")
             lines.append(f"{name} is undefined here ({why}): more studies, or another cohort, are needed.")
+        elif not np.isfinite(line.interval.low):
+            lines.append(f"{name} has no interval: too few patients have a value; more patients are needed.")
     lines.append("Read the worst cases first, then set the model against another: --model A,B --compare.")
     return tuple(lines)
 

@@ -231,7 +231,7 @@ def bench_command(
     from hilum.app.bench_command import run
 
     _load(plugin)
-    names = tuple(name for name in models.split(",") if name)
+    names = tuple(name for name in map(str.strip, models.split(",")) if name)
     task = (targets or [""])[0]
     asked = Asked(task, names, out, data, limit, resume, _pairs(settings or []), seed, controls, compare)
     if not run(targets or [], asked, as_json=as_json, quiet=quiet):

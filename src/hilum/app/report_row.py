@@ -102,7 +102,8 @@ def row_from(record: Mapping[str, Any], where: str, chosen: Mapping[str, str]) -
             texts[role] = value
     if not any(texts.get(part, "").strip() for part in _READ):
         error = f"{where} holds no text"
-        return Row(name, error=error, patient=patient, date=date, empty=True, numbered=not own)
+        text = texts.get("report", texts) or ""
+        return Row(name, text, error=error, patient=patient, date=date, empty=True, numbered=not own)
     return Row(name, texts.get("report", texts), patient=patient, date=date, numbered=not own)
 
 

@@ -225,4 +225,8 @@ def _stays_open(held: list[str], delimiter: str) -> bool:
 
 def _whole(file: IO[str], name: str) -> Row:
     text = file.read(_MOST).replace("\0", "")
-    return Row(name.removesuffix(".txt"), text) if text.strip() else Row(name, error=f"{name} is empty")
+    return (
+        Row(name.removesuffix(".txt"), text)
+        if text.strip()
+        else Row(name.removesuffix(".txt"), error=f"{name} is empty", empty=True)
+    )

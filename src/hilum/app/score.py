@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +93,7 @@ def score_files(
     choices = choices or Choices()
     both = [_joined(reference, path, choices) for path in (candidate, *([compare] if compare else []))]
     if compare:
-        both = _same(both)
+        both = _same(both, (candidate, compare))
     chosen = _chosen(both[0], choices.metrics)
     total = len(chosen) * len(both) + int(choices.audit)
     done = [0]
@@ -135,25 +135,36 @@ def _chosen(joined: Joined, names: Sequence[str]) -> tuple[Metric, ...]:
     return chosen
 
 
-def _same(both: list[Joined]) -> list[Joined]:
-    """Two joins cut to the ids that both scored, so that differences are paired."""
-    kept = []
+def _same(both: list[Joined], paths: tuple[Path, Path]) -> list[Joined]:
+    """Two joins cut to the ids that both scored, so that differences are paired; what that leaves out is noted."""
+    kept, notes = [], list[str]()
     for kind in ("reports", "studies"):
         pairs = [getattr(joined, kind) for joined in both]
-        ids = [set(each.ids) if each is not None else set() for each in pairs]
-        common = ids[0] & ids[1]
+        ids = [list(each.ids) if each is not None else [] for each in pairs]
+        common = set(ids[0]) & set(ids[1])
         kept.append([_only(each, common) for each in pairs])
+        for own, path in zip(ids, reversed(rivals(*paths)), strict=True):
+            lost = [name for name in own if name not in common]
+            if lost and any(common):
+                notes.append(f"{len(lost)} pairs are not in {path}, scored for neither: {', '.join(lost[:5])}")
     if all(each is None for kind in kept for each in kind):
         raise InputError("the two candidates have no id in common that the reference has too")
     parts = {joined.section for joined in both}
     if len(parts) > 1:
         raise InputError(
-            f"the two candidates have other sections ({', '.join(sorted(parts))}): choose one with --section"
+            f"the candidates have different sections ({', '.join(sorted(parts))}): choose one with --section"
         )
     return [
-        Joined(kept[0][n], kept[1][n], j.only_reference, j.only_candidate, j.failed, j.section, j.notes)
+        replace(j, reports=kept[0][n], studies=kept[1][n], notes=(*j.notes, *dict.fromkeys(notes)))
         for n, j in enumerate(both)
     ]
+
+
+def rivals(candidate: Path, compare: Path) -> tuple[str, str]:
+    """Return names that tell two candidates apart: with their folders where the files are called the same."""
+    if candidate.name != compare.name:
+        return candidate.name, compare.name
+    return candidate.as_posix(), compare.as_posix()
 
 
 def _only(pairs: Pairs[Any] | None, ids: set[str]) -> Pairs[Any] | None:

@@ -16,10 +16,13 @@ from hilum.core.record import from_json
 from hilum.core.report import SECTIONS, Report
 from hilum.core.study import Study
 from hilum.measure.pairs import Pairs, Text
+from hilum.text.lexicon import pack
+from hilum.text.sections import sections
 
 Section = Literal["auto", "findings", "impression", "all"]
 _READ = ("findings", "impression")
 _SHOWN = 5
+_NOTHING = frozenset({"nan", "none", "null", "n/a", "na", "<na>"})  # how tables write that a cell holds nothing
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Side:
         failed: (id, reason) of rows that could not be read.
         numbered: no row has an id of its own.
         notes: what people should know about how it was read.
+        blanks: rows whose text was a word such as 'nan'.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Side:
     failed: list[tuple[str, str]] = field(default_factory=list)
     numbered: bool = True
     notes: list[str] = field(default_factory=list)
+    blanks: int = 0
 
     def put(self, name: str, text: Text, patient: str, study: Study | None = None) -> None:
         """Add one report.
@@ -54,9 +59,32 @@ class Side:
             raise InputError(
                 f"{self.name} holds the id '{name}' more than once: ids must be unique, remove or rename one"
             )
-        self.texts[name], self.patients[name] = text, patient
+        self.texts[name], self.patients[name] = self._meant(text), patient
         if study is not None:
             self.studies[name] = study
+
+    def _meant(self, text: Text) -> Text:
+        """A text with headings by section; a cell that says 'nan' as empty."""
+        if isinstance(text, str):
+            if text.strip().lower() in _NOTHING:
+                self.blanks += 1
+                return ""
+            return _divided(text)
+        if isinstance(text, Mapping) and any(str(said).strip().lower() in _NOTHING for said in text.values()):
+            self.blanks += 1
+            return {name: "" if said.strip().lower() in _NOTHING else said for name, said in text.items()}
+        return text
+
+
+def _divided(text: str) -> Text:
+    """A whole report by section where it has headings for findings or impression, else as it is."""
+    found: dict[str, str] = {}
+    for part in sections(text, pack("en")) if ":" in text or "\n" in text else ():
+        found[part.name] = f"{found.get(part.name, '')} {text[part.start : part.end].strip()}".strip()
+    if not set(found) & set(_READ):
+        return text
+    found["findings"] = " ".join(filter(None, (found.pop("body", ""), found.get("findings", ""))))
+    return {name: said for name, said in found.items() if said and name in SECTIONS}
 
 
 @dataclass(frozen=True)
@@ -100,6 +128,8 @@ def read_side(path: Path, columns: Mapping[str, str] | None = None) -> Side:
         else:
             reader = Reader(columns or {}, side.notes)
             _read_rows(reader.rows(source), side)
+    if side.blanks:
+        side.notes.append(f"{side.blanks} rows of {side.name} say 'nan' or the like, and were read as empty")
     if not side.texts:
         why = f": {side.failed[0][1]}" if side.failed else ""
         raise InputError(f"no report could be read from '{path}'{why}")
@@ -112,7 +142,7 @@ def _read_rows(rows: Iterable[Row], side: Side) -> None:
             side.failed.append((row.id, row.error))
             continue
         side.numbered &= row.numbered
-        side.put(row.id, "" if row.empty else row.text, row.patient)
+        side.put(row.id, row.text, row.patient)
 
 
 def _holds_studies(source: Source) -> bool:
@@ -160,23 +190,36 @@ def join(
     if section not in get_args(Section):
         raise InputError(f"section must be one of {', '.join(get_args(Section))}, got '{section}'")
     first = read_side(reference, columns)
-    second = read_side(candidate, columns if candidate_columns is None else candidate_columns)
+    second = _candidate(candidate, columns if candidate_columns is None else candidate_columns)
     notes = [*first.notes, *(note for note in second.notes if note not in first.notes)]
     second = _in_order(first, second, notes) if first.numbered and second.numbered else second
     names = [name for name in first.texts if name in second.texts]
     if not names:
         raise InputError(
             f"{first.name} and {second.name} have no id in common ({_some(first.texts)} against "
-            f"{_some(second.texts)}): name the column of ids with --column id=NAME"
+            f"{_some(second.texts)}): ids are compared letter by letter, so look for zeros, '.0' or quotes that one "
+            "side adds, or name the column of ids with --column id=NAME"
         )
     part, said = _part(first, second, section)
     notes += [said] if said else []
     failed = [("reference", *each) for each in first.failed] + [("candidate", *each) for each in second.failed]
+    reports, studies = _reports(first, second, names, part, failed), _studies(first, second, names)
+    if reports is None and studies is None:
+        raise InputError(
+            f"nothing can be scored: {failed[-1][2] if failed else 'no reference has text'} ({first.name})"
+        )
     return Joined(
-        _reports(first, second, names, part, failed), _studies(first, second, names),
-        tuple(name for name in first.texts if name not in second.texts),
+        reports, studies, tuple(name for name in first.texts if name not in second.texts),
         tuple(name for name in second.texts if name not in first.texts), tuple(failed), part, tuple(notes),
     )  # fmt: skip
+
+
+def _candidate(path: Path, columns: Mapping[str, str] | None) -> Side:
+    try:
+        return read_side(path, columns)
+    except InputError as error:
+        hint = "; name it with --candidate-column report=NAME" if "has no column" in str(error) else ""
+        raise InputError(f"{error}{hint}") from None
 
 
 def _some(names: Iterable[str]) -> str:
@@ -206,14 +249,18 @@ def _sections(text: Text) -> Mapping[str, str] | None:
 
 
 def _part(first: Side, second: Side, section: Section) -> tuple[str, str]:
-    """The part that is scored: 'findings', 'impression', 'findings+impression' or 'whole', and a note about it."""
-    held = []
-    for side in (first, second):
-        divided = [s for s in map(_sections, side.texts.values()) if s is not None]
-        held.append({name for name in _READ if any((s.get(name) or "").strip() for s in divided)})
+    """The part that is scored: 'findings', 'impression', 'findings+impression' or 'whole', and a note about it.
+
+    Raises:
+        InputError: if a part was asked for that a side with sections does not have.
+    """
+    held = [_held(side) for side in (first, second)]
     if section in _READ:
-        lacking = [s.name for s, has in zip((first, second), held, strict=True) if section not in has]
-        return section, f"{' and '.join(lacking)} has no {section} section: taken whole" if lacking else ""
+        for side, has in zip((first, second), held, strict=True):
+            if has and section not in has:
+                raise InputError(f"{side.name} has no {section} section: it has {', '.join(sorted(has))}")
+        whole = [side.name for side, has in zip((first, second), held, strict=True) if not has]
+        return section, f"no sections in {' and '.join(whole)}: taken whole as {section}" if whole else ""
     if section == "all" or not all(held):
         return "whole", ""
     common = [name for name in _READ if all(name in has for has in held)]
@@ -221,6 +268,17 @@ def _part(first: Side, second: Side, section: Section) -> tuple[str, str]:
         return "whole", f"{first.name} and {second.name} share no section: reports were taken whole"
     left = [name for name in _READ if name not in common and any(name in has for has in held)]
     return "+".join(common), f"only one file has {left[0]}: it was left out" if left else ""
+
+
+def _held(side: Side) -> set[str]:
+    """Sections that a side has: a column counts though its cells are empty, a Report's section if it has text."""
+    found: set[str] = set()
+    for text in side.texts.values():
+        if isinstance(text, Report):
+            found |= {name for name in _READ if getattr(text, name).strip()}
+        elif not isinstance(text, str):
+            found |= {name for name in _READ if name in text}
+    return found
 
 
 def _cut(text: Text, part: str) -> Text:
@@ -271,7 +329,8 @@ def told(joined: Joined) -> list[str]:
     for side, ids in (("reference", joined.only_reference), ("candidate", joined.only_candidate)):
         if ids:
             more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
-            lines.append(f"{len(ids)} ids are only in the {side}, and were not scored: {', '.join(ids[:_SHOWN])}{more}")
+            what = "1 id is" if len(ids) == 1 else f"{len(ids)} ids are"
+            lines.append(f"{what} only in the {side}, not scored: {', '.join(ids[:_SHOWN])}{more}")
     lines += [f"{side} '{name}' could not be used: {reason}" for side, name, reason in joined.failed[:_SHOWN]]
     if len(joined.failed) > _SHOWN:
         lines.append(f"and {len(joined.failed) - _SHOWN} more rows could not be used; scores.json lists them")

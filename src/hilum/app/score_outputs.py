@@ -11,18 +11,18 @@ from typing import Any
 from hilum import RESEARCH_USE, __version__
 from hilum.app.score import Choices, Outcome
 from hilum.app.score_files import Joined
-from hilum.app.score_page import page
+from hilum.app.score_page import Names, page
 from hilum.io.save import save_text
 from hilum.measure.metric import Metric
 
 
-def write(outcome: Outcome, out: Path, *, reference: Path, candidate: Path, choices: Choices) -> tuple[Path, ...]:
+def write(outcome: Outcome, out: Path, names: Names, choices: Choices) -> tuple[Path, ...]:
     """Write scores.json, rows.jsonl and report.html.
 
     Args:
         outcome: what scoring came to.
         out: folder.
-        reference, candidate: files that were scored, for their names.
+        names: of the reference, the candidate and its rival ('' where there is none).
         choices: how.
 
     Returns:
@@ -31,17 +31,17 @@ def write(outcome: Outcome, out: Path, *, reference: Path, candidate: Path, choi
     Raises:
         InputError: if the folder cannot be written.
     """
-    names = (reference.name, candidate.name)
     told = json.dumps(record(outcome, names, choices), indent=1, ensure_ascii=False, allow_nan=False)
     rows = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows_of(outcome))
+    shown = page(outcome, names)  # all made before the first is saved: a fault leaves no half of a result
     return (
         save_text(told + "\n", out / "scores.json"),
         save_text(rows, out / "rows.jsonl"),
-        save_text(page(outcome, names), out / "report.html"),
+        save_text(shown, out / "report.html"),
     )
 
 
-def record(outcome: Outcome, names: tuple[str, str], choices: Choices) -> dict[str, Any]:
+def record(outcome: Outcome, names: Names, choices: Choices) -> dict[str, Any]:
     """Return the run as one JSON object: every metric with its interval, signature and what it is blind to."""
     joined = outcome.joined
     made = {
@@ -54,7 +54,13 @@ def record(outcome: Outcome, names: tuple[str, str], choices: Choices) -> dict[s
         "seconds": round(outcome.seconds, 3),
     }  # fmt: skip
     if outcome.other is not None:
-        made["compared_with"] = {"metrics": measured(outcome.other), "unscored": dict(outcome.other.failed)}
+        rival = outcome.other
+        made["compared_with"] = {
+            "candidate": names[2], "metrics": measured(rival), "unscored": dict(rival.failed),
+            "only_in_candidate": list(rival.joined.only_candidate),
+            "only_in_reference": list(rival.joined.only_reference),
+            "not_used": [{"side": side, "id": name, "reason": reason} for side, name, reason in rival.joined.failed],
+        }  # fmt: skip
         made["differences"] = [plain(vars(each)) for each in outcome.compared]
     if outcome.audit is not None:
         made["audit"] = plain(outcome.audit.record())

@@ -17,6 +17,7 @@ from hilum.measure.pairs import parsed
 from hilum.measure.scored import Scored
 from hilum.measure.stats import Interval
 
+Names = tuple[str, str, str]
 SHOWN = 60  # pairs on the page
 FIRST = ("finding-f1", "graph-f1/partial", "rouge-l", "bleu-4")  # what worst cases are sorted by: the first there is
 _ERRORS = 12  # of a pair that are listed
@@ -25,12 +26,12 @@ _LONGEST = 6_000  # characters of a report that are shown
 _ARROWS = {"higher": "↑", "lower": "↓"}
 
 
-def page(outcome: Outcome, names: tuple[str, str]) -> str:
+def page(outcome: Outcome, names: Names) -> str:
     """Return the page as text.
 
     Args:
         outcome: what scoring came to.
-        names: of the reference and the candidate.
+        names: of the reference, the candidate and its rival ('' where there is none).
     """
     order, by = worst(outcome)
     reports = outcome.joined.reports
@@ -43,7 +44,7 @@ def page(outcome: Outcome, names: tuple[str, str]) -> str:
         notes=join(element("li", line) for line in told(outcome.joined)),
         metrics=join(_metric_rows(outcome)),
         protocols=_protocols(outcome),
-        rivals=_rivals(outcome),
+        rivals=_rivals(outcome, names),
         audit=_audit(outcome),
         rows=join(_pair(outcome, number) for number in order),
     )
@@ -90,7 +91,7 @@ def _protocols(outcome: Outcome) -> Html:
 def _numbers(found: Interval) -> tuple[str, str]:
     if isnan(found.value):
         return "undefined", "–"
-    return f"{found.value:.3f}", "–" if isnan(found.low) else f"{found.low:.3f} – {found.high:.3f}"
+    return _three(found.value), "–" if isnan(found.low) else f"{found.low:.3f} – {found.high:.3f}"
 
 
 def _bar(each: Metric, found: Interval) -> Html | None:
@@ -104,21 +105,25 @@ def _bar(each: Metric, found: Interval) -> Html | None:
     return element("span", line, element("span", class_="point", style=f"left: {at[2]:.2f}%"), class_="scale")
 
 
-def _rivals(outcome: Outcome) -> Html:
-    if not outcome.compared:
+def _rivals(outcome: Outcome, names: Names) -> Html:
+    if not outcome.compared or outcome.other is None:
         return Html("")
     rows = []
     for each in outcome.compared:
-        better = {"first": "this", "second": "the other"}.get(each.better, "not shown")
+        better = {"first": names[1], "second": names[2]}.get(each.better, "not shown")
         p = "–" if isnan(each.p_holm) else f"{each.p_holm:.4f}"
-        cells = [element("td", text, class_="count") for text in (*_numbers(each.difference), p, better)]
+        texts = (_three(each.first), _three(each.second), *_numbers(each.difference), p, better)
+        cells = [element("td", text, class_="count") for text in texts]
         rows.append(element("tr", element("th", each.metric, scope="row"), *cells))
-    heads = [
-        element("th", head, scope="col") for head in ("Metric", "Difference", "95 % interval", "p (Holm)", "Better")
-    ]
-    title = element("h2", "Against the other candidate, paired over patients")
+    titles = ("Metric", names[1], names[2], "Difference", "95 % interval", "p (Holm)", "Better")
+    heads = [element("th", head, scope="col") for head in titles]
+    title = element("h2", f"{names[1]} against {names[2]}, paired over patients")
     table = element("table", element("thead", element("tr", *heads)), element("tbody", *rows, class_="sums"))
     return join([title, table])
+
+
+def _three(value: float) -> str:
+    return "undefined" if isnan(value) else f"{value:.3f}"
 
 
 def _audit(outcome: Outcome) -> Html:

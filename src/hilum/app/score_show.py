@@ -73,7 +73,8 @@ def table(outcome: Outcome) -> list[str]:
             count = len(scored.values) - len(scored.unscored)
             short = "" if pairs == {count} else f" of {len(scored.values)}"
             said = interval(outcome.intervals[each.name])
-            lines.append(f"{each.name:{width}} {ARROWS[each.better]} {said:24} {count:>6}{short}")
+            why = f"   {next(iter(scored.unscored.values()))}" if not count and scored.unscored else ""
+            lines.append(f"{each.name:{width}} {ARROWS[each.better]} {said:24} {count:>6}{short}{why}")
     return lines
 
 

@@ -15,6 +15,9 @@ from hilum.measure.pairs import Pairs
 from hilum.measure.scored import Floats, Scored
 from hilum.measure.stats import Interval
 
+FEWEST = 3
+"""Patients with a value, for an interval to mean anything; the rule of `hilum score` too."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -34,6 +37,14 @@ class Line:
             "signature": self.scored.signature, "values": self.scored.values, "notes": self.scored.notes,
             "unscored": {ids[number]: why for number, why in self.scored.unscored.items()},
         }  # fmt: skip
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _closed(weights: Floats) -> Floats:
+    raise InputError("scores that were read from scores.json cannot be resampled: reopen the run")
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,26 @@ class Board:
             "metrics": {name: line.record(self.ids) for name, line in self.lines.items()},
             "not_scored": dict(self.missing), "ids": self.ids, "patient_of": self.patients,
         }  # fmt: skip
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any]) -> Board:
+        """Return the board that scores.json holds, to be shown; its scores cannot be resampled any more.
+
+        Raises:
+            InputError: if the record is not of a board, or names a metric that is not registered.
+        """
+        try:
+            ids, lines = tuple(record["ids"]), {}
+            places = {name: number for number, name in enumerate(ids)}
+            for name, each in record["metrics"].items():
+                values = np.array([_number(value) for value in each["values"]])
+                unscored = {places[key]: why for key, why in each["unscored"].items()}
+                scored = Scored(name, values, _closed, each["signature"], each["better"], unscored, each["notes"])
+                interval = Interval(*(_number(each[key]) for key in ("value", "low", "high")))
+                lines[name] = Line(metric(name), scored, interval, each["n"])
+            return cls(ids, tuple(record["patient_of"]), lines, record["not_scored"], record["answered"])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise InputError("its scores.json is not of a run: remove it, or score anew with --resume") from None
 
 
 def score(
@@ -112,7 +143,20 @@ def _line(
     whole = spread(done, chosen, len(patients), without)
     count = int(np.isfinite(whole.values).sum())
     interval = whole.interval(patients, replicates=replicates, seed=seed)
+    if too_few(done, pairs.patients):
+        interval = replace(interval, low=float("nan"), high=float("nan"))
     return Line(found, whole, interval, count or len(chosen) - len(done.unscored))
+
+
+def too_few(scored: Scored, patients: Sequence[str]) -> bool:
+    """Return whether fewer than `FEWEST` patients have a value, so that resampling them tells nothing.
+
+    Args:
+        scored: of a metric that gives single items no value, all items count.
+        patients: of each item.
+    """
+    held = np.flatnonzero(np.isfinite(scored.values))
+    return len({patients[int(n)] for n in held} if len(held) else set(patients)) < FEWEST
 
 
 def _pairs(

@@ -40,14 +40,17 @@ def corners(boxes: Sequence[Box] | Floats) -> Floats:
     """Return boxes as (N, 4): x0, y0, x1, y1.
 
     Raises:
-        InputError: if an array is not (N, 4), or a side is not positive.
+        InputError: if an array is not (N, 4), an edge is not finite, or a side is not positive.
     """
     made = (
         np.array([b.corners for b in boxes], dtype=float) if not isinstance(boxes, np.ndarray) else boxes.astype(float)
     )
     made = made.reshape(-1, 4) if made.size == 0 else made
-    if made.ndim != 2 or made.shape[1] != 4 or not (made[:, 2:] > made[:, :2]).all():
-        raise InputError(f"boxes must be (N, 4) as x0, y0, x1, y1 with x0 < x1 and y0 < y1, got shape {made.shape}")
+    if made.ndim != 2 or made.shape[1] != 4:
+        raise InputError(f"boxes must be (N, 4) as x0, y0, x1, y1, got shape {made.shape}")
+    wrong = ~(np.isfinite(made).all(axis=1) & (made[:, 2:] > made[:, :2]).all(axis=1))
+    if wrong.any():
+        raise InputError(f"a box needs finite x0 < x1 and y0 < y1, got {made[wrong][0].tolist()}")
     return made
 
 
@@ -164,8 +167,8 @@ def _rows(
     rows: list[dict[str, Any]] = []
     for name, boxes in told.items():
         for label, box in boxes:
-            if scored and box.score is None:
-                raise InputError(f"a box of label {label} on '{name}' has no score: average precision ranks by score")
+            if scored:
+                _score(box)
             x0, y0, x1, y1 = box.corners
             row = {"id": len(rows) + 1, "image_id": numbers[name], "category_id": label, "iscrowd": 0,
                    "bbox": [x0, y0, x1 - x0, y1 - y0], "area": (x1 - x0) * (y1 - y0)}  # fmt: skip
@@ -214,6 +217,6 @@ def voc(
 
 
 def _score(box: Box) -> float:
-    if box.score is None:
-        raise InputError("a detected box has no score: average precision ranks boxes by score")
+    if box.score is None or np.isnan(box.score):
+        raise InputError(f"the detected box {box.corners} has no score: average precision ranks boxes by score")
     return box.score

@@ -41,13 +41,21 @@ def _checked(target: NDArray[np.generic], probability: NDArray[np.generic]) -> t
         raise InputError(f"target and probability must be lists of one length, got {truth.shape} and {told.shape}")
     if truth.size == 0:
         raise InputError("there is no case to judge calibration on")
+    if not np.isin(truth, (0.0, 1.0)).all():
+        raise InputError(f"a target is 0 or 1, got {truth[~np.isin(truth, (0.0, 1.0))][0]:g}: leave such cases out")
     if not ((told >= 0) & (told <= 1)).all():
         raise InputError("a probability lies outside [0, 1] or is NaN: pass probabilities, not scores or logits")
     return truth, told
 
 
 def wilson(hits: int, count: int, *, level: float = 0.95) -> Interval:
-    """Return a share with Wilson's score interval (1927); NaN where nothing was counted."""
+    """Return a share with Wilson's score interval (1927); NaN where nothing was counted.
+
+    Raises:
+        InputError: if there are more hits than were counted, or fewer than 0.
+    """
+    if not 0 <= hits <= count:
+        raise InputError(f"a share needs 0 <= hits <= count, got {hits} of {count}")
     if count == 0:
         return Interval(float("nan"), float("nan"), float("nan"))
     z, share = float(norm.ppf(0.5 + level / 2)), hits / count
@@ -69,11 +77,16 @@ def reliability(
         by: 'width' cuts [0, 1] evenly, 'mass' puts as many cases into each.
 
     Raises:
-        InputError: if lengths differ, nothing is there, or a value is no probability.
+        InputError: if lengths differ, nothing is there, a value is no probability, or an option is out of its range.
     """
+    if bins < 1 or by not in ("width", "mass"):
+        raise InputError(f"bins must be 1 or more and by 'width' or 'mass', got {bins} and '{by}'")
     truth, told = _checked(target, probability)
     edges = np.linspace(0, 1, bins + 1) if by == "width" else np.quantile(told, np.linspace(0, 1, bins + 1))
-    index = np.clip(np.searchsorted(edges[1:-1], told, side="right"), 0, bins - 1)
+    if by == "width":
+        index = np.minimum((told * bins).astype(int), bins - 1)  # as binary.calibration_error: .3 opens a bin of ten
+    else:
+        index = np.searchsorted(edges[1:-1], told, side="right")
     made = []
     for number in range(bins):
         held = index == number

@@ -13,6 +13,7 @@ from hilum.core.check import Verdict, example_studies
 from hilum.core.errors import HilumError, MissingError
 from hilum.core.finding import Finding
 from hilum.core.image import MadeBy
+from hilum.core.region import Box
 from hilum.core.registry import Entry, register
 from hilum.core.report import Report
 from hilum.core.study import Study
@@ -66,8 +67,9 @@ def _verdict(name: str, test: Callable[..., str], entry: Entry, settings: dict[s
 
 
 def _study(number: int, concept: str, there: bool) -> Study:
-    """A study with one finding present or absent, with a probability that says so, and a report."""
-    finding = Finding(concept, "present" if there else "absent", 1.0 if there else 0.0)
+    """A study with one finding present or absent, with a probability that says so, a box and a report."""
+    where = (Box(20, 30, 60, 90, score=1.0),) if there else ()
+    finding = Finding(concept, "present" if there else "absent", 1.0 if there else 0.0, regions=where)
     study = Study(f"s{number}", f"p{number}", report=Report(findings=_TEXTS[number % len(_TEXTS)]))
     return study.add(findings=(finding,), made_by=MadeBy("example"))
 

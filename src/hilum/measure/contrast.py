@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
-from hilum.core.errors import InputError
-from hilum.measure.boards import score
+from hilum.core.errors import HilumError, InputError
+from hilum.measure.boards import score, too_few
 from hilum.measure.log import SCORES, read_facts
 from hilum.measure.run import Run, answers_of
 from hilum.measure.significance import Compared, compare
+from hilum.measure.stats import Interval
 from hilum.measure.task import Task
 
 _SAME = {
@@ -27,13 +29,15 @@ class Contrast:
     Args:
         first, second: names of the models; differences are first minus second.
         studies: how many both answered.
-        compared: the difference of each metric, corrected together.
+        compared: the difference of each metric, corrected together; fewer than three patients have no interval, no p.
+        reason: why they cannot be compared, '' where they are; every difference is undefined then.
     """
 
     first: str
     second: str
     studies: int
     compared: tuple[Compared, ...]
+    reason: str = ""
 
 
 def check_alike(first: Run, second: Run) -> None:
@@ -80,9 +84,30 @@ def contrast(
     reasons = [""] * len(both)
     boards = [score(task.metrics, shared, [a[n] for n in both], reasons, replicates=1) for a in (ours, theirs)]
     one, other = (board.scored for board in boards)
-    names = [name for name in task.metrics if name in one and name in other]
+    patients = boards[0].patients
+    few = {name for name in one.keys() & other.keys() if any(too_few(s[name], patients) for s in (one, other))}
+    names = [name for name in task.metrics if name in one and name in other and name not in few]
     compared = compare(
-        {name: one[name] for name in names}, {name: other[name] for name in names}, boards[0].patients,
+        {name: one[name] for name in names}, {name: other[name] for name in names}, patients,
         replicates=replicates, permutations=permutations, seed=seed,
-    )  # fmt: skip
-    return Contrast(first.facts["model"], second.facts["model"], len(both), compared)
+    ) if names or not few else ()  # fmt: skip
+    rows = {each.metric: each for each in compared}
+    rows |= {name: _without_interval(name, one[name].value, other[name].value) for name in few}
+    inorder = tuple(rows[name] for name in task.metrics if name in rows)
+    return Contrast(first.facts["model"], second.facts["model"], len(both), inorder)
+
+
+def attempt(task: Task, first: Run, second: Run, *, seed: int = 0) -> Contrast:
+    """Compare two runs as `contrast` does; where that cannot be done, return the reason instead of raising it."""
+    try:
+        return contrast(task, first, second, seed=seed)
+    except HilumError as error:
+        reason = str(error)
+    except Exception as error:  # a mistake in a stranger's metric costs this contrast, not the others
+        reason = f"something unexpected went wrong ({type(error).__name__}: {error})"
+    undefined = tuple(_without_interval(name, nan, nan) for name in task.metrics)
+    return Contrast(first.facts["model"], second.facts["model"], 0, undefined, reason)
+
+
+def _without_interval(name: str, first: float, second: float) -> Compared:
+    return Compared(name, first, second, Interval(first - second, nan, nan), nan, nan, "neither")

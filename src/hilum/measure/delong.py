@@ -26,10 +26,15 @@ class Paired(NamedTuple):
 
 
 def _checked(target: NDArray[np.generic], *scores: NDArray[np.generic]) -> tuple[NDArray[np.bool_], Floats]:
-    truth = np.asarray(target).astype(bool)
-    table = np.stack([np.asarray(score, dtype=np.float64) for score in scores])
-    if truth.ndim != 1 or table.shape[1:] != truth.shape:
-        raise InputError(f"target and scores must be lists of one length, got {truth.shape} and {table.shape[1:]}")
+    told = np.asarray(target, dtype=np.float64)
+    if not np.isin(told, (0.0, 1.0)).all():
+        raise InputError(f"a target is 0 or 1, got {told[~np.isin(told, (0.0, 1.0))][0]:g}: leave such cases out")
+    truth = told.astype(bool)
+    rows = [np.asarray(score, dtype=np.float64) for score in scores]
+    for row in rows:
+        if truth.ndim != 1 or row.shape != truth.shape:
+            raise InputError(f"target and scores must be lists of one length, got {truth.shape} and {row.shape}")
+    table = np.stack(rows)
     if np.isnan(table).any():
         raise InputError(f"{int(np.isnan(table).sum())} scores are NaN: leave those cases out")
     if truth.sum() < 2 or (~truth).sum() < 2:

@@ -32,11 +32,17 @@ class Image(NamedTuple):
 
 
 def inside(point: Point, region: Box | Mask) -> bool:
-    """Return whether a point lies in a region."""
+    """Return whether a point lies in a region.
+
+    Raises:
+        InputError: if the region is a mask in a volume.
+    """
     if isinstance(region, Box):
         return region.x0 <= point.x < region.x1 and region.y0 <= point.y < region.y1
+    if region.pixels.ndim != 2:
+        raise InputError(f"points lie on images, but a true mask has the shape {region.pixels.shape}: project it first")
     row, column = int(np.floor(point.y)), int(np.floor(point.x))
-    height, width = region.pixels.shape[:2]
+    height, width = region.pixels.shape
     return 0 <= row < height and 0 <= column < width and bool(region.pixels[row, column])
 
 
@@ -52,7 +58,7 @@ def froc(images: Sequence[Image], *, rates: Sequence[float] = RATES, name: str =
         name: of the metric.
 
     Raises:
-        InputError: if there is no image, or a score is NaN.
+        InputError: if there is no image, a score is NaN, a place is not finite, or a true mask is three-dimensional.
     """
     found, curve = events(images, rates=rates)
     total = curve.total
@@ -77,6 +83,8 @@ def events(images: Sequence[Image], *, rates: Sequence[float] = RATES) -> tuple[
         for point in each.points:
             if np.isnan(point.score):
                 raise InputError(f"a point of image {number} has the score NaN: leave it out or give it a score")
+            if not (np.isfinite(point.x) and np.isfinite(point.y)):
+                raise InputError(f"a point of image {number} lies at ({point.x}, {point.y}): a place must be finite")
             within = [n for n, region in enumerate(each.truths) if inside(point, region)]
             for n in within:
                 best[n] = max(best.get(n, -np.inf), point.score)
@@ -104,7 +112,8 @@ class Curve(NamedTuple):
         """Return the mean sensitivity (R,) under weights of the images (R, N)."""
         order = np.argsort(-self.levels, kind="stable")
         owner, right = self.owner[order], self.right[order].astype(np.float64)
-        ends = np.flatnonzero(np.append(np.diff(self.levels[order]) != 0, True)) if order.size else np.zeros(0, int)
+        levels = self.levels[order]
+        ends = np.flatnonzero(np.append(levels[1:] != levels[:-1], True)) if order.size else np.zeros(0, int)
         regions, images = weights @ self.total, weights.sum(axis=1)
         made = np.full(len(weights), np.nan)
         for row in np.flatnonzero(regions > 0):  # one row at a time: they stay in the processor's cache

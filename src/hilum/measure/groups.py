@@ -15,6 +15,7 @@ from scipy.stats import chi2 as chi2_law
 from scipy.stats import fisher_exact, mannwhitneyu, norm
 
 from hilum.core.errors import InputError, need
+from hilum.measure.delong import auroc_delong
 from hilum.measure.stats import Interval, auroc_interval
 
 Floats = NDArray[np.float64]
@@ -55,15 +56,22 @@ def _two_classes(name: str, values: ArrayLike) -> NDArray[np.bool_]:
     given = np.asarray(values)
     if given.ndim != 1 or given.size == 0:
         raise InputError(f"'{name}' must be a list with at least one value, got shape {given.shape}")
-    numbers = given.astype(np.float64)
+    numbers = _numbers(name, given)
     if not np.isin(numbers, (0.0, 1.0)).all():
         wrong = numbers[~np.isin(numbers, (0.0, 1.0))][0]
         raise InputError(f"'{name}' must hold only 0 and 1 (or True and False), got {wrong}")
     return numbers.astype(bool)
 
 
+def _numbers(name: str, values: ArrayLike) -> Floats:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"'{name}' must hold numbers, got {np.asarray(values, dtype=object).ravel()[:1]}") from None
+
+
 def _feature(name: str, values: ArrayLike, count: int) -> Floats:
-    made = np.asarray(values, dtype=np.float64)
+    made = _numbers(name, values)
     if made.shape != (count,):
         raise InputError(f"'{name}' has shape {made.shape}, but there are {count} outcomes: give one value for each")
     bad = int((~np.isfinite(made)).sum())
@@ -94,8 +102,8 @@ def two_by_two(exposed: ArrayLike, outcome: ArrayLike) -> Table:
 
 def _counts(table: Table) -> Floats:
     cells = np.asarray(table, dtype=np.float64)
-    if cells.shape != (4,) or not np.isfinite(cells).all() or (cells < 0).any() or cells.sum() == 0:
-        raise InputError(f"a 2 x 2 table needs four counts of 0 or more, not all 0, got {tuple(table)}")
+    if cells.shape != (4,) or not np.isfinite(cells).all() or (cells < 0).any() or (cells % 1).any() or not cells.any():
+        raise InputError(f"a 2 x 2 table needs four whole counts of 0 or more, not all 0, got {tuple(table)}")
     return cells
 
 
@@ -162,9 +170,16 @@ def mann_whitney(feature: ArrayLike, outcome: ArrayLike) -> Tested:
 
 
 def roc(
-    feature: ArrayLike, outcome: ArrayLike, patients: Sequence[str], *, replicates: int = 1000, seed: int = 0
-) -> Interval:
-    """Return the non-parametric AUROC of a feature with its interval over bootstrapped patients.
+    feature: ArrayLike, outcome: ArrayLike, patients: Sequence[str] | None = None, *, replicates: int = 1000,
+    seed: int = 0,
+) -> Interval:  # fmt: skip
+    """Return the non-parametric AUROC of a feature: with DeLong's interval, or over bootstrapped patients.
+
+    Args:
+        feature: (N,) values.
+        outcome: (N,) of 0 and 1.
+        patients: of each row; None where every row is a patient of its own, and DeLong's interval holds.
+        replicates, seed: of the bootstrap.
 
     Raises:
         InputError: if a value is malformed, there is one group only, or patients do not fit.
@@ -172,6 +187,8 @@ def roc(
     truth = _two_classes("outcome", outcome)
     values = _feature("feature", feature, len(truth))
     _both_there(truth)
+    if patients is None:
+        return auroc_delong(truth, values)
     _patients(patients, len(truth))
     return auroc_interval(truth, values, patients, replicates=replicates, seed=seed)
 

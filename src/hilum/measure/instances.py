@@ -47,7 +47,9 @@ def dice_table(reference: Region, answer: Region) -> NDArray[np.float64]:
     """
     true, said = both(reference, answer)
     (ours, rows), (theirs, columns) = components(true), components(said)
-    joint = np.bincount(ours.ravel() * (columns + 1) + theirs.ravel(), minlength=(rows + 1) * (columns + 1))
+    joint = np.bincount(
+        ours.ravel().astype(np.int64) * (columns + 1) + theirs.ravel(), minlength=(rows + 1) * (columns + 1)
+    )
     joint = joint.reshape(rows + 1, columns + 1).astype(np.float64)
     sizes = joint.sum(axis=1)[1:, None] + joint.sum(axis=0)[None, 1:]
     return 2 * joint[1:, 1:] / np.where(sizes > 0, sizes, 1.0)

@@ -29,7 +29,7 @@ from hilum.measure.log import (
     read_rows,
     write_json,
 )
-from hilum.measure.task import Task, find_task
+from hilum.measure.task import Task, find_task, load_files, plugin_file, plugin_files
 
 PROBED = 5
 """Studies after which the time of the rest is estimated."""
@@ -120,7 +120,8 @@ def run(
     facts = {
         "task": task.name, "task_version": task.version, "hide": list(task.hide), "metrics": list(task.metrics),
         "settings": dict(settings or {}), "data": None if root is None else str(Path(root).resolve()), "limit": limit,
-        "model": asked.name, "model_source": asked.source, "needs": list(asked.needs), "adds": list(asked.adds),
+        "model": asked.name, "model_source": asked.source, "model_file": plugin_file("model", asked.name),
+        "plugins": plugin_files(task), "needs": list(asked.needs), "adds": list(asked.adds),
         "seed": seed, "hilum": __version__,
         "fingerprint": fingerprint(digests), "studies": len(references), "caution": RESEARCH_USE, **machine(),
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"), "finished": None,
@@ -158,7 +159,8 @@ def reopen(folder: str | Path, *, root: str | Path | None = None) -> tuple[Task,
         root: folder of the data where they have moved.
 
     Raises:
-        InputError: if there is no finished run, its task has another version now, or its data have changed since.
+        InputError: if there is no finished run, its task has another version now, or its data or the plug-in file of
+            its task have changed since or are gone.
         MissingError: if the data are not there.
     """
     place = Path(folder)
@@ -166,6 +168,7 @@ def reopen(folder: str | Path, *, root: str | Path | None = None) -> tuple[Task,
     if facts is None or not facts.get("finished"):
         what = "a run that did not finish: go on with --resume" if facts else "no run.json: give the folder of a run"
         raise InputError(f"{place} holds {what}")
+    load_files(facts.get("plugins") or {}, place)
     task = find_task(facts["task"], {key: str(value) for key, value in facts["settings"].items()})
     if task.version != facts["task_version"]:
         raise InputError(
@@ -183,6 +186,26 @@ def reopen(folder: str | Path, *, root: str | Path | None = None) -> tuple[Task,
     answers = answers_of(task, references, rows)
     board = score(task.metrics, references, answers, [row.error for row in rows], seed=facts["seed"])
     return task, Run(place, facts, rows, references, board)
+
+
+def written(folder: str | Path, references: Sequence[Study]) -> Run:
+    """Return a finished run as it was written, nothing scored anew: to be shown beside others, not to be compared.
+
+    Args:
+        folder: of the run.
+        references: the studies that it was run on, as `read_studies` gives them.
+
+    Raises:
+        InputError: if there is no finished run of these studies, or a file of it is damaged.
+    """
+    place = Path(folder)
+    facts, scores = read_facts(place), read_facts(place, SCORES)
+    if facts is None or scores is None or not facts.get("finished"):
+        raise InputError("it holds a run that did not finish: go on with --resume")
+    board, found = Board.read(scores), read_rows(place / ROWS)
+    if board.ids != tuple(study.id for study in references) or not all(name in found for name in board.ids):
+        raise InputError("its files are of different studies: run it anew")
+    return Run(place, facts, tuple(found[name] for name in board.ids), tuple(references), board)
 
 
 def _kept(folder: Path, facts: Mapping[str, Any], digests: Mapping[str, str], resume: bool) -> dict[str, Row]:

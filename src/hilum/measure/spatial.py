@@ -66,8 +66,16 @@ def on_grid(boxes: Sequence[Corners], *, size: int = GRID) -> np.ndarray:
     return held
 
 
-def share_inside(boxes: Sequence[Corners], evidence: Sequence[Corners]) -> float:
-    """Return the share of a phrase's boxed area inside the boxes of its evidence; NaN where it has no area."""
+def share_inside(boxes: Sequence[Corners], evidence: Sequence[Corners], *, pixels: bool = False) -> float:
+    """Return the share of a phrase's boxed area inside the boxes of its evidence; NaN where it has no area.
+
+    Args:
+        boxes, evidence: of the phrase, and of what bears it out.
+        pixels: count pixels of RadFact's mask, in which a box thinner than one is lost; else areas are exact.
+    """
+    if pixels:
+        mask = on_grid(boxes)
+        return float((mask & on_grid(evidence)).sum() / mask.sum()) if mask.any() else float("nan")
     own = area(boxes)
     return area(boxes, evidence) / own if own > 0 else float("nan")
 

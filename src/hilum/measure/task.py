@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
 from hilum.core.cohort import Cohort
 from hilum.core.errors import InputError, MissingError
-from hilum.core.registry import Entry, locate, register
+from hilum.core.registry import Entry, Kind, load_plugin, locate, register
 from hilum.core.study import HIDEABLE, Study
 from hilum.measure.metric import metric
 
+_LOADED = "hilum_plugin_"  # how `core.registry.load_plugin` begins the name of a plug-in file's module
 TAKES = ("study", "report")
 """What a metric may take to be one of a task: whole Studies, or their reports."""
 
@@ -136,6 +139,63 @@ def _chosen(entry: Entry, settings: Mapping[str, str]) -> dict[str, Any]:
         except ValueError:
             raise InputError(f"the choice '{name}' of '{entry.name}' is a {kind.__name__}, got '{text}'") from None
     return chosen
+
+
+def plugin_file(kind: Kind, name: str) -> str:
+    """Return the plug-in file that registered a thing, '' where a package did or nothing of the kind has the name."""
+    entry = next((each for each in register.entries(kind) if each.name == name), None)
+    if entry is None or not entry.module.startswith(_LOADED):
+        return ""
+    file = getattr(sys.modules.get(entry.module), "__file__", None)
+    return str(Path(file).resolve()) if file else ""
+
+
+def plugin_files(task: Task) -> dict[str, str]:
+    """Return the plug-in files of a task, its metrics and its data set with their hashes, as run.json holds them."""
+    names: list[tuple[Kind, str]] = [("metric", name) for name in task.metrics]
+    names += [("dataset", task.cohort)] if isinstance(task.cohort, str) else []
+    files = dict.fromkeys(plugin_file(kind, name) for kind, name in [*names, ("task", task.name)])
+    return {file: _hash(Path(file)) for file in files if file}
+
+
+def load_files(files: Mapping[str, str], run: Path) -> None:
+    """Load the plug-in files that a run was made with; one that is loaded already, from anywhere, serves.
+
+    Args:
+        files: path -> hash, of `plugin_files`.
+        run: whose they are, for the sentence of an error.
+
+    Raises:
+        InputError: if a file is gone, has changed since, or cannot be loaded.
+        MissingError: if it imports a package that is not installed.
+    """
+    for file, known in files.items():
+        if known in _loaded_hashes():
+            continue
+        now = _hash(Path(file))
+        if not now:
+            raise InputError(
+                f"{run} was run with the plug-in file '{file}', which is gone: put it back, or give the same file from "
+                "where it is now with --plugin FILE"
+            )
+        if now != known:
+            raise InputError(
+                f"{run} was run with the plug-in file '{file}', which has changed since: run it anew, or "
+                "give the file as it was with --plugin FILE"
+            )
+        load_plugin(file)
+
+
+def _loaded_hashes() -> set[str]:
+    loaded = [module for name, module in list(sys.modules.items()) if name.startswith(_LOADED)]
+    return {_hash(Path(module.__file__)) for module in loaded if module.__file__} - {""}
+
+
+def _hash(file: Path) -> str:
+    try:
+        return sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:

@@ -17,16 +17,32 @@ from hilum.text.parse import Parsed, parse
 from hilum.text.sections import REPORTING
 
 _NO_PRIOR = re.compile(
-    r"(?:none|(?:there (?:is|are|were) )?no (?:prior|previous|comparison|earlier|relevant)|nil|n/?a"
+    r"(?:none|(?:there (?:is|are|were) )?no (?:priors?|previous|comparisons?|earlier|relevant)\b|nil|n/?a"
     r"|(?:not|un)[ -]?(?:available|applicable))\b.*",
     re.IGNORECASE | re.DOTALL,
 )
+_DATE = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b")
 _PRIOR = re.compile(
     r"\b(?:compar(?:ed|ison|ing)|prior|previous(?:ly)?|earlier|preceding|last) (?:\w+ ){0,2}?"
     r"(?:stud(?:y|ies)|exam(?:ination)?s?|films?|radiographs?|x-?rays?|cts?|images?|imaging|chest|report)\b"
     r"|\b(?:as )?compar(?:ed|ison) (?:to|with)\b|\b(?:interval|unchanged|stable|again (?:seen|noted|demonstrated))\b"
     r"|\bsince (?:the )?(?:prior|previous|last|earlier)\b",
     re.IGNORECASE,
+)
+_NONE_THERE = re.compile(
+    r"\b(?:no|without|lack of|absence of)(?: \w+)? (?:"
+    r"(?:prior|previous|comparison|earlier)(?: \w+){0,2}? (?:stud(?:y|ies)|exam(?:ination)?s?|films?|radiographs?"
+    r"|x-?rays?|cts?|images?|imaging)|priors|comparisons?(?= (?:is|are|was|were)? ?available))\b"
+    r"(?: (?:(?:is|are|was|were) )?available)?(?: (?:for|as)(?: \w+)? compar(?:ison|ing))?"
+    r"|\b(?:prior|previous|comparison|earlier) (?:\w+ ){0,3}?(?:is|are|was|were) (?:not |un)available"
+    r"(?: for(?: \w+)? comparison)?",
+    re.IGNORECASE,
+)
+"""'No prior films for comparison' says that there is none, and compares with nothing."""
+_ADVICE = re.compile(
+    r"\b(?:recommend|advise|please)\w*\b.*\b(?:compar|prior|previous)"
+    r"|\b(?:compar|prior|previous)\w*\b.*\b(?:recommended|advised|if (?:\w+ )*(?:available|obtainable))",
+    re.IGNORECASE | re.DOTALL,
 )
 
 _ASKED = re.compile(
@@ -41,21 +57,27 @@ def has_prior(reference: Text | None) -> bool | None:
     """Return whether a reference had an earlier film, as its comparison section tells.
 
     True where the section names something, False where it says that there is none ('None', 'No prior films'), None
-    where the section is empty or the report has no sections.
+    where the section is empty, says both ('None recent. CT of 2012'), or the report has no sections.
     """
     if reference is None or isinstance(reference, str):
         return None
     said = reference.comparison if isinstance(reference, Report) else reference.get("comparison")
     told = (said or "").strip(" \t\r\n.,:;()[]-_")
-    return not _NO_PRIOR.fullmatch(told) if told else None
+    denied = bool(_NO_PRIOR.fullmatch(told))
+    return None if not told or (denied and _DATE.search(told)) else not denied
 
 
 def refers_to_prior(report: Parsed) -> list[str]:
-    """Return the words of findings and impression that compare with an earlier film: phrases, and stated changes."""
+    """Return the words of findings and impression that compare with an earlier film: phrases, and stated changes.
+
+    That there is no earlier film, and advice to compare with one, are no comparison.
+    """
     words = []
     for start, end, section in report.sentences:
         if section in REPORTING:
-            words += [match.group() for match in _PRIOR.finditer(report.text[start:end])]
+            said = _NONE_THERE.sub(" ", report.text[start:end])
+            if not _ADVICE.search(said):
+                words += [match.group() for match in _PRIOR.finditer(said)]
     for each in stated_in(report):
         if each.change or each.concept == UNCHANGED:
             words.append(f"{each.concept}: {each.change or UNCHANGED}")

@@ -1,23 +1,24 @@
-"""Boxes of findings against true boxes: COCO's average precision, FROC, hit rates of ChestX-ray8; a mean over concepts.
+"""Places of findings against true regions: COCO's average precision and FROC; a mean over concepts.
 
-Concepts without a true box in the set are not scored. Where a reference calls a finding present but does not say where,
-that finding of that study takes no part.
+Concepts without a true region in the set are not scored. Where a reference is uncertain of a finding, or calls it
+present but does not say where, that finding of that study takes no part.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.core.errors import InputError
 from hilum.core.finding import Finding
-from hilum.core.region import Box
+from hilum.core.region import Box, Mask, Points
 from hilum.core.registry import register
 from hilum.core.study import Study
-from hilum.measure.boxes import evaluated, hits
+from hilum.measure.boxes import evaluated
 from hilum.measure.froc import RATES, Curve, Image, Point, events
 from hilum.measure.metrics.findings import auroc
 from hilum.measure.pairs import Pairs
@@ -27,54 +28,85 @@ StudyPairs = Pairs[Study]
 RECALLS = np.linspace(0, 1, 101)
 _UNIT = (0.0, 1.0)
 _NO_ANSWER = "there is no answer"
-_NO_BOX = "the reference has no box"
+_NO_REGION = "the reference has no region"
 
 
 @dataclass(frozen=True)
 class Film:
-    """Boxes of one concept on one image: number of its study, true boxes, detected ones with scores."""
+    """One concept on one image: number of its study, true regions, detected boxes with scores, and points claimed.
+
+    `points` are the centres of the boxes and whatever points the answer gives by themselves.
+    """
 
     study: int
-    truths: tuple[Box, ...]
+    regions: tuple[Box | Mask, ...]
     found: tuple[Box, ...]
+    points: tuple[Point, ...]
+
+    @property
+    def truths(self) -> tuple[Box, ...]:
+        """The true regions that are boxes."""
+        return tuple(region for region in self.regions if isinstance(region, Box))
 
 
-def films(pairs: StudyPairs) -> dict[str, tuple[Film, ...]]:
-    """Return concept -> its boxes image by image, images without any too; made once for all metrics.
+def films(pairs: StudyPairs, *, masks: bool = False) -> dict[str, tuple[Film, ...]]:
+    """Return concept -> its places image by image, images without any too; made once for all metrics.
+
+    Args:
+        pairs: references with true regions, answers with boxes or points.
+        masks: whether true masks count beside true boxes, and claimed points beside the centres of claimed boxes.
 
     Raises:
-        InputError: if a detected box has no score and its finding no probability.
+        InputError: if a claim has no score and its finding no probability.
     """
-    return pairs.once("films", _films)
+    return pairs.once(("films", masks), lambda p: _films(p, (Box, Mask) if masks else (Box,)))
 
 
-def _films(pairs: StudyPairs) -> dict[str, tuple[Film, ...]]:
-    concepts = sorted({f.concept for s in pairs.references for f in s.findings if _boxes(f)})
-    return {concept: tuple(_of(concept, pairs)) for concept in concepts}
+Kinds = tuple[type[Box] | type[Mask], ...]
 
 
-def _boxes(finding: Finding) -> tuple[Box, ...]:
-    return tuple(r for r in finding.regions if isinstance(r, Box)) if finding.state == "present" else ()
+def _films(pairs: StudyPairs, kinds: Kinds) -> dict[str, tuple[Film, ...]]:
+    concepts = sorted({f.concept for s in pairs.references for f in s.findings if _regions(f, kinds)})
+    return {concept: tuple(_of(concept, pairs, kinds)) for concept in concepts}
 
 
-def _of(concept: str, pairs: StudyPairs) -> list[Film]:
+def _regions(finding: Finding, kinds: Kinds) -> tuple[Any, ...]:
+    return tuple(r for r in finding.regions if isinstance(r, kinds)) if finding.state == "present" else ()
+
+
+def _of(concept: str, pairs: StudyPairs, kinds: Kinds) -> list[Film]:
     made = []
     for number, (reference, answer) in enumerate(zip(pairs.references, pairs.answers, strict=True)):
-        true = [f for f in reference.findings if f.concept == concept and f.state == "present"]
-        if answer is None or (true and not any(map(_boxes, true))):
+        stated = [f for f in reference.findings if f.concept == concept and f.state != "absent"]
+        true = [region for finding in stated for region in _regions(finding, kinds)]
+        if answer is None or (stated and not true):
             continue
-        truths = [box for finding in true for box in _boxes(finding)]
-        found = [_scored_box(box, f) for f in answer.findings if f.concept == concept for box in _boxes(f)]
-        ids = [image.id for image in reference.films] + [box.image for box in (*truths, *found)]
+        claims = [f for f in answer.findings if f.concept == concept and f.state == "present"]
+        found = [_scored_box(box, f) for f in claims for box in _regions(f, (Box,))]
+        points = [(box.image, Point(*box.center, box.score or 0.0)) for box in found]
+        if Mask in kinds:
+            bare = [(r, f) for f in claims for r in f.regions if isinstance(r, Points)]
+            points += [(region.image, point) for region, f in bare for point in _points(region, f)]
+        ids = [image.id for image in reference.films] + [r.image for r in (*true, *found)] + [i for i, _ in points]
         named = [image for image in dict.fromkeys(ids) if image]
-        home = named[0] if len(named) == 1 else ""  # a box that names no image lies on a study's only one
-        images = dict.fromkeys(image or home for image in ids) or [home]
-        made += [Film(number, _on(image, truths, home), _on(image, found, home)) for image in images]
+        home = named[0] if len(named) == 1 else ""  # what names no image lies on a study's only one
+        for image in dict.fromkeys(image or home for image in ids) or [home]:
+            here = tuple(point for on, point in points if (on or home) == image)
+            made.append(Film(number, _on(image, true, home), _on(image, found, home), here))
     return made
 
 
-def _on(image: str, boxes: Sequence[Box], home: str) -> tuple[Box, ...]:
-    return tuple(box for box in boxes if (box.image or home) == image)
+def _points(claim: Points, finding: Finding) -> tuple[Point, ...]:
+    """Points of one claim, all as sure as its finding; an outline (closed) claims no place."""
+    if claim.closed:
+        return ()
+    if finding.probability is None:
+        raise InputError(f"points of '{finding.concept}' rank by its probability, and it has none: give one")
+    return tuple(Point(float(x), float(y), finding.probability) for x, y in claim.xy)
+
+
+def _on(image: str, regions: Sequence[Any], home: str) -> tuple[Any, ...]:
+    return tuple(region for region in regions if (region.image or home) == image)
 
 
 def _scored_box(box: Box, finding: Finding) -> Box:
@@ -84,78 +116,51 @@ def _scored_box(box: Box, finding: Finding) -> Box:
     return Box(*box.corners, image=box.image, score=float(score))
 
 
-def _macro(
+def macro(
     name: str, pairs: StudyPairs, curves: Sequence[tuple[NDArray[np.intp], Resample]], values: Floats, *,
     better: Better = "higher", **parts: object,
 ) -> Scored:  # fmt: skip
-    """Score by the mean over concepts; each is (study of each of its images, from weights of images to values)."""
+    """Score by the mean over concepts.
+
+    Args:
+        name, pairs, values, better, parts: as for `Scored` and its signature.
+        curves: of each concept: study of each of its images, and from weights of images to values.
+    """
 
     def at(weights: Floats) -> Floats:
         rows = np.array([curve(weights[:, owner]) for owner, curve in curves]).reshape(len(curves), len(weights))
         there = np.isfinite(rows)
         return ratio(np.where(there, rows, 0.0).sum(axis=0), there.sum(axis=0).astype(float))
 
-    unscored = {int(n): _NO_ANSWER if pairs.answers[n] is None else _NO_BOX for n in np.flatnonzero(np.isnan(values))}
+    unscored = {
+        int(n): _NO_ANSWER if pairs.answers[n] is None else _NO_REGION for n in np.flatnonzero(np.isnan(values))
+    }
     said = signature(name, 1, average="macro", concepts="of-references", **parts)
     return Scored(name, values, at, said, better, unscored)
 
 
-def _owners(images: Sequence[Film]) -> NDArray[np.intp]:
+def owners(images: Sequence[Film]) -> NDArray[np.intp]:
+    """Return the number of the study that each image is of, (I,)."""
     return np.array([film.study for film in images], dtype=np.intp)
 
 
 @register.metric("froc", better="higher", takes="study", over="set", range=_UNIT, version=1)
 def froc(pairs: StudyPairs) -> Scored:
-    """Mean sensitivity at 1/8 to 8 false positives per image; a box's centre in a true box finds it (object-CXR)."""
+    """Mean sensitivity at 1/8 to 8 false positives per image; a point, or a box's centre, in a region finds it."""
     curves: list[tuple[NDArray[np.intp], Resample]] = []
     over, under = np.zeros(len(pairs)), np.zeros(len(pairs))
-    for images in films(pairs).values():
-        owner = _owners(images)
+    for images in films(pairs, masks=True).values():
+        owner = owners(images)
         found, curve = _curve(images)
         np.add.at(over, owner, found)
         np.add.at(under, owner, curve.total)
         curves.append((owner, curve.at))
     rates = "/".join(f"{rate:g}" for rate in RATES)
-    return _macro("froc", pairs, curves, ratio(over, under), rule="centre-in-region", rates=rates)
+    return macro("froc", pairs, curves, ratio(over, under), rule="point-or-centre-in-region", rates=rates)
 
 
 def _curve(images: Sequence[Film]) -> tuple[Floats, Curve]:
-    told = [Image([Point(*box.center, box.score or 0.0) for box in film.found], film.truths) for film in images]
-    return events(told)
-
-
-def _hit_table(images: Sequence[Film], level: float, overlap: str) -> Floats:
-    """(I, 4) of each image: true boxes, those hit, boxes that hit none where there is one to hit, and 1 there."""
-    rows = []
-    for film in images:
-        found = hits(film.found, film.truths, level=level, overlap=overlap)
-        rows.append((found.truths, found.hit, found.false if found.truths else 0, float(found.truths > 0)))
-    return np.array(rows, dtype=np.float64).reshape(-1, 4)
-
-
-def _hits(name: str, pairs: StudyPairs, level: float, overlap: str, top: int, low: int, better: Better) -> Scored:
-    if not 0 <= level < 1:
-        raise InputError(f"level must lie in [0, 1), got {level}")
-    curves: list[tuple[NDArray[np.intp], Resample]] = []
-    sums = np.zeros((len(pairs), 4))
-    for images in films(pairs).values():
-        owner, table = _owners(images), _hit_table(images, level, overlap)
-        np.add.at(sums, owner, table)
-        curves.append((owner, lambda weights, t=table: ratio(weights @ t[:, top], weights @ t[:, low])))  # type: ignore[misc]
-    values = ratio(sums[:, top], sums[:, low])
-    return _macro(name, pairs, curves, values, better=better, overlap=f"{overlap}>{level:g}", images="of-concept")
-
-
-@register.metric("box-accuracy", better="higher", takes="study", over="set", range=_UNIT, version=1)
-def box_accuracy(pairs: StudyPairs, *, level: float = 0.25, overlap: str = "IoBB") -> Scored:
-    """Share of true boxes that a detected box hits by IoBB or IoU above a level (ChestX-ray8's accuracy)."""
-    return _hits("box-accuracy", pairs, level, overlap, 1, 0, "higher")
-
-
-@register.metric("box-afp", better="lower", takes="study", over="set", range=(0.0, float("inf")), version=1)
-def box_afp(pairs: StudyPairs, *, level: float = 0.25, overlap: str = "IoBB") -> Scored:
-    """Detected boxes that hit no true box, per image that has one (ChestX-ray8's average false positives)."""
-    return _hits("box-afp", pairs, level, overlap, 2, 3, "lower")
+    return events([Image(film.points, film.regions) for film in images])
 
 
 class _Precision:
@@ -168,8 +173,8 @@ class _Precision:
         kept = [(each["image_id"] - 1, each) for each in all_areas if each is not None]
         scores = np.concatenate([np.asarray(e["dtScores"], float) for _, e in kept]) if kept else np.zeros(0)
         order = np.argsort(-scores, kind="mergesort")
-        owners = [np.full(len(e["dtScores"]), n, dtype=np.intp) for n, e in kept]
-        self.owner = np.concatenate(owners)[order] if kept else np.zeros(0, np.intp)
+        places = [np.full(len(e["dtScores"]), n, dtype=np.intp) for n, e in kept]
+        self.owner = np.concatenate(places)[order] if kept else np.zeros(0, np.intp)
         right = np.concatenate([np.asarray(e["dtMatches"]) > 0 for _, e in kept], axis=1) if kept else np.zeros((10, 0))
         self.right = [np.flatnonzero(level) for level in right[:, order]]  # by IoU level: which detections match
         self.total = np.array([len(film.truths) for film in images], dtype=np.float64)
@@ -197,30 +202,30 @@ class _Precision:
 
 
 def _average(name: str, pairs: StudyPairs, levels: slice, iou: str) -> Scored:
-    concepts = pairs.once("coco", lambda p: {c: (_owners(i), _Precision(i)) for c, i in films(p).items() if i})
+    concepts = pairs.once("coco", lambda p: {c: (owners(i), _Precision(i)) for c, i in films(p).items() if i})
     over, under = np.zeros(len(pairs)), np.zeros(len(pairs))
     curves: list[tuple[NDArray[np.intp], Resample]] = []
     for owner, precision in concepts.values():
         np.add.at(over, owner, precision.found())
         np.add.at(under, owner, precision.total)
         curves.append((owner, lambda weights, p=precision: p.at(weights, levels)))  # type: ignore[misc]
-    return _macro(name, pairs, curves, ratio(over, under), iou=iou, recalls=101, boxes="<=100", by="pycocotools")
+    return macro(name, pairs, curves, ratio(over, under), iou=iou, recalls=101, boxes="<=100", by="pycocotools")
 
 
 @register.metric(
-    "map@.5", better="higher", takes="study", over="set", range=_UNIT, version=1, needs="hilum[boxes]"
+    "map@0.5", better="higher", takes="study", over="set", range=_UNIT, version=1, needs="hilum[boxes]"
 )  # fmt: skip
 def map_50(pairs: StudyPairs) -> Scored:
     """Average precision of boxes at IoU .5, mean over findings (COCO); a study's value is its share of boxes found."""
-    return _average("map@.5", pairs, slice(0, 1), "0.5")
+    return _average("map@0.5", pairs, slice(0, 1), "0.5")
 
 
 @register.metric(
-    "map@.5:.95", better="higher", takes="study", over="set", range=_UNIT, version=1, needs="hilum[boxes]"
+    "map@0.5:0.95", better="higher", takes="study", over="set", range=_UNIT, version=1, needs="hilum[boxes]"
 )  # fmt: skip
 def map_50_95(pairs: StudyPairs) -> Scored:
-    """Average precision of boxes over IoU .5 to .95, mean over findings (COCO); a study's value is as for map@.5."""
-    return _average("map@.5:.95", pairs, slice(0, 10), "0.5:0.95")
+    """Average precision of boxes over IoU .5 to .95, mean over findings (COCO); a study's value is as for map@0.5."""
+    return _average("map@0.5:0.95", pairs, slice(0, 10), "0.5:0.95")
 
 
 def rfo(pairs: StudyPairs) -> dict[str, Scored]:

@@ -18,7 +18,7 @@ from hilum.core.registry import register
 from hilum.measure.entailment import Entailed, Judge, RuleJudge
 from hilum.measure.pairs import Pairs, ReportPairs, parsed, unanswered
 from hilum.measure.scored import Floats, Scored, ratio, signature
-from hilum.measure.spatial import ENOUGH, Grounded, overlap, share_inside
+from hilum.measure.spatial import ENOUGH, GRID, Grounded, overlap, share_inside
 from hilum.text.statements import phrases
 
 _VERSION = 1
@@ -118,8 +118,10 @@ class Spatial(NamedTuple):
     overlap: float
 
 
-def ground(phrases_: Sequence[Grounded], others: Sequence[Grounded], judge: Judge | None = None) -> Spatial:
-    """Judge grounded phrases against another report's, in words and in boxes."""
+def ground(
+    phrases_: Sequence[Grounded], others: Sequence[Grounded], judge: Judge | None = None, *, pixels: bool = False
+) -> Spatial:
+    """Judge grounded phrases against another report's, in words and in boxes (see `spatial.share_inside`)."""
     verdicts = (judge or RuleJudge())([each.text for each in phrases_], [each.text for each in others])
     boxed = entailed = both = right = 0
     overlaps = []
@@ -130,17 +132,20 @@ def ground(phrases_: Sequence[Grounded], others: Sequence[Grounded], judge: Judg
         if held and each.boxes:
             evidence = [box for number in verdict.evidence for box in others[number].boxes]
             both += 1
-            right += bool(evidence) and share_inside(each.boxes, evidence) > ENOUGH + _ROUNDING
+            right += bool(evidence) and share_inside(each.boxes, evidence, pixels=pixels) > ENOUGH + _ROUNDING
             overlaps.append(overlap(each.boxes, evidence) if evidence else 0.0)
     return Spatial(len(phrases_), entailed, boxed, both, right, float(np.mean(overlaps)) if overlaps else float("nan"))
 
 
-def radfact_grounded(pairs: GroundedPairs, judge: Judge | None = None) -> dict[str, Scored]:
+def radfact_grounded(
+    pairs: GroundedPairs, judge: Judge | None = None, *, pixels: bool = False
+) -> dict[str, Scored]:  # fmt: skip
     """Return RadFact of grounded reports: logical, grounding and spatial precision and recall, and the box overlap.
 
     Args:
         pairs: lists of `Grounded` phrases.
         judge: in words; our rules by default.
+        pixels: areas inside as RadFact counts them, by pixels of a mask; exact areas by default.
 
     Raises:
         InputError: if a report is not a list of `Grounded`.
@@ -150,13 +155,14 @@ def radfact_grounded(pairs: GroundedPairs, judge: Judge | None = None) -> dict[s
         for each in (reference, answer or ()):
             if not all(isinstance(phrase, Grounded) for phrase in each):
                 raise InputError("a grounded report must be a list of Grounded(text, boxes)")
-        rows.append((ground(answer or (), reference, judge), ground(reference, answer or (), judge)))
-    named = (judge or RuleJudge()).name
+        told = answer or ()
+        rows.append((ground(told, reference, judge, pixels=pixels), ground(reference, told, judge, pixels=pixels)))
+    named, counted = (judge or RuleJudge()).name, f"{GRID}x{GRID} pixels" if pixels else "exact"
     absent = list(unscored)
     return {
         f"{kind}/{part}": _of_table(
             f"radfact/{kind}/{part}", _table(rows, top, under, absent),
-            signature(f"radfact/{kind}/{part}", _VERSION, judge=named, inside=f">{ENOUGH:g}", area="exact"),
+            signature(f"radfact/{kind}/{part}", _VERSION, judge=named, inside=f">{ENOUGH:g}", area=counted),
             dict(unscored), [{"answer": a._asdict(), "reference": r._asdict()} for a, r in rows],
         )
         for kind, top, under in (("logical", "entailed", "phrases"), ("grounding", "spatial", "entailed_boxed"),
