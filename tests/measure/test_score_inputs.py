@@ -13,7 +13,7 @@ from hilum.core.registry import Registry
 from hilum.measure import metric as metric_module
 from hilum.measure.metric import Metric, metric, metrics, score_all
 from hilum.measure.pairs import Pairs, parsed, texts, unreadable
-from hilum.measure.scored import averaged
+from hilum.measure.scored import averaged, summed
 from hilum.text.parse import LONGEST_REPORT
 
 GOOD = [f"There is a {grade} right pleural effusion." for grade in ("small", "moderate", "large", "tiny")]
@@ -145,6 +145,10 @@ def test_one_or_two_patients_have_no_interval() -> None:
         assert interval.value == pytest.approx(0.25)
     valued = averaged("m", [0.1, 0.2, np.nan, np.nan], "m").interval(list("abcd"), replicates=50)
     assert np.isnan([valued.low, valued.high]).all()
+    sums = np.ones((4, 1))
+    for patients, defined in ((list("aabb"), False), (list("aabc"), True)):
+        whole = summed("m", [np.nan] * 4, sums, lambda s: s[:, 0] / s[:, 0], "m").interval(patients, replicates=50)
+        assert np.isfinite(whole.low) == defined, "no item has a value of its own"
     assert "[nan, nan]" in str(hilum.score(GOOD[:2], GOOD[:2], names="bleu-1"))
 
 

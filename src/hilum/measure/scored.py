@@ -56,11 +56,11 @@ class Scored:
         """Return the value with its 95 % percentile interval over bootstrapped patients.
 
         The bounds are NaN where only one or two patients (fewer than `FEWEST`) have a value: nothing can be drawn from
-        so few. A metric that gives no value to single items is drawn as it is.
+        so few. Of a metric that gives no value to single items, all patients count.
         """
         self._one_each(patients)
         held = {patients[int(number)] for number in np.flatnonzero(np.isfinite(self.values))}
-        if 0 < len(held) < FEWEST:
+        if len(held or set(patients)) < FEWEST:
             return Interval(self.value, float("nan"), float("nan"))
         weights = patient_weights(patients, replicates=replicates, seed=seed)
         return bounds(self.value, self.at(weights))
