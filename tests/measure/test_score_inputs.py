@@ -60,7 +60,14 @@ def test_an_empty_cell_of_a_table_is_no_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("report", "said"), [(7, "int"), (["a"], "list"), (b"a", "bytes"), ({"findings": 3}, "'findings' must be text")]
+    ("report", "said"),
+    [
+        (7, "int"),
+        (["a"], "list"),
+        (b"a", "bytes"),
+        ({"findings": 3}, "'findings' must be text"),
+        ({1: "a"}, "sections must be text, got int"),
+    ],
 )
 def test_what_is_no_report_is_refused_with_its_row_and_type(report: Any, said: str) -> None:
     with pytest.raises(InputError, match=f"answer of pair 'x1'.*{said}"):
@@ -163,3 +170,17 @@ def test_ids_patients_and_names_are_lists_of_words_or_numbers() -> None:
     ):
         with pytest.raises(InputError, match=said):
             hilum.score(GOOD, GOOD, **wrong)
+
+
+def test_an_empty_section_of_a_table_is_no_text() -> None:
+    row = {"findings": "The heart is enlarged.", "impression": float("nan")}
+    found = hilum.score([row] * 3, ["The heart is enlarged."] * 3, names=["bleu-1", "finding-f1"], replicates=20)
+    assert [scored.value for scored in found.scored.values()] == pytest.approx([1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    "odd", ["", "   ", "\x00", "é\ud800", "\U0001f600" * 50, {}, {"findings": None}, {"odd": "text"}]
+)
+def test_odd_texts_cost_nobody_else_their_score(odd: Any) -> None:
+    for references, answers in (([odd, *GOOD[1:]], GOOD), (GOOD, [odd, *GOOD[1:]])):
+        assert not hilum.score(references, answers, replicates=20).failed

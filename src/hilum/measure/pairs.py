@@ -67,9 +67,14 @@ class Pairs(Generic[T]):
 
 
 def _given(thing: Any) -> Any:
-    """What was given; None for a table's empty cell (NaN, NA, NaT)."""
-    empty = (isinstance(thing, float) and isnan(thing)) or type(thing).__name__ in ("NAType", "NaTType")
-    return None if empty else thing
+    """What was given; None for a table's empty cell (NaN, NA, NaT), also where a section is one."""
+    if isinstance(thing, Mapping) and any(map(_empty, thing.values())):
+        return {name: None if _empty(value) else value for name, value in thing.items()}
+    return None if _empty(thing) else thing
+
+
+def _empty(thing: Any) -> bool:
+    return (isinstance(thing, float) and isnan(thing)) or type(thing).__name__ in ("NAType", "NaTType")
 
 
 ReportPairs = Pairs[Text]
@@ -119,6 +124,8 @@ def _size(report: Any, what: str) -> int:
         raise InputError(f"{what} must be text, sections or a Report, got {type(report).__name__}")
     parts = {name: getattr(report, name) for name in SECTIONS} if isinstance(report, Report) else report
     for name, value in parts.items():
+        if not isinstance(name, str):
+            raise InputError(f"{what}: the names of its sections must be text, got {type(name).__name__}")
         if value is not None and not isinstance(value, str):
             raise InputError(f"{what}: its section '{name}' must be text, got {type(value).__name__}")
     return sum(len(name) + len(value) + 4 for name, value in parts.items() if value)
