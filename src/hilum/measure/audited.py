@@ -189,6 +189,7 @@ class Audit:
         key = "".join(f"<li>{self._about(name, letters[name], name in harmless)}</li>" for name in names)
         words = "".join(f"<li><strong>{escape(row.metric)}</strong>: {escape(row.summary)}</li>" for row in self.rows)
         shades = "".join(f'<span class="audit-{name}">{word}</span> ' for name, word in SHADES.items())
+        shades += '<span class="audit-too-few">grey: too few reports for a verdict</span>'
         return (
             f'<div class="audit-part"><p>{escape(f"Audit on {self.reports} reports. {KEY}")}</p><p>{shades}</p>'
             f'<div class="audit-wide"><table class="audit"><thead><tr>{"".join(heads)}</tr></thead>'
