@@ -105,3 +105,18 @@ def test_a_folder_name_never_escapes(text: str) -> None:
     assert "/" not in name
     assert not name.startswith(".")
     assert len(name) <= 100
+
+
+def test_the_list_tells_drowned_edits_and_what_was_not_audited(hilum: Run) -> None:
+    told = {item["name"]: item for item in json.loads(hilum("list", "metrics", "--json").out)}
+    assert told["bleu-4"]["audited"]
+    assert "drop-one" in told["bleu-4"]["drowned"]
+    assert not told["auroc"]["audited"]
+    assert told["length-ratio"]["ideal"] == 1.0
+    assert told["consistency/con"]["ideal"] is None
+    shown = hilum("list", "metrics").out.splitlines()
+    lines = {line.split()[1]: shown[number + 1] for number, line in enumerate(shown) if line.startswith("metric")}
+    assert "; drowned by a paraphrase: " in lines["bleu-4"]
+    assert lines["auroc"].endswith("; not audited")
+    assert "nearest to 1 is better" in lines["length-ratio"]
+    assert "lower is better" in lines["pixel-rms"]

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
+from html import escape
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
+import hilum
 from hilum.core.errors import InputError, MissingError
 from hilum.core.report import Report
 from hilum.measure import audit as room
 from hilum.measure import blind
 from hilum.measure.audit import ALL, ONE, SAME, audit, edited
-from hilum.measure.audited import Audit, AuditRow, Effect, audit_from
-from hilum.measure.blind import audit_row, blindness, shipped_audits
+from hilum.measure.audited import SHADES, Audit, AuditRow, Effect, Verdict, audit_from
+from hilum.measure.blind import audit_row, blindness, drowned, shipped_audits
 from hilum.measure.invented import invented_reports
 from hilum.measure.metric import Metric, metrics
 from hilum.measure.pairs import parsed, plain, texts
@@ -166,7 +171,7 @@ def test_a_constant_has_no_scale_and_is_called_no_measure(found):
 
 def test_what_cannot_be_scored_is_a_row_with_its_reason(found):
     assert found.row("absent").reason == "it needs weights that are not here"
-    assert found.row("broken").reason == "ZeroDivisionError: by zero"
+    assert found.row("broken").reason == "broken: ZeroDivisionError: by zero"
     assert "undefined" in found.row("empty").reason
     assert all(not found.row(name).effects for name in ("absent", "broken", "empty"))
     assert found.row("absent").summary.startswith("not audited: ")
@@ -224,6 +229,34 @@ def test_html_is_escaped_and_marks_the_verdict():
     assert "<b>" not in made
     assert 'class="audit-blind"' in made
     assert made.count("<tr>") == 2
+    assert "<strong>A</strong> &lt;b&gt;, 9 reports" in made
+
+
+def test_html_is_narrow_and_tells_the_rest_beside_the_table(found):
+    made = found.html()
+    table, beside = made.split("</table>")
+    heads = re.findall(r'<th title="([^"]+)" scope="col">([A-Z]+)</th>|<th class="edge" title="([^"]+)"', table)
+    assert len(heads) == len(found.columns("one", "all", "none"))
+    shown = [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<t[dh][^>]*>.*?</t[dh]>", table)]
+    assert max(map(len, shown)) < 20, "a cell is a figure, a letter or a name"
+    assert '<div class="audit-wide"><table class="audit">' in made
+    for row in found.rows:
+        assert escape(row.summary) in beside
+    for name in found.columns("one", "all", "none"):
+        assert f"</strong> {name}: {escape(kinds()[name].about)}" in beside
+
+
+def test_every_colour_of_a_verdict_stands_in_the_style_sheet():
+    css = (Path(hilum.__file__).parent / "app" / "static" / "page.css").read_text(encoding="utf-8")
+    for verdict in (*SHADES, "none"):
+        assert f".audit-{verdict}" in css
+    assert set(SHADES) <= set(get_args(Verdict))
+
+
+def test_a_metric_that_was_not_audited_has_one_cell():
+    made = Audit((AuditRow("gone", "higher", 1, reason="no weights"),), {}, 9, 0).html()
+    assert 'class="audit-none" colspan="2">not audited' in made
+    assert "not audited: no weights" in made
 
 
 def test_metrics_are_called_back_as_they_finish():
@@ -339,6 +372,10 @@ def test_blindness_names_harmful_edits_only():
     assert "flip-side" in blindness("length-ratio")
     assert "drop-positives" in blindness("length-ratio")
     assert blindness("no-such-metric") == ()
+    assert drowned("no-such-metric") == ()
+    assert not blind.audited("no-such-metric")
+    assert blind.audited("bleu-4")
+    assert drowned("bleu-4") == blind.audit_row("bleu-4").with_verdict("drowned") != ()
     assert audit_row("no-such-metric") is None
     row = audit_row("length-ratio")
     assert row is not None

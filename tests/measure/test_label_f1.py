@@ -100,8 +100,8 @@ def test_identity_is_one_but_not_in_the_fields_convention() -> None:
     left, zero = run("macro-14", both), run("macro-14", both, undefined="zero")
     assert "undefined:left-out" in left.signature
     assert "undefined:zero" in zero.signature
-    assert left.remarks == ("2 of 14 labels have nothing on either side and were left out of the mean",)
-    assert zero.remarks == ("2 of 14 labels have nothing on either side and were counted as 0",)
+    assert left.remarks[0] == "2 of 14 labels have nothing on either side and were left out of the mean"
+    assert zero.remarks[0] == "2 of 14 labels have nothing on either side and were counted as 0"
 
 
 def test_resampling_is_the_same_as_scoring_the_resample(draw: np.random.Generator) -> None:
@@ -151,3 +151,16 @@ def test_named_as_ours() -> None:
     assert all("chexbert" not in run(kind, pairs(("Nodule.", "Nodule."))).signature.lower() for kind in KINDS)
     assert set(FIVE) <= set(NAMES)
     assert label_f1.FIVE[0] == "Cardiomegaly"
+
+
+def test_a_score_says_how_many_texts_were_not_understood() -> None:
+    said = "count as No Finding though nothing in them was understood"
+    normal = ("Heart size is normal.", "No acute findings.", "The lungs are clear.")
+    found = run("micro-14", ReportPairs(normal, ("asdf qwer", "No acute findings.", "Small left pleural effusion.")))
+    assert found.values[0] == 1.0, "CheXpert's convention, which the page tells"
+    assert found.remarks == (f"0 references and 1 answers {said}",)
+    assert run("micro-14", ReportPairs(normal, normal)).remarks == ()
+    assert run("micro-14", ReportPairs(normal, ("", None, "The lungs are clear."))).remarks == ()
+    macro = run("macro-14", ReportPairs(("asdf", *normal[1:]), normal)).remarks
+    assert macro[-1] == f"1 references and 0 answers {said}"
+    assert len(macro) == 2

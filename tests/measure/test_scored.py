@@ -35,8 +35,11 @@ def test_micro_f1_resamples_counts_and_not_values() -> None:
     scored = summed("m", [0.9, 0.4], counts, lambda s: f1(s[:, 0], s[:, 1], s[:, 2]), "m")
     assert scored.value == pytest.approx(12 / 16)
     assert scored.at(np.array([[2.0, 0.0]]))[0] == pytest.approx(20 / 22)
-    interval = scored.interval(["a", "b"], replicates=200)
-    assert interval.low <= scored.value <= interval.high
+    assert np.isnan(scored.interval(["a", "b"], replicates=200).low), "nothing can be drawn from two patients"
+    more = np.concatenate([counts, counts])
+    four = summed("m", [0.9, 0.4] * 2, more, lambda s: f1(s[:, 0], s[:, 1], s[:, 2]), "m")
+    interval = four.interval(list("abcd"), replicates=200)
+    assert interval.low <= four.value <= interval.high
 
 
 def test_f1_of_nothing_is_undefined_and_not_zero() -> None:

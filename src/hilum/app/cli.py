@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -307,22 +308,28 @@ def list_command(
 def _entry_json(entry: Any) -> dict[str, Any]:
     facts = {"kind": entry.kind, "name": entry.name, "summary": entry.summary, **entry.facts}
     if entry.kind == "metric":
-        from hilum.measure.blind import blindness
+        from hilum.measure.blind import audited, blindness, drowned
 
         low, high = entry.facts.get("range") or (None, None)
         bounds = [each if each is not None and abs(each) != float("inf") else None for each in (low, high)]
-        facts |= {"range": bounds, "blind_to": list(blindness(entry.name))}
+        ideal = entry.facts.get("ideal")
+        facts |= {"range": bounds, "ideal": ideal if ideal is not None and isfinite(ideal) else None}
+        facts |= {"blind_to": list(blindness(entry.name)), "drowned": list(drowned(entry.name))}
+        facts["audited"] = audited(entry.name)
     return facts
 
 
 def _metric_line(facts: dict[str, Any]) -> str:
     low, high = ("∞" if each is None else f"{each:g}" for each in facts["range"])
-    blind = ", ".join(facts["blind_to"]) or "nothing that the audit tries, or not audited"
+    if facts["audited"]:
+        seen = f"blind to: {', '.join(facts['blind_to']) or 'nothing that the audit tries'}"
+        seen += f"; drowned by a paraphrase: {', '.join(facts['drowned'])}" if facts["drowned"] else ""
+    else:
+        seen = "not audited"
+    good = f"{facts['better']} is better" if facts["ideal"] is None else f"nearest to {facts['ideal']:g} is better"
     needs = f"; needs {facts['needs']}" if facts.get("needs") else ""
-    said = (
-        f"{facts['better']} is better, {'-' if low == '∞' else ''}{low} to {high}, takes {facts.get('takes', 'study')}"
-    )
-    return f"         {'':28} {said}, version {facts.get('version', 1)}{needs}; blind to: {blind}"
+    said = f"{good}, {'-' if low == '∞' else ''}{low} to {high}, takes {facts.get('takes', 'study')}"
+    return f"         {'':28} {said}, version {facts.get('version', 1)}{needs}; {seen}"
 
 
 @app.command("check")

@@ -23,6 +23,12 @@ KEY = (
     "?: unclear."
 )
 
+SHADES = {
+    "sees": "sees a harm", "blind": "blind", "drowned": "drowned", "rewards": "rewarded", "punishes": "punished",
+    "unclear": "unclear", "ignores": "ignores the harmless",
+}  # fmt: skip
+"""Verdicts that have a colour of their own on a page, in words."""
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -157,21 +163,53 @@ class Audit:
         }
 
     def html(self) -> str:
-        """HTML table of relative losses with the verdict of each cell as its class and title; all text is escaped."""
-        names = self.columns("one", "all", "none")
-        heads = "".join(f"<th>{escape(name)}</th>" for name in ("metric", "same", "other", *names, "in words"))
+        """HTML of relative losses, a column for each edit under a letter, with the key and the words of each metric.
+
+        Each cell has its verdict as class ('audit-blind') and edit and verdict as title; all text is escaped.
+        """
+        harmless = self.columns("none")
+        names = [*self.columns("one", "all"), *harmless]
+        letters = {name: _letter(number) for number, name in enumerate(names)}
+        edge = {name: ["edge"] for name in harmless[:1]}
+        heads = [f'<th scope="col">{head}</th>' for head in ("Metric", "Same", "Other")]
+        heads += [_td("th", letters[name], edge.get(name, []), name, ' scope="col"') for name in names]
         body = []
         for row in self.rows:
-            cells = [f"<td>{escape(row.metric)}</td>", f"<td>{_figure(row.identity)}</td>"]
-            cells.append(f"<td>{_figure(row.other)}</td>")
+            cells = [f'<th scope="row">{escape(row.metric)}</th>']
+            if row.reason:
+                body.append(f'<tr>{cells[0]}<td class="audit-none" colspan="{2 + len(names)}">not audited</td></tr>')
+                continue
+            cells += [f'<td class="figure">{_figure(value)}</td>' for value in (row.identity, row.other)]
             for name in names:
                 effect = row.effects.get(name)
-                verdict = escape(effect.verdict if effect else "undefined", quote=True)
-                kind = verdict.replace(" ", "-")
-                cells.append(f'<td class="audit-{kind}" title="{verdict}">{escape(_cell(row, name))}</td>')
-            body.append(f"<tr>{''.join(cells)}<td>{escape(row.summary)}</td></tr>")
-        caption = f"<caption>{escape(f'Audit on {self.reports} reports. {KEY}')}</caption>"
-        return f'<table class="audit">{caption}<thead><tr>{heads}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+                verdict = effect.verdict if effect else "undefined"
+                kind = [f"audit-{verdict.replace(' ', '-')}", *edge.get(name, [])]
+                cells.append(_td("td", _cell(row, name).strip(), kind, f"{name}: {verdict}"))
+            body.append(f"<tr>{''.join(cells)}</tr>")
+        key = "".join(f"<li>{self._about(name, letters[name], name in harmless)}</li>" for name in names)
+        words = "".join(f"<li><strong>{escape(row.metric)}</strong>: {escape(row.summary)}</li>" for row in self.rows)
+        shades = "".join(f'<span class="audit-{name}">{word}</span> ' for name, word in SHADES.items())
+        shades += '<span class="audit-too-few">grey: too few reports for a verdict</span>'
+        return (
+            f'<div class="audit-part"><p>{escape(f"Audit on {self.reports} reports. {KEY}")}</p><p>{shades}</p>'
+            f'<div class="audit-wide"><table class="audit"><thead><tr>{"".join(heads)}</tr></thead>'
+            f'<tbody>{"".join(body)}</tbody></table></div><ul class="audit-key">{key}</ul>'
+            f'<details><summary>The same in words</summary><ul class="audit-words">{words}</ul></details></div>'
+        )
+
+    def _about(self, name: str, letter: str, harmless: bool) -> str:
+        about = f": {kinds()[name].about}" if name in kinds() else ""
+        said = f"{name}{about}{' (harmless)' if harmless else ''}, {self.edits[name].get('edited', 0)} reports"
+        return f"<strong>{letter}</strong> {escape(said)}"
+
+
+def _letter(number: int) -> str:
+    return ascii_uppercase[number % 26] * (number // 26 + 1)
+
+
+def _td(tag: str, text: str, classes: Sequence[str], title: str, more: str = "") -> str:
+    kind = f' class="{escape(" ".join(classes), quote=True)}"' if classes else ""
+    return f'<{tag}{kind} title="{escape(title, quote=True)}"{more}>{escape(text)}</{tag}>'
 
 
 def _cell(row: AuditRow, name: str) -> str:

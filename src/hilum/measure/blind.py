@@ -33,6 +33,26 @@ def blindness(name: str) -> tuple[str, ...]:
     return row.with_verdict("blind", "rewards") if row else ()
 
 
+def drowned(name: str) -> tuple[str, ...]:
+    """Return the harmful edits that cost a metric less than saying the same in other words; empty if not audited.
+
+    Args:
+        name: registered metric.
+    """
+    row = _rows().get(name)
+    return row.with_verdict("drowned") if row else ()
+
+
+def audited(name: str) -> bool:
+    """Whether the shipped audit tried a metric: only then does an empty `blindness` say that nothing was found.
+
+    Args:
+        name: registered metric.
+    """
+    row = _rows().get(name)
+    return row is not None and not row.reason
+
+
 def audit_row(name: str) -> AuditRow | None:
     """Return a metric's row of the shipped audit, or None where it has none.
 

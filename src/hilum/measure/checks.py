@@ -116,7 +116,7 @@ def _identity(entry: Entry) -> str:
 
 
 def _survives(entry: Entry) -> str:
-    found = metric(entry.name)
+    found = replace(metric(entry.name), forgiving=False)
     try:
         scored = found(_broken(found))
     except MissingError:

@@ -43,6 +43,7 @@ class Cells:
         said: who read the labels, for the signature.
         version: of the reading.
         notes: evidence of each pair.
+        remarks: what a reader of any score of these labels must know, see `Scored`.
     """
 
     labels: tuple[str, ...]
@@ -52,6 +53,7 @@ class Cells:
     said: Mapping[str, object]
     version: int
     notes: Sequence[Any] = field(default=())
+    remarks: tuple[str, ...] = ()
 
     def counts(self, uncertain: Uncertain, only: Sequence[str] = ()) -> Counts:
         """Return (N, L, 3) of hits, false alarms and misses; zeros for pairs that take no part."""
@@ -105,7 +107,9 @@ def _scored(
     unscored.update({int(n): _NOTHING for n in np.flatnonzero(np.isnan(each)) if n not in unscored})
     line = signature(name, cells.version, **cells.said, **choices)
     table = counts.reshape(len(counts), -1)
-    return summed(name, each, table, combine, line, unscored=unscored, notes=cells.notes, remarks=remarks)
+    return summed(
+        name, each, table, combine, line, unscored=unscored, notes=cells.notes, remarks=remarks + cells.remarks
+    )
 
 
 def micro(name: str, cells: Cells, uncertain: Uncertain, only: Sequence[str] = ()) -> Scored:

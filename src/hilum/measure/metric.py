@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
+from inspect import Parameter
+from inspect import signature as arguments
 from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 import numpy as np
 
 from hilum.core.errors import HilumError, InputError
 from hilum.core.registry import Entry, register
-from hilum.measure.pairs import Pairs
+from hilum.measure.pairs import Pairs, readable, unreadable
 from hilum.measure.scored import Better, Scored, averaged, signature
 from hilum.measure.sets import FeatureSets, ImageSets
 
@@ -52,6 +54,8 @@ class Metric:
         version: of its definition.
         summary: first line of its docstring.
         needs: extras, weights or files without which it is unscored; '' where there are none.
+        ideal: value to be near to, where neither end of its range is the good one; else None.
+        forgiving: whether an error of the metric's own costs its pair or its score alone; checks turn it off to see it.
     """
 
     name: str
@@ -64,34 +68,74 @@ class Metric:
     needs: str = ""
     _run: Callable[..., Any] = field(default=averaged, repr=False)
     _over: str = "pair"
+    ideal: float | None = None
+    forgiving: bool = True
 
     def __call__(self, pairs: Scorable, **options: Any) -> Scored:
         """Score pairs, or two sets where the metric takes 'features' or 'image-set'.
 
+        Reports that nobody can read (`pairs.unreadable`) are unscored, whatever the metric.
+
         Raises:
-            InputError: if the pairs cannot be scored at all.
+            InputError: if the pairs cannot be scored at all, or there is no such option.
             MissingError: if an extra, weights or a file it needs is not there; the sentence says what to get.
+            HilumError: if the metric itself broke; the sentence names its error, which is the cause.
         """
         for_sets = self._over == "set" and self.takes in ("features", "image-set")
         if isinstance(pairs, FeatureSets | ImageSets) and not for_sets:
             raise InputError(f"'{self.name}' scores Pairs (it takes '{self.takes}'), not {type(pairs).__name__}")
-        if self._over == "set":
-            scored: Scored = self._run(pairs, **options)
-            return scored
-        return self._each(pairs, options)
+        self._check(options)
+        lost = unreadable(pairs) if self.takes == "report" and isinstance(pairs, Pairs) else {}
+        shown = readable(pairs) if lost and isinstance(pairs, Pairs) else pairs
+        scored = self._set(shown, options) if self._over == "set" else self._each(shown, options)
+        if lost:
+            scored = replace(scored, unscored={**scored.unscored, **lost})
+        return scored if self.ideal is None or scored.ideal is not None else replace(scored, ideal=self.ideal)
+
+    def _check(self, options: Mapping[str, Any]) -> None:
+        """Refuse options that the metric does not have."""
+        given = list(arguments(self._run).parameters.values()) if options else []
+        if not given or any(each.kind is Parameter.VAR_KEYWORD for each in given):
+            return
+        known = [each.name for each in given[1 if self._over == "set" else 2 :]]
+        wrong = [name for name in options if name not in known]
+        if wrong:
+            raise InputError(f"'{self.name}' has no option '{wrong[0]}'; it takes {', '.join(known) or 'none'}")
+
+    def _set(self, pairs: Scorable, options: Mapping[str, Any]) -> Scored:
+        try:
+            scored = self._run(pairs, **options)
+        except HilumError:
+            raise
+        except Exception as error:  # one broken metric must not take all others with it
+            if not self.forgiving:
+                raise
+            raise HilumError(f"{self.name}: {type(error).__name__}: {error}") from error
+        if not isinstance(scored, Scored):
+            raise HilumError(
+                f"'{self.name}' scores whole sets and must return a Scored (see measure.scored.averaged), not "
+                f"{type(scored).__name__}; register it with over='pair' if it scores one pair"
+            )
+        return scored
 
     def _each(self, pairs: Any, options: Mapping[str, Any]) -> Scored:
         values, unscored = np.full(len(pairs), np.nan), {}
         for number, (reference, answer) in enumerate(zip(pairs.references, pairs.answers, strict=True)):
-            if answer is None:
-                unscored[number] = "there is no answer"
+            if answer is None or reference is None:
+                unscored[number] = f"there is no {'answer' if answer is None else 'reference'}"
                 continue
             try:
-                value = self._run(reference, answer, **options)
+                values[number] = _number(self._run(reference, answer, **options))
             except UnscoredError as error:
                 unscored[number] = str(error)
                 continue
-            values[number] = np.nan if value is None else float(value)
+            except HilumError:
+                raise
+            except Exception as error:  # what breaks one pair must not take the others with it
+                if not self.forgiving:
+                    raise
+                unscored[number] = f"{type(error).__name__}: {error}"
+                continue
             if not np.isfinite(values[number]):
                 unscored[number] = "undefined for this pair"
         said = dict(sorted(options.items()))
@@ -100,12 +144,27 @@ class Metric:
         )
 
 
+def _number(value: Any) -> float:
+    """A metric's value as a float, NaN for None."""
+    if value is None:
+        return float("nan")
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError):
+        raise UnscoredError(f"the metric returned {type(value).__name__}, and must return a number") from None
+
+
 def _metric(entry: Entry) -> Metric:
     facts = entry.facts
+    ideal = facts.get("ideal")
     low, high = facts.get("range") or (float("-inf"), float("inf"))
     return Metric(
         entry.name, facts["better"], facts.get("unit", ""), facts.get("takes", "study"), (low, high),
-        facts.get("version", 1), entry.summary, facts.get("needs", ""), entry.thing, facts.get("over", "pair"),
+        facts.get("version", 1), entry.summary, facts.get("needs", ""),
+        entry.thing, facts.get("over", "pair"),
+        ideal if ideal is not None and np.isfinite(ideal) else None,
     )  # fmt: skip
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
+from typing import Any
 
-from hilum.measure.metric import metrics, score_all
-from hilum.measure.pairs import Pairs, Text
+from hilum.core.errors import HilumError, InputError
+from hilum.core.report import Report
+from hilum.measure.metric import metric, metrics, score_all
+from hilum.measure.pairs import Pairs, Text, unreadable
 from hilum.measure.scored import Scored
 from hilum.measure.stats import Interval
 
@@ -34,23 +38,59 @@ class Scores:
 
 
 def score(
-    references: Sequence[Text], answers: Sequence[Text], *, names: Sequence[str] = (), ids: Sequence[str] = (),
-    patients: Sequence[str] = (), replicates: int = 1000, seed: int = 0,
+    references: Sequence[Text | None], answers: Sequence[Text | None], *, names: str | Sequence[str] = (),
+    ids: Sequence[str] = (), patients: Sequence[str] = (), replicates: int = 1000, seed: int = 0,
 ) -> Scores:  # fmt: skip
     """Score answers against references.
 
     Args:
-        references, answers: one report each, as text, by section, or as a Report.
-        names: metrics; all that take reports and need nothing extra where empty.
+        references, answers: one report each, as text, by section, or as a Report; None or NaN where there is none.
+        names: metrics, or one; all that take reports and need nothing extra where empty.
         ids: of each pair, for messages.
         patients: who each pair belongs to: intervals draw patients, not reports.
         replicates, seed: of the bootstrap.
 
     Raises:
-        InputError: if the lists differ in length or are empty, an id is there twice, or a metric is not known.
+        InputError: if the lists differ in length or are empty, an id is there twice, something is no report, or a
+            metric is not known or scores no reports.
     """
-    pairs: Pairs[Text] = Pairs(tuple(references), tuple(answers), tuple(ids), tuple(patients))
-    wanted = tuple(names) or tuple(each.name for each in metrics("report") if not each.needs)
+    sides = _list(references, "references"), _list(answers, "answers")
+    named = (_named(ids, "ids"), _named(patients, "patients"))
+    pairs: Pairs[Any] = Pairs(*sides, *named)
+    unreadable(pairs)
+    asked = _named([names] if isinstance(names, str) and names else names, "names")
+    for name in asked:
+        if metric(name).takes != "report":
+            raise InputError(
+                f"'{name}' takes {metric(name).takes} pairs, and these are reports; see 'hilum list metrics'"
+            )
+    wanted = asked or tuple(each.name for each in metrics("report") if not each.needs)
     scored, failed = score_all(wanted, pairs)
-    drawn = {name: s.interval(pairs.patients, replicates=replicates, seed=seed) for name, s in scored.items()}
+    drawn: dict[str, Interval] = {}
+    for name, found in list(scored.items()):
+        try:
+            drawn[name] = found.interval(pairs.patients, replicates=replicates, seed=seed)
+        except HilumError as error:  # noqa: PERF203 - one that cannot be drawn must not take the others with it
+            failed[name] = str(error)
+            del scored[name]
     return Scores(pairs, scored, drawn, failed)
+
+
+def _named(given: Any, what: str) -> tuple[str, ...]:
+    """Ids, patients or names as strings; numbers are read as they are written, an empty cell is refused."""
+    if (isinstance(given, str) and given) or not isinstance(given, Iterable):
+        raise InputError(f"{what} must be a list, got {type(given).__name__}: put it in []")
+    found = tuple(given)
+    for number, each in enumerate(found):
+        if isinstance(each, bool) or not isinstance(each, str | Integral):
+            raise InputError(f"{what}: number {number} must be text, got {type(each).__name__} ({each})")
+    return tuple(map(str, found))
+
+
+def _list(given: Any, name: str) -> tuple[Any, ...]:
+    """The reports of one side; one report alone is no list."""
+    if isinstance(given, str | bytes | Mapping | Report) or not isinstance(given, Iterable):
+        raise InputError(
+            f"{name} must be a list of reports, one for each pair, got {type(given).__name__}: put it in []"
+        )
+    return tuple(given)

@@ -17,6 +17,8 @@ from hilum.measure.stats import Interval, bounds, patient_weights
 Floats = NDArray[np.float64]
 Better = Literal["higher", "lower"]
 Resample = Callable[[Floats], Floats]
+FEWEST = 3
+"""Patients with a value, for an interval to mean anything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,7 @@ class Scored:
         unscored: item number -> why it has no value.
         notes: evidence of each item (errors found, matches ...), JSON-ready; empty, or one for each item.
         remarks: what a reader of the value must know of this set, e.g. how many labels have no case in it.
+        ideal: the value to be near to, where neither end of the range is the good one; comparisons go by the distance.
     """
 
     metric: str
@@ -42,6 +45,7 @@ class Scored:
     unscored: Mapping[int, str] = field(default_factory=dict)
     notes: Sequence[Any] = ()
     remarks: tuple[str, ...] = ()
+    ideal: float | None = None
 
     @property
     def value(self) -> float:
@@ -49,8 +53,15 @@ class Scored:
         return float(self.at(np.ones((1, len(self.values))))[0]) if len(self.values) else float("nan")
 
     def interval(self, patients: Sequence[str], *, replicates: int = 1000, seed: int = 0) -> Interval:
-        """Return the value with its 95 % percentile interval over bootstrapped patients."""
+        """Return the value with its 95 % percentile interval over bootstrapped patients.
+
+        The bounds are NaN where only one or two patients (fewer than `FEWEST`) have a value: nothing can be drawn from
+        so few. Of a metric that gives no value to single items, all patients count.
+        """
         self._one_each(patients)
+        held = {patients[int(number)] for number in np.flatnonzero(np.isfinite(self.values))}
+        if len(held or set(patients)) < FEWEST:
+            return Interval(self.value, float("nan"), float("nan"))
         weights = patient_weights(patients, replicates=replicates, seed=seed)
         return bounds(self.value, self.at(weights))
 

@@ -1,4 +1,9 @@
-"""F1 of the CheXpert labels that Hilum's own labeler reads from both reports; never to be called CheXbert-F1."""
+"""F1 of the CheXpert labels that Hilum's own labeler reads from both reports; never to be called CheXbert-F1.
+
+As in CheXpert's own labeler, any text without a finding counts as 'No Finding', also one in which nothing was
+understood: 'asdf' agrees with 'Heart size is normal.'. The remarks of a score tell how many texts of its set are like
+that, and `unparsed-sentences` tells which sentences.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +16,10 @@ from hilum.core.registry import register
 from hilum.core.vocabulary import label_set
 from hilum.measure import label_cells
 from hilum.measure.label_cells import FIVE, Cells, LabelRow, Uncertain, Undefined, label_counts
-from hilum.measure.pairs import ReportPairs, labels, unanswered
+from hilum.measure.normal_statements import film_statements
+from hilum.measure.pairs import ReportPairs, labels, parsed, unanswered
 from hilum.measure.scored import Scored
+from hilum.text.parse import Parsed
 
 __all__ = ["FIVE", "LabelRow", "label_counts", "label_table"]
 _SET = "chexpert-14"
@@ -26,6 +33,7 @@ def _cells(pairs: ReportPairs) -> Cells:
         return Cells(
             label_set(_SET).labels, _table(references), _table(answers), unanswered(given),
             {"labels": "hilum", "set": _SET}, _VERSION, _notes(given),
+            _not_understood(given),
         )  # fmt: skip
 
     return pairs.once(("label cells", _SET), read)
@@ -45,6 +53,23 @@ def _notes(pairs: ReportPairs) -> tuple[dict[str, list[str]], ...]:
         rows.append({n: [one.get(n, ""), other.get(n, "")] for n in names if one.get(n) != other.get(n)}
                     if differ else {})  # fmt: skip
     return tuple(rows)
+
+
+def _not_understood(pairs: ReportPairs) -> tuple[str, ...]:
+    """Say how many texts count as No Finding though nothing in them was understood."""
+    counts = []
+    for reports, states in zip(parsed(pairs), labels(pairs, _SET), strict=True):
+        called = (report for report, each in zip(reports, states, strict=True) if each.get("No Finding") == "present")
+        counts.append(sum(not _understood(report) for report in called))
+    if not any(counts):
+        return ()
+    return (
+        f"{counts[0]} references and {counts[1]} answers count as No Finding though nothing in them was understood",
+    )
+
+
+def _understood(report: Parsed) -> bool:
+    return bool(report.facts) or any(film_statements(report.text[a:b]) for a, b, _ in report.sentences)
 
 
 def label_table(pairs: ReportPairs, uncertain: Uncertain = "present") -> tuple[LabelRow, ...]:

@@ -43,7 +43,7 @@ def ms_ssim(reference: Any, answer: Any, data_range: float | None = None, scales
 @register.metric("pixel-rms", better="lower", takes="image", range=(0.0, float("inf")))
 @by_item
 def pixel_rms(reference: Any, answer: Any, data_range: float | None = None) -> float:
-    """Root mean squared difference in parts of the data range; as a privacy distance, higher is the better way."""
+    """Root mean squared difference in parts of the data range; 0 where the pictures are equal."""
     return pictures.rms(reference, answer, data_range)
 
 
