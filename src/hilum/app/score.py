@@ -13,15 +13,14 @@ import numpy as np
 from hilum.app.score_files import Joined, Section, join
 from hilum.core.errors import HilumError, InputError
 from hilum.measure.metric import Metric, metric, metrics
-from hilum.measure.pairs import Pairs
-from hilum.measure.scored import Scored
+from hilum.measure.pairs import Pairs, unreadable
+from hilum.measure.scored import FEWEST, Scored
 from hilum.measure.stats import Interval, bounds, patient_weights
 
 if TYPE_CHECKING:
     from hilum.measure.audit import Audit
     from hilum.measure.significance import Compared
 
-FEWEST = 3  # patients with a value, for an interval to mean anything
 AUDITED = 200  # reports that an audit looks at: enough for its verdicts, and quick
 Step = Callable[[str, int, int], None]
 
@@ -227,6 +226,8 @@ def _audit(joined: Joined, chosen: Sequence[Metric], choices: Choices, step: Cal
     names = [each.name for each in chosen if each.takes == "report"]
     if joined.reports is None or not names:
         raise InputError("an audit needs reports, and a metric that scores reports")
-    found = audit(names, joined.reports.references[:AUDITED], seed=choices.seed)
+    lost = unreadable(joined.reports)
+    held = [text for number, text in enumerate(joined.reports.references) if number not in lost]
+    found = audit(names, held[:AUDITED], seed=choices.seed)
     step("audit")
     return found

@@ -84,11 +84,12 @@ def measured(outcome: Outcome) -> dict[str, dict[str, Any]]:
 
 def about(each: Metric) -> dict[str, Any]:
     """Return what a reader must know of a metric: direction, unit, range, version, needs, and what it is blind to."""
-    from hilum.measure.blind import blindness
+    from hilum.measure.blind import audited, blindness, drowned
 
     return {
         "better": each.better, "unit": each.unit, "range": plain(each.range), "version": each.version,
-        "needs": each.needs, "blind_to": list(blindness(each.name)),
+        "needs": each.needs, "blind_to": list(blindness(each.name)), "drowned": list(drowned(each.name)),
+        "audited": audited(each.name), "ideal": plain(each.ideal),
     }  # fmt: skip
 
 

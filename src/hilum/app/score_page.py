@@ -63,8 +63,6 @@ def worst(outcome: Outcome) -> tuple[list[int], str]:
 
 
 def _metric_rows(outcome: Outcome) -> Iterator[Html]:
-    from hilum.measure.blind import blindness
-
     for each in outcome.chosen:
         name = element("th", each.name, scope="row", title=each.summary)
         if each.name in outcome.failed:
@@ -73,12 +71,28 @@ def _metric_rows(outcome: Outcome) -> Iterator[Html]:
             )
         elif each.name in outcome.scored:
             scored, found = outcome.scored[each.name], outcome.intervals[each.name]
-            blind = ", ".join(blindness(each.name)) or "–"
-            cells = [element("td", text, class_="count") for text in (_ARROWS[each.better], *_numbers(found))]
+            blind = _blind(each.name)
+            cells = [element("td", text, class_="count") for text in (_arrow(each), *_numbers(found))]
             count = element("td", f"{len(scored.values) - len(scored.unscored):,}", class_="count")
             bar = element("td", _bar(each, found), class_="shares")
             said = element("p", "; ".join(scored.remarks), class_="empty") if scored.remarks else None
             yield element("tr", name, *cells, count, bar, element("td", blind, said, class_="blind"))
+
+
+def _blind(name: str) -> str:
+    from hilum.measure.blind import audited, blindness, drowned
+
+    if not audited(name):
+        return "not audited"
+    parts = [
+        ", ".join(blindness(name)),
+        f"drowned by a paraphrase: {', '.join(drowned(name))}" if drowned(name) else "",
+    ]
+    return "; ".join(part for part in parts if part) or "–"
+
+
+def _arrow(each: Metric) -> str:
+    return _ARROWS[each.better] if each.ideal is None or isnan(each.ideal) else f"→ {each.ideal:g}"
 
 
 def _protocols(outcome: Outcome) -> Html:
@@ -112,6 +126,8 @@ def _rivals(outcome: Outcome, names: Names) -> Html:
     for each in outcome.compared:
         better = {"first": names[1], "second": names[2]}.get(each.better, "not shown")
         p = "–" if isnan(each.p_holm) else f"{each.p_holm:.4f}"
+        counts = "" if each.items[0] == each.items[1] else f" (pairs with a value: {each.items[0]}, {each.items[1]})"
+        better += counts
         texts = (_three(each.first), _three(each.second), *_numbers(each.difference), p, better)
         cells = [element("td", text, class_="count") for text in texts]
         rows.append(element("tr", element("th", each.metric, scope="row"), *cells))

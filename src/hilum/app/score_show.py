@@ -12,9 +12,15 @@ from typing import Any
 from hilum import RESEARCH_USE
 from hilum.app.score import Outcome
 from hilum.app.score_files import told
+from hilum.measure.metric import Metric
 from hilum.measure.stats import Interval
 
 ARROWS = {"higher": "↑", "lower": "↓"}
+
+
+def arrow(each: Metric) -> str:
+    """Return which way is good: up, down, or towards a value of the metric's own."""
+    return ARROWS[each.better] if each.ideal is None or isnan(each.ideal) else "→"
 
 
 class Steps:
@@ -74,7 +80,7 @@ def table(outcome: Outcome) -> list[str]:
             short = "" if pairs == {count} else f" of {len(scored.values)}"
             said = interval(outcome.intervals[each.name])
             why = f"   {next(iter(scored.unscored.values()))}" if not count and scored.unscored else ""
-            lines.append(f"{each.name:{width}} {ARROWS[each.better]} {said:24} {count:>6}{short}{why}")
+            lines.append(f"{each.name:{width}} {arrow(each)} {said:24} {count:>6}{short}{why}")
     return lines
 
 
@@ -87,6 +93,8 @@ def differences(outcome: Outcome, names: tuple[str, str]) -> list[str]:
     lines.append(f"{'metric':{width}} {'difference [95 % interval]':28} {'p (Holm)':>9}  better")
     for each in outcome.compared:
         better = {"first": names[0], "second": names[1]}.get(each.better, "neither shown")
+        if each.items[0] != each.items[1]:
+            better += f"   (values of {each.items[0]} and {each.items[1]} pairs)"
         p = "" if isnan(each.p_holm) else f"{each.p_holm:.4f}"
         lines.append(f"{each.metric:{width}} {interval(each.difference):28} {p:>9}  {better}")
     return lines
@@ -108,7 +116,7 @@ def summary(outcome: Outcome, written: Sequence[Path], names: tuple[str, str, st
         lines += ["", "Audit of these metrics on these references:", *outcome.audit.lines()]
     lines += ["", *(f"note: {line}" for line in told(outcome.joined))]
     lines += [
-        "↑ higher is better, ↓ lower is better. Labels and graphs are made by Hilum's rules. " + RESEARCH_USE,
+        f"↑ higher, ↓ lower, → nearest to its ideal is better. Labels and graphs are by Hilum's rules. {RESEARCH_USE}",
         f"Wrote {', '.join(str(path) for path in written)}. {_next(outcome, written)}",
     ]
     return "\n".join(lines)

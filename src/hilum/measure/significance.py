@@ -33,6 +33,8 @@ class Compared:
         p_holm: the same after Holm's correction over all metrics compared.
         better: which of the two is better, where p_holm < .05 and the interval is clear of 0; else 'neither'. Of a
             metric with an ideal, which of the two is nearer to it, by the interval of the two distances' difference.
+        items: how many items of each have a value of their own; where they differ, what is undefined for one of the two
+            (no finding that both reports state, say) is part of the difference.
     """
 
     metric: str
@@ -42,6 +44,7 @@ class Compared:
     p: float
     p_holm: float
     better: Literal["first", "second", "neither"]
+    items: tuple[int, int] = (0, 0)
 
 
 def compare(
@@ -84,9 +87,22 @@ def compare(
     found = {name: row[0] for name, row in rows.items()} | _again(small, first, second, patients, draws, seed)
     corrected = dict(zip(names, holm([found[name] for name in names]), strict=True))
     return tuple(
-        Compared(name, one, two, gap, found[name], corrected[name], _better(judged, corrected[name], first[name]))
+        Compared(
+            name,
+            one,
+            two,
+            gap,
+            found[name],
+            corrected[name],
+            _better(judged, corrected[name], first[name]),
+            (_valued(first[name]), _valued(second[name])),
+        )
         for name, (_, gap, judged, one, two) in rows.items()
     )
+
+
+def _valued(scored: Scored) -> int:
+    return int(np.isfinite(scored.values).sum())
 
 
 def _judged(scored: Scored, values: Floats) -> Floats:

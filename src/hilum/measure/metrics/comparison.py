@@ -11,7 +11,7 @@ from hilum.core.registry import register
 from hilum.core.report import Report
 from hilum.measure.facts import above, stated, stated_in
 from hilum.measure.normal_statements import UNCHANGED
-from hilum.measure.pairs import ReportPairs, Text, parsed, unanswered
+from hilum.measure.pairs import ReportPairs, Text, parsed, texts, unanswered
 from hilum.measure.scored import Scored, ratio, signature, summed
 from hilum.text.parse import Parsed, parse
 from hilum.text.sections import REPORTING
@@ -89,6 +89,8 @@ def _rate(
 ) -> Scored:
     """Share of hits among pairs that can be asked; `asked` is why a pair cannot be, '' where it can."""
     unscored = unanswered(pairs)
+    silent = {n: "the answer is empty" for n, text in enumerate(texts(pairs)[1]) if not text.strip()}
+    unscored = {**silent, **unscored}
     unscored.update({n: why for n, why in enumerate(asked) if why and n not in unscored})
     counted = np.array([n not in unscored for n in range(len(pairs))], dtype=float)
     table = np.stack([np.array(hits, dtype=float) * counted, counted], axis=1)
