@@ -9,7 +9,8 @@ from pathlib import Path
 
 from hilum.app.score import Choices, rivals, score_files
 from hilum.app.score_outputs import record, write
-from hilum.app.score_show import Steps, summary
+from hilum.app.score_show import summary
+from hilum.app.steps import Steps
 from hilum.core.errors import InputError
 
 

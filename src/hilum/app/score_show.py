@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from math import isnan
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 from hilum import RESEARCH_USE
 from hilum.app.score import Outcome
@@ -21,41 +18,6 @@ ARROWS = {"higher": "↑", "lower": "↓"}
 def arrow(each: Metric) -> str:
     """Return which way is good: up, down, or towards a value of the metric's own."""
     return ARROWS[each.better] if each.ideal is None or isnan(each.ideal) else "→"
-
-
-class Steps:
-    """A bar over metrics with time left; silent off a terminal or when hidden."""
-
-    def __init__(self, what: str, *, hidden: bool = False) -> None:
-        self._what, self._hidden = what, hidden or not sys.stderr.isatty()
-        self._bar: Any = None
-        self._task: Any = None
-
-    def __enter__(self) -> Steps:
-        """Start the bar."""
-        if not self._hidden:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-
-            said = TextColumn("{task.description}")
-            columns = (TextColumn(self._what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), said)
-            self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
-            self._bar.start()
-            self._task = self._bar.add_task("", total=None)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop the bar, whatever happened."""
-        if self._bar is not None:
-            self._bar.stop()
-
-    def step(self, name: str, number: int, total: int) -> None:
-        """Show that one more step is done."""
-        if self._bar is not None:
-            self._bar.update(self._task, completed=number, total=total, description=name)
 
 
 def interval(found: Interval) -> str:

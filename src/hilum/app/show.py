@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hilum import RESEARCH_USE
+from hilum.app.steps import Steps
 
 if TYPE_CHECKING:
     from hilum.app.batch import Row
@@ -16,44 +15,15 @@ if TYPE_CHECKING:
 SHOWN = 40
 
 
-class Progress:
-    """A progress bar with time left on a terminal, silent elsewhere or when hidden."""
+class Progress(Steps):
+    """The bar of a batch of studies."""
 
     def __init__(self, *, hidden: bool = False) -> None:
-        self._hidden = hidden or not sys.stderr.isatty()
-        self._bar: Any = None
-        self._task: Any = None
-
-    def __enter__(self) -> Progress:
-        """Start the bar."""
-        if not self._hidden:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-
-            columns = (
-                TextColumn("reading"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.description}"),
-            )
-            self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
-            self._bar.start()
-            self._task = self._bar.add_task("", total=None)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop the bar, whatever happened."""
-        if self._bar is not None:
-            self._bar.stop()
+        super().__init__("reading", hidden=hidden)
 
     def row(self, row: Row, number: int, total: int) -> None:
         """Show that one more study is done."""
-        if self._bar is not None:
-            self._bar.update(self._task, completed=number, total=total, description=row.status)
+        self.step(row.status, number, total)
 
 
 def summary(rows: Sequence[Row], out: Path) -> str:
