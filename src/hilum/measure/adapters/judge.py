@@ -8,10 +8,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from hilum.core.errors import InputError
 from hilum.measure.adapters.language import PACKAGES, Language, load_language
 from hilum.measure.adapters.weights import Source, load
-from hilum.measure.pairs import ReportPairs, texts
+from hilum.measure.metric import UnscoredError
+from hilum.measure.pairs import ReportPairs, texts, unanswered
+from hilum.measure.scored import Scored, averaged, signature
 
 Layout = Literal["chat", "green"]
 _FILES = ("prompt.txt", "system.txt")
@@ -157,3 +161,30 @@ def judged(
         found.append(known[pair])
         on_done(number)
     return found
+
+
+def scored_by(
+    name: str, pairs: ReportPairs, judge: Judge, read: Callable[[str], tuple[float, dict[str, Any]]]
+) -> Scored:  # fmt: skip
+    """Score pairs by what a judge answers; an answer that cannot be read leaves its pair unscored.
+
+    Args:
+        name: of the metric, in its first version.
+        pairs: reports.
+        judge: who judges.
+        read: from an answer to the value and what to note of it; raises UnscoredError where it cannot be read.
+    """
+    unscored, values = unanswered(pairs), np.full(len(pairs), np.nan)
+    notes: list[dict[str, Any]] = []
+    for number, said in enumerate(judged(pairs, judge)):
+        notes.append({"judge": said})
+        if said is None:
+            continue
+        try:
+            values[number], found = read(said)
+        except UnscoredError as error:
+            unscored[number] = str(error)
+            continue
+        notes[-1] |= found
+    line = signature(name, 1, **judge.said, malformed="unscored")
+    return averaged(name, values, line, unscored=unscored, notes=notes)

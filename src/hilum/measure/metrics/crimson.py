@@ -5,15 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hilum.core.registry import register
 from hilum.measure.adapters.crimson_answer import LONGEST, PROMPT, SOURCE, read_crimson
-from hilum.measure.adapters.judge import judged, load_judge
-from hilum.measure.metric import UnscoredError
+from hilum.measure.adapters.judge import load_judge, scored_by
 from hilum.measure.metrics.green import crimson as arithmetic
-from hilum.measure.pairs import ReportPairs, unanswered
-from hilum.measure.scored import Scored, averaged, signature
+from hilum.measure.pairs import ReportPairs
+from hilum.measure.scored import Scored
 
 
 @register.metric(
@@ -36,21 +33,12 @@ def crimson(pairs: ReportPairs, weights: str | Path | None = None, device: str =
         InputError: if the folder is not a causal language model, its prompt.txt is wrong, or the device is not there.
     """
     judge = load_judge("crimson", SOURCE, PROMPT, "chat", LONGEST, whole=False, weights=weights, device=device)
-    unscored, values = unanswered(pairs), np.full(len(pairs), np.nan)
-    notes: list[dict[str, Any]] = []
-    for number, said in enumerate(judged(pairs, judge)):
-        notes.append({"judge": said})
-        if said is None:
-            continue
-        try:
-            found = read_crimson(said)
-        except UnscoredError as error:
-            unscored[number] = str(error)
-            continue
-        values[number] = arithmetic(found.matches, found.false, found.missing)
-        notes[-1] |= {
-            "matched": len(found.matches), "false": list(found.false), "missing": list(found.missing),
-            "attribute errors": found.kinds, "ids not listed": list(found.stray),
-        }  # fmt: skip
-    line = signature("crimson", 1, **judge.said, malformed="unscored")
-    return averaged("crimson", values, line, unscored=unscored, notes=notes)
+    return scored_by("crimson", pairs, judge, _read)
+
+
+def _read(said: str) -> tuple[float, dict[str, Any]]:
+    found = read_crimson(said)
+    return arithmetic(found.matches, found.false, found.missing), {
+        "matched": len(found.matches), "false": list(found.false), "missing": list(found.missing),
+        "attribute errors": found.kinds, "ids not listed": list(found.stray),
+    }  # fmt: skip

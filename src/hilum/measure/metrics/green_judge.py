@@ -6,16 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hilum.core.registry import register
 from hilum.measure.adapters.green_answer import LONGEST, PROMPT, SOURCE, read_green
-from hilum.measure.adapters.judge import judged, load_judge
-from hilum.measure.metric import UnscoredError
+from hilum.measure.adapters.judge import load_judge, scored_by
 from hilum.measure.metrics.green import ERRORS
 from hilum.measure.metrics.green import green as arithmetic
-from hilum.measure.pairs import ReportPairs, unanswered
-from hilum.measure.scored import Scored, averaged, signature
+from hilum.measure.pairs import ReportPairs
+from hilum.measure.scored import Scored
 
 
 @register.metric(
@@ -41,21 +38,12 @@ def green_judge(
     """
     source = replace(SOURCE, model=model)
     judge = load_judge("green", source, PROMPT, "green", LONGEST, whole=True, weights=weights, device=device)
-    unscored, values = unanswered(pairs), np.full(len(pairs), np.nan)
-    notes: list[dict[str, Any]] = []
-    for number, said in enumerate(judged(pairs, judge)):
-        notes.append({"judge": said})
-        if said is None:
-            continue
-        try:
-            counts = read_green(said)
-        except UnscoredError as error:
-            unscored[number] = str(error)
-            continue
-        values[number] = arithmetic(counts.matched, counts.significant)
-        notes[-1] |= {
-            "matched": counts.matched, "significant": dict(zip(ERRORS, counts.significant, strict=True)),
-            "not significant": dict(zip(ERRORS, counts.insignificant, strict=True)),
-        }  # fmt: skip
-    line = signature("green", 1, **judge.said, malformed="unscored")
-    return averaged("green", values, line, unscored=unscored, notes=notes)
+    return scored_by("green", pairs, judge, _read)
+
+
+def _read(said: str) -> tuple[float, dict[str, Any]]:
+    counts = read_green(said)
+    return arithmetic(counts.matched, counts.significant), {
+        "matched": counts.matched, "significant": dict(zip(ERRORS, counts.significant, strict=True)),
+        "not significant": dict(zip(ERRORS, counts.insignificant, strict=True)),
+    }  # fmt: skip
