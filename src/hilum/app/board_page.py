@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from hilum.app.bench import Outcome, winner
 from hilum.app.bench_page import table
-from hilum.app.interval_plot import Bar, plot, shown
+from hilum.app.interval_plot import Bar, figure, plot, shown
 from hilum.app.markup import Html, element, join
 from hilum.app.page_shell import document
 
@@ -63,9 +63,9 @@ def _differences(outcome: Outcome) -> Iterator[Html]:
         rows = []
         for each in pair.compared:
             cells = (
-                element("td", f"{each.first:.3f}", class_="count"), element("td", f"{each.second:.3f}", class_="count"),
+                element("td", figure(each.first), class_="count"), element("td", figure(each.second), class_="count"),
                 element("td", shown(each.difference), class_="count"),
-                element("td", f"{each.p_holm:.4f}", class_="count"), element("td", winner(pair, each)),
+                element("td", figure(each.p_holm, 4), class_="count"), element("td", winner(pair, each)),
             )  # fmt: skip
             rows.append(element("tr", element("th", each.metric, scope="row"), *cells))
         bars = [Bar(each.metric, each.difference) for each in pair.compared]

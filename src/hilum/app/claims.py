@@ -147,7 +147,7 @@ def _listed(entry: Entry) -> dict[str, Any]:
     told = [claim.text for claim in getattr(entry.thing, "claims", ())] or [str(entry.summary)]
     state = "no claim that can be judged yet"
     if recipe:
-        data = "needs data" if needs else "takes data" if takes else "no data"
+        data = "needs data" if needs else "data optional" if takes else "no data"
         state = f"{f'about {minutes:g} min' if minutes else 'time not stated'}, {data}"
     return {
         "system": entry.name, "claims": told, "minutes": minutes, "needs_data": needs, "takes_data": bool(takes),

@@ -28,6 +28,11 @@ def shown(interval: Interval) -> str:
     return str(interval) if isfinite(interval.low) else f"{interval.value:.3f} [no interval]"
 
 
+def figure(value: float, digits: int = 3) -> str:
+    """Return one number, 'undefined' where it is none."""
+    return f"{value:.{digits}f}" if isfinite(value) else "undefined"
+
+
 def plot(bars: Sequence[Bar], *, zero: bool = False) -> Html:
     """Return an SVG with a line for each value; one without a value says 'undefined'.
 
