@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -139,7 +141,9 @@ def test_the_command_writes_scores_rows_and_a_page(
     assert [row["id"] for row in rows] == ["a", "b", "d"]
     assert {row["patient"] for row in rows} == {"p1", "p3"}
     page = (out / "report.html").read_text()
-    assert "Small left pleural effusion" in page.replace("<mark", "").replace("</mark>", "") or "left" in page
+    shown = re.sub(r"<[^>]+>", "", page)
+    assert "Small left pleural effusion" in shown
+    assert re.search(r'<mark[^>]*title="wrong side"[^>]*>left</mark>', page)
     assert "Research use only" in page
     assert list(out.glob("*.part")) == []
 
@@ -320,3 +324,13 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(
     (tmp_path / "taken").write_text("x")
     run(*files, "-o", tmp_path / "taken", code=1)
     assert "is a file: name a folder" in capsys.readouterr().err
+
+
+def test_a_metric_of_two_protocols_costs_only_its_own_comparison(files: tuple[Path, Path]) -> None:
+    from hilum.app import score
+
+    one = score_files(*files, choices=Choices(("bleu-4", "finding-f1")))
+    two = replace(one, scored={**one.scored, "bleu-4": replace(one.scored["bleu-4"], signature="another")})
+    compared, notes = score._compare([one, two], Choices())
+    assert [each.metric for each in compared] == ["finding-f1"]
+    assert notes == ["bleu-4 is not compared: its two numbers are of different protocols"]

@@ -102,12 +102,12 @@ def score_files(
         on_step(name, done[0], total)
 
     made = [_score(joined, chosen, choices, step) for joined in both]
-    compared = _compare(made, choices) if compare else ()
+    compared, notes = _compare(made, choices) if compare else ((), [])
     audit = _audit(both[0], chosen, choices, step) if choices.audit else None
     first = made[0]
     return Outcome(
-        first.joined, first.chosen, first.scored, first.intervals, first.failed, made[1] if compare else None, compared,
-        audit, first.seconds,
+        replace(first.joined, notes=(*first.joined.notes, *notes)), first.chosen, first.scored, first.intervals,
+        first.failed, made[1] if compare else None, compared, audit, first.seconds,
     )  # fmt: skip
 
 
@@ -207,17 +207,22 @@ def _interval(found: Scored, pairs: Pairs[Any], values: Any) -> Interval:
     return bounds(float(values[0]), drawn)
 
 
-def _compare(made: Sequence[Outcome], choices: Choices) -> tuple[Compared, ...]:
+def _compare(made: Sequence[Outcome], choices: Choices) -> tuple[tuple[Compared, ...], list[str]]:
+    """The comparisons, and a note on each metric whose two numbers are of different protocols."""
     from hilum.measure.significance import compare
 
     found: list[Compared] = []
+    notes: list[str] = []
     for kind in ("report", "study"):
-        names = [m.name for m in made[0].chosen if m.takes == kind and all(m.name in one.scored for one in made)]
+        both = [m.name for m in made[0].chosen if m.takes == kind and all(m.name in one.scored for one in made)]
+        apart = [name for name in both if len({one.scored[name].signature for one in made}) > 1]
+        notes += [f"{name} is not compared: its two numbers are of different protocols" for name in apart]
         pairs: Pairs[Any] | None = made[0].joined.reports if kind == "report" else made[0].joined.studies
+        names = [name for name in both if name not in apart]
         if names and pairs is not None:
             first, second = ({name: one.scored[name] for name in names} for one in made)
             found += compare(first, second, pairs.patients, replicates=choices.replicates, seed=choices.seed)
-    return tuple(found)
+    return tuple(found), notes
 
 
 def _audit(joined: Joined, chosen: Sequence[Metric], choices: Choices, step: Callable[[str], None]) -> Audit:
