@@ -27,7 +27,10 @@ from hilum.core.image import Volume
 from hilum.core.region import Box, Mask
 from hilum.core.seed import generator
 from hilum.core.zones import sides
-from hilum.drr.project import line_integrals, to_patient_axes
+from hilum.drr.axes import to_patient_axes
+from hilum.drr.field import Field
+from hilum.drr.geometry import aim
+from hilum.drr.render import line_integrals
 
 Bools = NDArray[np.bool_]
 TABLE = Path(__file__).resolve().parents[1] / "src" / "hilum" / "core" / "tables" / "atlas.json"
@@ -138,10 +141,13 @@ def posed(sites: dict[str, Bools], spacing: tuple[float, float, float], pose: in
     source = distance - 60 - beam.shape[1] * spacing[1] / 2
     made = {}
     for number, name in enumerate(names):
-        shadow = line_integrals(
-            ((beam >> number) & 1).astype(np.float32), spacing, source_mm=source, detector_mm=distance,
-            shape=(SIZE, SIZE), pixel_mm=FIELD_MM * distance / source / SIZE,
+        field = Field(np.ascontiguousarray(((beam >> number) & 1)[:, :, ::-1], np.float32), np.diag([*spacing, 1.0]))
+        pitch = FIELD_MM * distance / source / SIZE
+        geometry = aim(
+            field.affine, field.shape, view="AP", detector=(SIZE, SIZE), pitch_mm=(pitch, pitch),
+            source_detector_mm=distance, source_isocentre_mm=source,
         )  # fmt: skip
+        shadow = line_integrals(field, geometry)
         made[name] = shadow > (DOME_MM if name.startswith("abdomen") else SHADOW_MM)
     return made
 

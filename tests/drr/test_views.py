@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from hilum.core.image import Volume
 from hilum.drr.attenuation import WATER_PER_MM
-from hilum.drr.project import _rotated, line_integrals, project
+from hilum.drr.field import Field
+from hilum.drr.geometry import aim
+from hilum.drr.project import project
+from hilum.drr.render import line_integrals as integrals
+from tests.drr.beams import line_integrals
 
 
 def lump(draw: np.random.Generator, scale: float = 1.0) -> Volume:
@@ -46,14 +51,19 @@ def test_every_view_weighs_the_same_body(draw: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("angles", [(25.0, 0.0, 0.0), (0.0, -40.0, 0.0), (10.0, 20.0, 30.0)])
-def test_turning_keeps_the_mass_and_turning_back_the_body(angles: tuple[float, float, float]) -> None:
+def test_turning_keeps_the_mass_and_moves_the_shadow_as_the_patient_turns(angles: tuple[float, float, float]) -> None:
     grid = np.indices((40, 40, 40)) - 19.5
     ball = np.exp(-((grid[0] - 4) ** 2 + grid[1] ** 2 + (grid[2] + 3) ** 2) / 40).astype(np.float32)
-    turned = _rotated(ball, (1.0, 1.0, 1.0), angles)
-    assert turned.sum() == pytest.approx(ball.sum(), rel=1e-2)
-    assert not np.allclose(turned, ball, atol=0.05)
-    middle = np.array([(axis * turned).sum() for axis in grid]) / turned.sum()
-    assert np.linalg.norm(middle) == pytest.approx(5.0, abs=0.05)
+    affine = np.eye(4)
+    affine[:3, 3] = -19.5
+    field = Field(ball, affine)
+    still = aim(affine, ball.shape, view="AP", detector=(61, 61), pitch_mm=(1.0, 1.0), parallel=True)
+    shadow = integrals(field, still.turned(angles))
+    assert shadow.sum() == pytest.approx(ball.sum(), rel=1e-2)
+    middle = np.array([(axis * ball).sum() for axis in grid]) / ball.sum()
+    where = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() @ middle
+    down, along = (np.average(np.arange(61) - 30, weights=shadow.sum(axis=axis)) for axis in (1, 0))
+    assert (along, -down) == pytest.approx((where[0], where[2]), abs=0.05)
 
 
 def test_half_a_turn_about_the_head_axis_mirrors_the_film(draw: np.random.Generator) -> None:
