@@ -131,7 +131,7 @@ class Geometry(ArrayRecord):
             raise InputError("a point behind the source casts no shadow on the detector")
         at = points + way * (reach / along)[:, None] - self.corner
         basis = np.stack([self.column_step, self.row_step], axis=1)
-        found: Vector = np.linalg.lstsq(basis, at.T, rcond=None)[0].T
+        found: Vector = (at @ np.linalg.pinv(basis).T).astype(np.float64)
         return found
 
     def pencil(self, affine: Vector) -> Pencil:
