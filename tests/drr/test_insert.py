@@ -61,7 +61,7 @@ def test_matter_is_added_before_the_exponential_and_pushes_tissue_aside() -> Non
     gauze = after["cellulose"].max()
     assert before["soft tissue"].min() - after["soft tissue"].min() == pytest.approx(gauze / 0.18, rel=0.1)
     assert (after["soft tissue"] < 12.0)[seen.mask].mean() > 0.9
-    assert not (after["soft tissue"] < 12.0)[~seen.mask].any()
+    assert (12.0 - after["soft tissue"])[~seen.mask].max() < 0.03
 
 
 def test_what_lies_outside_the_body_pushes_nothing_aside() -> None:

@@ -25,7 +25,7 @@ def _add_triangles(places: Any, depths: Any, faces: Any, planes: Any, hand: floa
 
     places: (N, 2) vertices on the detector, row and column, at depths (N,). planes: (M, 6) per face: numerator and
     denominator of the depth as linear functions of (row, column). hand: +1 where rows, columns and beam are
-    right-handed. An edge belongs to one side only, decided by the order of its vertex numbers, so that no pixel is
+    right-handed. A pixel on an edge counts as if it lay a trifle further along its row, then down, so that none is
     counted twice or left out between neighbours; a face seen edge-on gives no more than its corners' depths.
     """
     rows, columns = out.shape
@@ -47,13 +47,11 @@ def _add_triangles(places: Any, depths: Any, faces: Any, planes: Any, hand: floa
             for column in range(max(0, int(np.ceil(low_column))), min(columns - 1, int(np.floor(high_column))) + 1):
                 inside = True
                 for corner in range(3):
-                    first, second = faces[face, corner], faces[face, (corner + 1) % 3]
-                    side = turn
-                    if first > second:
-                        first, second = second, first
-                        side = -turn
-                    here = _edge(places[first, 0], places[first, 1], places[second, 0], places[second, 1], row, column)
-                    if (side > 0 and here < 0.0) or (side < 0 and here >= 0.0):
+                    p, q = places[faces[face, corner]], places[faces[face, (corner + 1) % 3]]
+                    here = _edge(p[0], p[1], q[0], q[1], row, column)
+                    if here == 0.0:
+                        here = p[0] - q[0] if p[0] != q[0] else q[1] - p[1]
+                    if turn * here <= 0.0:
                         inside = False
                         break
                 if inside:
@@ -114,7 +112,9 @@ def path_mm(vertices: Floats, faces: NDArray[np.int64], geometry: Geometry, *, f
     hand = float(np.sign(np.cross(sharp.row_step, sharp.column_step) @ sharp.normal))
     depths = (vertices - sharp.source) @ sharp.normal / sharp.source_detector_mm
     planes = _planes(vertices, faces, sharp)
-    _add_triangles(sharp.shadow(vertices), depths, np.ascontiguousarray(faces), planes, hand, depth)
+    # on a grid of 1/4096 pixel the edge tests are exact in float64, so neighbours agree on every pixel
+    places = np.rint(sharp.shadow(vertices) * 4096.0) / 4096.0
+    _add_triangles(places, depths, np.ascontiguousarray(faces), planes, hand, depth)
     depth *= sharp.ray_mm()
     height, width = part.shape
     out[rows, columns] = np.maximum(depth.reshape(height, fine, width, fine).mean(axis=(1, 3)), 0.0)
