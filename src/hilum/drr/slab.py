@@ -3,35 +3,39 @@
 Rays of one source scale about it, so in every slab the column of a pixel fixes where it lies along one grid axis and its
 row along the other. Each slab is interpolated along its contiguous axis once per column tile, and the lines so made are
 added to every detector row with that row's two weights: contiguous, vectorised, several slabs to a pass. The samples are
-Joseph's; only the order of the sums differs.
+Joseph's; only the order of the sums differs. Blocks of 16 columns by 16 places that hold nothing are passed over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.core.errors import InputError
-from hilum.drr.compiled import jit, prange
+from hilum.drr.compiled import jit, prange, threads_at_work
 from hilum.drr.field import Field
 from hilum.drr.geometry import Geometry, Pencil
+from hilum.drr.slab_lanes import GROUP, LANES, TILE, add_slabs, mix_block
 
-TILE, GROUP = 64, 4
 _ALIGNED = 1e-9
+_BITS = 64
 
 
 class Layout(NamedTuple):
     """A field reordered for one slab axis.
 
     Attributes:
-        values: (B, U + 4, V) contiguous: slab, detector-row axis with two empty lines at each end, detector-column axis.
-        spans: (B, U + 4, 2) int32: first and stop of what is not 0 in each line; equal where all is 0.
+        values: (B, U + 4, V) contiguous: slab, detector-row axis with two empty lines at each end, detector-column axis
+            filled with zeros to a multiple of 16.
+        busy: (B, U + 4) uint64: bit k is set if a line holds anything in its kth part of 16 places (or more, so that
+            64 parts hold all).
     """
 
     values: NDArray[Any]
-    spans: NDArray[np.int32]
+    busy: NDArray[np.uint64]
 
 
 class Fan(NamedTuple):
@@ -69,17 +73,22 @@ def fan_of(pencil: Pencil, axes: tuple[int, int, int]) -> Fan:
     )
 
 
+def part_places(count: int) -> int:
+    """Return how many places along a line of `count` one bit of `busy` stands for: 16, or a multiple of it."""
+    return LANES * max(1, -(-count // (LANES * _BITS)))
+
+
 @jit(parallel=True)
-def _fill(field: Any, values: Any, spans: Any) -> None:
+def _fill(field: Any, values: Any, busy: Any, part: int) -> None:
     for b in prange(field.shape[0]):
         for u in range(field.shape[1]):
-            first, stop = field.shape[2], 0
+            bits = np.uint64(0)
             for v in range(field.shape[2]):
                 value = field[b, u, v]
                 values[b, u + 2, v] = value
                 if value != 0:
-                    first, stop = min(first, v), v + 1
-            spans[b, u + 2, 0], spans[b, u + 2, 1] = min(first, stop), stop
+                    bits |= np.uint64(1) << np.uint64(v // part)
+            busy[b, u + 2] = bits
 
 
 def layout(field: Field, axes: tuple[int, int, int]) -> Layout:
@@ -88,101 +97,136 @@ def layout(field: Field, axes: tuple[int, int, int]) -> Layout:
     def make() -> Layout:
         b, v, u = axes
         ordered = field.values.transpose(b, u, v)
-        values = np.zeros((ordered.shape[0], ordered.shape[1] + 4, ordered.shape[2]), field.values.dtype)
-        spans = np.zeros((*values.shape[:2], 2), np.int32)
-        _fill(ordered, values, spans)
-        return Layout(values, spans)
+        count = -(-ordered.shape[2] // LANES) * LANES
+        values = np.zeros((ordered.shape[0], ordered.shape[1] + 4, count), field.values.dtype)
+        busy = np.zeros(values.shape[:2], np.uint64)
+        _fill(ordered, values, busy, part_places(count))
+        return Layout(values, busy)
 
     kept: Layout = field.keep(("slabs", axes), make)
     return kept
 
 
-@jit()
-def _resample(values: Any, spans: Any, b: int, place: Any, share: Any, across: Any, lines: Any) -> Any:
-    """Interpolate one slab at a tile's columns: lines (V + 4, TILE); returns first and stop of the rows that are not 0.
+@jit(parallel=True)
+def row_table(slabs: int, count: int, part: int, fan_v: Any, fan_b: Any, at: Any, weight: Any, bits: Any) -> None:
+    """Write where every detector row meets every slab, which all column tiles share.
 
-    Whole lines along v are mixed two by two, and turned so that columns are contiguous.
+    at, weight: (groups, rows, GROUP), as `add_slabs` takes them for lines (GROUP, count + 4, TILE). bits: (groups, rows)
+    uint64, the parts of a line that a row reads in a group.
     """
-    first, stop = values.shape[2], 0
-    for c in range(TILE):
-        for near in range(2):
-            if spans[b, place[c] + near, 1] > spans[b, place[c] + near, 0]:
-                first, stop = min(first, spans[b, place[c] + near, 0]), max(stop, spans[b, place[c] + near, 1])
-    if stop <= first:
-        return 0, 0
-    for c in range(TILE):
-        one, two, mixed, part = values[b, place[c]], values[b, place[c] + 1], across[c], share[c]
-        for v in range(first, stop):
-            low = np.float32(one[v])
-            mixed[v] = low + part * (np.float32(two[v]) - low)
-    for v in range(first, stop):
-        line = lines[v + 2]
-        for c in range(TILE):
-            line[c] = across[c, v]
-    for c in range(TILE):
-        lines[first + 1, c] = lines[stop + 2, c] = np.float32(0.0)
-    return first, stop
+    for group in prange(at.shape[0]):
+        for s in range(GROUP):
+            b = group * GROUP + s
+            t = (b - fan_b[0]) / fan_b[1]
+            v0, v1 = fan_v[0] + t * fan_v[2], fan_v[1] + t * fan_v[3]
+            for r in range(at.shape[1]):
+                v = min(max(v0 + r * v1, -2.0), count + 0.0)
+                whole = np.floor(v)
+                place = int(whole)
+                at[group, r, s] = (s * (count + 4) + place + 2) * TILE
+                weight[group, r, s] = np.float32(v - whole)
+                if b < slabs:
+                    low, high = min(max(place, 0), count - 1) // part, min(max(place + 1, 0), count - 1) // part
+                    bits[group, r] |= (np.uint64(1) << np.uint64(low)) | (np.uint64(1) << np.uint64(high))
 
 
 @jit()
-def _spread(lines: Any, at: Any, weight: Any, out: Any) -> None:
-    """Add GROUP slabs to one detector row of a tile: two lines each, all sums in registers."""
-    one = np.float32(1.0)
-    w0, w1, w2, w3 = weight[0], weight[1], weight[2], weight[3]
-    x0, x1, x2, x3 = one - w0, one - w1, one - w2, one - w3
-    a0, b0, a1, b1 = lines[0, at[0]], lines[0, at[0] + 1], lines[1, at[1]], lines[1, at[1] + 1]
-    a2, b2, a3, b3 = lines[2, at[2]], lines[2, at[2] + 1], lines[3, at[3]], lines[3, at[3] + 1]
+def _resample(values: Any, busy: Any, b: int, start: Any, share: Any, lines: Any, slot: int, dirty: Any, part: int) -> Any:
+    """Interpolate one slab at a tile's columns into lines[slot]; returns the parts that hold anything."""
+    size, count = values.shape[1], values.shape[2]
+    found = np.uint64(0)
+    for block in range(TILE // LANES):
+        bits = np.uint64(0)
+        if b >= 0:
+            one = (start[block * LANES] // count) % size
+            two = (start[block * LANES + LANES - 1] // count) % size
+            for u in range(min(one, two), max(one, two) + 2):
+                bits |= busy[b, u]
+        if bits | dirty[slot, block]:
+            for v in range(0, count, LANES):
+                bit = np.uint64(1) << np.uint64(v // part)
+                if bits & bit:
+                    mix_block(
+                        values, start, count, share, block * LANES, v, lines, (slot * (count + 4) + v + 2) * TILE
+                    )
+                elif dirty[slot, block] & bit:
+                    lines[slot, v + 2 : v + 2 + LANES, block * LANES : block * LANES + LANES] = np.float32(0.0)
+        dirty[slot, block] = bits
+        found |= bits
+    return found
+
+
+@jit()
+def _place(tile: int, b: int, shape: Any, fan_u: Any, fan_b: Any, start: Any, share: Any) -> None:
+    """Write between which two lines of slab b each column of a tile falls."""
+    t = (b - fan_b[0]) / fan_b[1]
+    u0, u1 = fan_u[0] + t * fan_u[2], fan_u[1] + t * fan_u[3]
     for c in range(TILE):
-        near = (x0 * a0[c] + w0 * b0[c]) + (x1 * a1[c] + w1 * b1[c])
-        out[c] += near + ((x2 * a2[c] + w2 * b2[c]) + (x3 * a3[c] + w3 * b3[c]))
+        u = min(max(u0 + (tile * TILE + c) * u1, -2.0), shape[1] - 4.0)
+        whole = np.floor(u)
+        start[c], share[c] = (b * shape[1] + int(whole) + 2) * shape[2], np.float32(u - whole)
 
 
 @jit(parallel=True)
-def project(values: Any, spans: Any, fan_u: Any, fan_v: Any, fan_b: Any, mm: Any, out: Any) -> None:
-    """Integrate a layout on an aligned detector: out (rows, columns) float32.
+def project(
+    values: Any, busy: Any, fan_u: Any, fan_b: Any, at: Any, weight: Any, bits: Any, order: Any, part: int, out: Any
+) -> None:
+    """Add up the samples of every ray of an aligned detector: out (rows, columns) float32.
 
-    mm: (3, 3) float64, the ray to pixel (0, 0) and what a row and a column add to it, such that the length of the sum
-    is what one sample counts: ray length over slabs crossed, times the field's scale.
+    at, weight, bits: from `row_table`. order: the column tiles in the order in which threads take them.
     """
     slabs, count = values.shape[0], values.shape[2]
-    size = values.shape[1] - 4
     rows, columns = out.shape
-    for tile in prange((columns + TILE - 1) // TILE):
-        lines = np.zeros((GROUP, count + 4, TILE), np.float32)
-        across = np.empty((TILE, count + 16), np.float32)
-        place, share = np.empty(TILE, np.int64), np.empty(TILE, np.float32)
-        at, weight = np.zeros((rows, GROUP), np.int64), np.zeros((rows, GROUP), np.float32)
-        sums = np.zeros((rows, TILE), np.float32)
-        for start in range(0, slabs, GROUP):
-            top, bottom = rows, 0
+    for turn in prange(order.size):
+        tile = order[turn]
+        lines, sums = np.zeros((GROUP, count + 4, TILE), np.float32), np.zeros((rows, TILE), np.float32)
+        start, share = np.empty(TILE, np.int64), np.empty(TILE, np.float32)
+        dirty = np.zeros((GROUP, TILE // LANES), np.uint64)
+        for group in range(at.shape[0]):
+            found = np.uint64(0)
             for s in range(GROUP):
-                b, first, stop, t = start + s, 0, 0, 0.0
+                b = group * GROUP + s
                 if b < slabs:
-                    t = (b - fan_b[0]) / fan_b[1]
-                    u0, u1 = fan_u[0] + t * fan_u[2], fan_u[1] + t * fan_u[3]
-                    for c in range(TILE):
-                        u = min(max(u0 + (tile * TILE + c) * u1, -2.0), size + 0.0)
-                        whole = np.floor(u)
-                        place[c], share[c] = int(whole) + 2, np.float32(u - whole)
-                    first, stop = _resample(values, spans, b, place, share, across, lines[s])
-                v0, v1 = fan_v[0] + t * fan_v[2], fan_v[1] + t * fan_v[3]
+                    _place(tile, b, values.shape, fan_u, fan_b, start, share)
+                found |= _resample(values, busy, b if b < slabs else -1, start, share, lines, s, dirty, part)
+            if found:
                 for r in range(rows):
-                    v = v0 + r * v1
-                    if first - 1 < v < stop and first < stop:
-                        whole = np.floor(v)
-                        at[r, s], weight[r, s] = int(whole) + 2, np.float32(v - whole)
-                        top, bottom = min(top, r), max(bottom, r + 1)
-                    else:
-                        at[r, s], weight[r, s] = 0, np.float32(0.0)
-            for r in range(top, bottom):
-                _spread(lines, at[r], weight[r], sums[r])
+                    if bits[group, r] & found:
+                        add_slabs(lines, at, weight, (group * rows + r) * GROUP, sums, r * TILE)
         left = tile * TILE
         for r in range(rows):
             for c in range(min(TILE, columns - left)):
-                x = mm[0, 0] + r * mm[1, 0] + (left + c) * mm[2, 0]
-                y = mm[0, 1] + r * mm[1, 1] + (left + c) * mm[2, 1]
-                z = mm[0, 2] + r * mm[1, 2] + (left + c) * mm[2, 2]
-                out[r, left + c] = sums[r, c] * np.float32(np.sqrt(x * x + y * y + z * z))
+                out[r, left + c] = sums[r, c]
+
+
+@jit(parallel=True)
+def scale_by_length(mm: Any, out: Any) -> None:
+    """Multiply sums (rows, columns) by what one sample counts: the length of mm[0] + r mm[1] + c mm[2]."""
+    for r in prange(out.shape[0]):
+        x, y, z = (np.float32(mm[0, k] + r * mm[1, k]) for k in range(3))
+        dx, dy, dz = np.float32(mm[2, 0]), np.float32(mm[2, 1]), np.float32(mm[2, 2])
+        for c in range(out.shape[1]):
+            step = np.float32(c)
+            a, b, d = x + step * dx, y + step * dy, z + step * dz
+            out[r, c] *= np.sqrt(a * a + b * b + d * d)
+
+
+def sample_sums(layouts: Sequence[Layout], fan: Fan, shape: tuple[int, int], out: NDArray[np.float32]) -> None:
+    """Write the sums of samples of several fields on one grid, (F, rows, columns) float32, with shared weights."""
+    slabs, _, count = layouts[0].values.shape
+    groups, part = -(-slabs // GROUP), part_places(count)
+    at, weight = np.empty((groups, shape[0], GROUP), np.int32), np.empty((groups, shape[0], GROUP), np.float32)
+    bits = np.zeros((groups, shape[0]), np.uint64)
+    row_table(slabs, count, part, fan.v, fan.b, at, weight, bits)
+    order = tile_order(-(-shape[1] // TILE))
+    for packed, target in zip(layouts, out, strict=True):
+        project(packed.values, packed.busy, fan.u, fan.b, at, weight, bits, order, part, target)
+
+
+def tile_order(tiles: int) -> NDArray[np.int64]:
+    """Return tiles so that each thread's run of them is spread over the whole width, where bodies are equally thick."""
+    threads = threads_at_work()
+    return np.concatenate([np.arange(first, tiles, threads) for first in range(threads)])
 
 
 def ray_steps(geometry: Geometry) -> NDArray[np.float64]:
@@ -192,18 +236,27 @@ def ray_steps(geometry: Geometry) -> NDArray[np.float64]:
     return np.stack([geometry.corner - geometry.source, geometry.column_step, geometry.row_step])
 
 
+def integrals_many(fields: Sequence[Field], geometry: Geometry) -> NDArray[np.float32]:
+    """Return line integrals (F, rows, columns) float32 of fields on one grid, for an aligned detector.
+
+    Raises:
+        InputError: if the detector is oblique to the grid.
+    """
+    pencil = geometry.pencil(fields[0].affine)
+    axes = aligned_axes(pencil)
+    if axes is None:
+        raise InputError("the slab kernel needs a detector aligned with the grid: use the plane or gather kernel")
+    out = np.empty((len(fields), *geometry.shape), np.float32)
+    sample_sums([layout(field, axes) for field in fields], fan_of(pencil, axes), geometry.shape, out)
+    for field, target in zip(fields, out, strict=True):
+        scale_by_length(ray_steps(geometry) * (field.scale / abs(float(pencil.way[axes[0]]))), target)
+    return out
+
+
 def integrals(field: Field, geometry: Geometry) -> NDArray[np.float32]:
     """Return line integrals (rows, columns) float32 in the field's unit times mm, for an aligned detector.
 
     Raises:
         InputError: if the detector is oblique to the grid.
     """
-    pencil = geometry.pencil(field.affine)
-    axes = aligned_axes(pencil)
-    if axes is None:
-        raise InputError("the slab kernel needs a detector aligned with the grid: use the plane or gather kernel")
-    packed, fan = layout(field, axes), fan_of(pencil, axes)
-    out = np.empty(geometry.shape, np.float32)
-    mm = ray_steps(geometry) * (field.scale / abs(float(pencil.way[axes[0]])))
-    project(packed.values, packed.spans, fan.u, fan.v, fan.b, mm, out)
-    return out
+    return integrals_many([field], geometry)[0]
