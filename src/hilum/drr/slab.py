@@ -63,6 +63,11 @@ def aligned_axes(pencil: Pencil) -> tuple[int, int, int] | None:
     return (b, v, u) if max(others) < _ALIGNED else None
 
 
+def suits(field: Field, geometry: Geometry) -> bool:
+    """Tell whether a detector is aligned with the grid, so that the slab kernel gives its rays exactly."""
+    return aligned_axes(geometry.pencil(field.affine)) is not None
+
+
 def fan_of(pencil: Pencil, axes: tuple[int, int, int]) -> Fan:
     """Return the fan of an aligned pencil."""
     b, v, u = axes
@@ -131,7 +136,9 @@ def row_table(slabs: int, count: int, part: int, fan_v: Any, fan_b: Any, at: Any
 
 
 @jit()
-def _resample(values: Any, busy: Any, b: int, start: Any, share: Any, lines: Any, slot: int, dirty: Any, part: int) -> Any:
+def _resample(
+    values: Any, busy: Any, b: int, start: Any, share: Any, lines: Any, slot: int, dirty: Any, part: int
+) -> Any:
     """Interpolate one slab at a tile's columns into lines[slot]; returns the parts that hold anything."""
     size, count = values.shape[1], values.shape[2]
     found = np.uint64(0)
@@ -146,9 +153,7 @@ def _resample(values: Any, busy: Any, b: int, start: Any, share: Any, lines: Any
             for v in range(0, count, LANES):
                 bit = np.uint64(1) << np.uint64(v // part)
                 if bits & bit:
-                    mix_block(
-                        values, start, count, share, block * LANES, v, lines, (slot * (count + 4) + v + 2) * TILE
-                    )
+                    mix_block(values, start, count, share, block * LANES, v, lines, (slot * (count + 4) + v + 2) * TILE)
                 elif dirty[slot, block] & bit:
                     lines[slot, v + 2 : v + 2 + LANES, block * LANES : block * LANES + LANES] = np.float32(0.0)
         dirty[slot, block] = bits
@@ -203,7 +208,8 @@ def project(
 def scale_by_length(mm: Any, out: Any) -> None:
     """Multiply sums (rows, columns) by what one sample counts: the length of mm[0] + r mm[1] + c mm[2]."""
     for r in prange(out.shape[0]):
-        x, y, z = (np.float32(mm[0, k] + r * mm[1, k]) for k in range(3))
+        x, y = np.float32(mm[0, 0] + r * mm[1, 0]), np.float32(mm[0, 1] + r * mm[1, 1])
+        z = np.float32(mm[0, 2] + r * mm[1, 2])
         dx, dy, dz = np.float32(mm[2, 0]), np.float32(mm[2, 1]), np.float32(mm[2, 2])
         for c in range(out.shape[1]):
             step = np.float32(c)
