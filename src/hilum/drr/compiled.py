@@ -9,8 +9,12 @@ from hilum.core.errors import need
 
 try:
     import numba
+    from numba.core import types
+    from numba.extending import intrinsic
 except ImportError:
     raise need("numba", "drr", "projecting a CT") from None
+
+__all__ = ["intrinsic", "jit", "pointer_of", "prange", "threads_at_work", "types"]
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 prange = numba.prange
@@ -30,3 +34,13 @@ def jit(*, parallel: bool = False, fast: bool = True, inline: bool = False) -> C
         parallel=parallel, fastmath=flags, cache=True, nogil=True, inline="always" if inline else "never"
     )
     return cast(Callable[[Kernel], Kernel], made)
+
+
+def pointer_of(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """Return the address of a contiguous array's first number, inside an `intrinsic`."""
+    return numba.core.cgutils.create_struct_proxy(kind)(context, builder, value=array).data
+
+
+def threads_at_work() -> int:
+    """Return how many threads `prange` loops run on."""
+    return int(numba.get_num_threads())

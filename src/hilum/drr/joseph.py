@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,3 +54,8 @@ def integrals(field: Field, geometry: Geometry) -> NDArray[np.float32]:
     out = np.empty(geometry.shape)
     _gather(field.values, np.stack(geometry.pencil(field.affine)), out)
     return (out * geometry.ray_mm() * field.scale).astype(np.float32)
+
+
+def integrals_many(fields: Sequence[Field], geometry: Geometry) -> NDArray[np.float32]:
+    """Return line integrals (F, rows, columns) of several fields on one grid."""
+    return np.stack([integrals(field, geometry) for field in fields])
