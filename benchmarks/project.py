@@ -14,6 +14,7 @@ z, x, y.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -51,7 +52,7 @@ class Hilum(peers.Peer):
         self.field = field
 
     def run(self) -> np.ndarray:
-        return line_integrals(self.field, self.geometry, model=self.model)  # type: ignore[arg-type]
+        return line_integrals(self.field, self.geometry)
 
 
 class HilumTrilinear(Hilum):
@@ -60,6 +61,11 @@ class HilumTrilinear(Hilum):
 
 class HilumSiddon(Hilum):
     name, model = "hilum siddon", "siddon"
+
+    def run(self) -> np.ndarray:
+        from hilum.drr import siddon
+
+        return siddon.integrals(self.field, self.geometry)
 
 
 OURS = (HilumTrilinear, HilumSiddon)
@@ -187,8 +193,8 @@ def ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Ours against the fastest peer of the same model, by wall and by processor time."""
     found = []
     for ours in (row for row in rows if row["name"].startswith("hilum")):
-        alike = [row for row in rows if (row["view"], row["size"], row["model"]) == (ours["view"], ours["size"], ours["model"])
-                 and not row["name"].startswith("hilum")]  # fmt: skip
+        key = (ours["view"], ours["size"], ours["model"])
+        alike = [row for row in rows if (row["view"], row["size"], row["model"]) == key and row["name"][:5] != "hilum"]
         if not alike:
             continue
         best = min(alike, key=lambda row: float(np.median(row["cpu"])))
@@ -306,7 +312,6 @@ def gradient(field: Field, kinds: list[type[peers.Peer]], args: Any) -> dict[str
     """Value and gradient by the six numbers of a pose, against the value alone."""
     try:
         import torch
-
         from hilum.drr.gradient import Projector
     except (ImportError, HilumError):
         print("\ngradient: hilum.drr.gradient is not here yet, or torch is missing")
@@ -326,8 +331,10 @@ def gradient(field: Field, kinds: list[type[peers.Peer]], args: Any) -> dict[str
         return pose.grad
 
     runs: dict[str, Callable[[], Any]] = {
-        "hilum value": forward, "hilum value + gradient": both, "hilum line_integrals": lambda: line_integrals(field, geometry),
-    }  # fmt: skip
+        "hilum value": forward,
+        "hilum value + gradient": both,
+        "hilum line_integrals": lambda: line_integrals(field, geometry),
+    }
     if peers.NanoDrr in kinds:
         nano = peers.NanoDrr(field)
         nano.aim(geometry)
@@ -337,13 +344,10 @@ def gradient(field: Field, kinds: list[type[peers.Peer]], args: Any) -> dict[str
     print(f"\npose gradient, OBL {size}: wall ms, CPU ms")
     for name, (wall, cpu) in taken.items():
         print(f"  {name:26s}{wall:10.1f}{cpu:10.1f}")
-    print(
-        f"  value + gradient over value: {taken['hilum value + gradient'][1] / taken['hilum value'][1]:.2f} by CPU (goal 1.5)"
-    )
+    whole = taken["hilum value + gradient"][1]
+    print(f"  value + gradient over value: {whole / taken['hilum value'][1]:.2f} by CPU (goal 1.5)")
     if "nanodrr value + gradient" in taken:
-        print(
-            f"  against nanodrr: {taken['nanodrr value + gradient'][1] / taken['hilum value + gradient'][1]:.0f} x by CPU"
-        )
+        print(f"  against nanodrr: {taken['nanodrr value + gradient'][1] / whole:.0f} x by CPU")
     return {"gradient": {"size": size, "ms": taken}}
 
 
@@ -358,8 +362,9 @@ def materials(field: Field, args: Any) -> dict[str, Any]:
     size = 512 if 512 in args.sizes else min(args.sizes)
     found: dict[str, Any] = {}
     cut = np.array([0, 700, 1300, 65536])  # lung, soft tissue and bone by code: three fields that sum to the whole
-    parts = [Field(np.where((field.values >= low) & (field.values < high), field.values, 0).astype(np.uint16), field.affine,
-                   field.scale) for low, high in zip(cut, cut[1:], strict=False)]  # fmt: skip
+    codes = field.values
+    chosen = [np.where((codes >= low) & (codes < high), codes, 0) for low, high in itertools.pairwise(cut)]
+    parts = [Field(values.astype(np.uint16), field.affine, field.scale) for values in chosen]
     print(f"\nthree materials in one pass, {size}: CPU ms")
     for view in args.views:
         geometry = exposure(field, view, size)
@@ -404,7 +409,7 @@ def memory_of(name: str, path: str, size: int, view: str) -> None:
 def memory(field: Field, kinds: list[type[peers.Peer]], args: Any) -> dict[str, Any]:
     size = 512 if 512 in args.sizes else max(args.sizes)
     volume, output = field.values.nbytes / 2**20, size * size * 4 / 2**20
-    print(f"\npeak memory of one PA {size} in MB, the volume ({volume:.0f} at 16 bit, {2 * volume:.0f} at 32) included, "
+    print(f"\npeak memory of one PA {size} in MB, the volume ({volume:.0f} at 16 bit) included, "
           f"libraries not; goal {volume + output + 200:.0f}")  # fmt: skip
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -7,6 +7,7 @@ about a tenth of Siddon's crossings for a frontal view.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def _largest_sum(values: Any) -> float:
         for k in range(values.shape[2]):
             for j in range(values.shape[1]):
                 sums[j] += abs(float(values[i, j, k]))
-        found[i] = sums.max()
+        found[i] = sums.max() if np.isfinite(sums.sum()) else np.inf
     return float(found.max())
 
 
@@ -68,7 +69,8 @@ def _column_sums(field: Field, axis: int) -> tuple[NDArray[np.int32], float]:
 @jit(inline=True)
 def _sum(sums: Any, place: int) -> int:
     """Return one running sum; an unsigned place spares the test for counting from the end."""
-    return np.int64(sums[np.uint64(place)])
+    found: int = np.int64(sums[np.uint64(place)])  # type: ignore[assignment]
+    return found
 
 
 @jit(inline=True)
@@ -181,8 +183,14 @@ def _integrate(sums: Any, size: Any, stride: Any, start: Any, way: Any, order: t
 
 
 @jit(parallel=True)
-def _trace(sums: Any, size: Any, stride: Any, pencil: Any, turn: Any, axis: int, out: Any, seen: Any) -> None:
-    """Integrate the rays that cross one axis fastest; note in `seen` (tiles, 3) which axes the others cross."""
+def _trace(
+    sums: Any, size: Any, stride: Any, pencil: Any, turn: Any, counted: tuple[int, float], out: Any, seen: Any
+) -> None:
+    """Integrate the rays that cross one axis fastest; note in `seen` (tiles, 3) which axes the others cross.
+
+    `counted` is the axis of the sums and what one unit of them is worth; `turn` (3, 3) takes voxel steps to mm.
+    """
+    axis, worth = counted
     rows, columns = out.shape
     tall, broad = (rows + _TALL - 1) // _TALL, (columns + _BROAD - 1) // _BROAD
     for tile in prange(tall * broad):
@@ -205,7 +213,7 @@ def _trace(sums: Any, size: Any, stride: Any, pencil: Any, turn: Any, axis: int,
                 for n in range(3):
                     mm += (turn[n, 0] * way[0] + turn[n, 1] * way[1] + turn[n, 2] * way[2]) ** 2
                 path = _integrate(sums, size, stride, start, way, (axis, b, c))
-                out[row, column] = path * np.sqrt(mm) / abs(way[axis])
+                out[row, column] = worth * path * np.sqrt(mm) / abs(way[axis])
 
 
 def integrals(field: Field, geometry: Geometry) -> NDArray[np.float32]:
@@ -230,11 +238,10 @@ def integrals(field: Field, geometry: Geometry) -> NDArray[np.float32]:
         used.add(axis)
         for other in set(range(3)) - used:
             field.kept.pop(("siddon", other), None)
-        sums, unit = field.keep(("siddon", axis), lambda axis=axis: _column_sums(field, axis))
+        sums, unit = field.keep(("siddon", axis), partial(_column_sums, field, axis))
         strides = [step // sums.itemsize for step in sums.strides[:2]]
-        stride = np.array(strides[:axis] + [1] + strides[axis:])
+        stride = np.array([*strides[:axis], 1, *strides[axis:]])
         seen = np.zeros((-(-rows // _TALL) * -(-columns // _BROAD), 3), np.bool_)
-        scaled = turn * (field.scale * unit)
-        _trace(sums.reshape(-1), size, stride, pencil, scaled, axis, out, seen)
+        _trace(sums.reshape(-1), size, stride, pencil, turn, (axis, field.scale * unit), out, seen)
         waiting += [n for n in range(3) if seen[:, n].any() and n not in used and n not in waiting]
     return out
