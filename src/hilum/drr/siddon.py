@@ -25,16 +25,14 @@ _CLOSE = 1e-9  # voxels; nearer than this to an edge, the order of two crossings
 
 
 @jit(parallel=True)
-def _largest_sum(values: Any) -> float:
-    """Return a bound on the sum of absolute values of any column along the last axis of (A, B, C)."""
-    found = np.zeros(values.shape[0])
+def _absolute_sums(values: Any) -> Any:
+    """Return (A, B) the sum of absolute values of each column along the last axis of (A, B, C)."""
+    sums = np.zeros(values.shape[:2])
     for i in prange(values.shape[0]):
-        sums = np.zeros(values.shape[1])
         for k in range(values.shape[2]):
             for j in range(values.shape[1]):
-                sums[j] += abs(float(values[i, j, k]))
-        found[i] = sums.max() if np.isfinite(sums.sum()) else np.inf
-    return float(found.max())
+                sums[i, j] += abs(float(values[i, j, k]))
+    return sums
 
 
 @jit(parallel=True)
@@ -57,7 +55,7 @@ def _column_sums(field: Field, axis: int) -> tuple[NDArray[np.int32], float]:
     values = np.moveaxis(field.values, axis, -1)
     unit = 1.0
     if field.values.dtype != np.uint16 or field.shape[axis] * 65535 > _LARGEST:
-        largest = _largest_sum(values)
+        largest = float(np.max(_absolute_sums(values)))  # nan, if there is any
         if not np.isfinite(largest):
             raise InputError("a field of nan or infinite values cannot be projected: replace them first")
         unit = largest / _LARGEST or 1.0
