@@ -13,6 +13,7 @@ Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
 ZONES = ("apical", "upper", "mid", "base")
 SHORTEST_ANTERIOR_MM = 10.0
+FLANK_MM = 3.0  # a rib runs straight along the flank; the middle of what is this lateral is its most lateral point
 MEDIAL_END_MM = 30.0
 HILUM_BELOW_CARINA_MM = 50.0  # where no pulmonary vessel is given: about two vertebrae
 
@@ -43,7 +44,8 @@ def rib_is_anterior(voxels: NDArray[np.int64], side: Side, spacing_mm: tuple[flo
         (N,) True in front. All False if the part in front is under 10 mm long: such a rib ends at the flank.
     """
     x = voxels[:, 0] if side == "left" else -voxels[:, 0]
-    lateral = voxels[x >= x.max() - 1, 1].mean()
+    flank = voxels[x >= x.max() - FLANK_MM / spacing_mm[0], 1]
+    lateral = (flank.min() + flank.max()) / 2
     front: NDArray[np.bool_] = voxels[:, 1] < lateral
     long_mm = (lateral - voxels[:, 1].min()) * spacing_mm[1]
     return front if long_mm >= SHORTEST_ANTERIOR_MM else np.zeros_like(front)

@@ -76,7 +76,7 @@ class Shadow(ArrayRecord):
             tolerance_px: how far a simplified outline may run from the true one; 0 keeps every corner.
 
         Returns:
-            Points (N, 2) as (x, y), at the outer edges of the mask's pixels.
+            Points (N, 2) as (x, y) from the film's corner, as a box counts; half-way between pixels in and out.
 
         Raises:
             MissingError: if scikit-image is not installed.

@@ -31,7 +31,7 @@ def polygons(shadow: Shadow, *, tolerance_px: float = 0.5) -> list[list[float]]:
     for points in shadow.contours(tolerance_px=tolerance_px):
         x, y = points.xy.T
         if np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) > 0:  # an outline runs clockwise on screen, a hole against
-            outer.append((points.xy + 0.5).ravel().round(2).tolist())
+            outer.append(points.xy.ravel().round(2).tolist())
     return outer
 
 
@@ -65,7 +65,8 @@ def coco(
         raise InputError("each film needs an id of its own in a COCO file")
     names = list(dict.fromkeys(name for _, shadows in films for name in shadows))
     category = {name: number for number, name in enumerate(names, 1)}
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, (film, shadows) in enumerate(films, 1):
         rows, columns = film.pixels.shape
         file_name = (file_names or {}).get(film.id, f"{film.id}.png")
@@ -77,15 +78,15 @@ def coco(
             if box is None:
                 continue
             inside = shadow.path_mm[shadow.inside]
-            annotation = {
+            path: dict[str, Any] = {"mean": round(float(inside.mean()), 3), "max": round(float(inside.max()), 3)}
+            if path_files and (film.id, name) in path_files:
+                path["file"] = path_files[(film.id, name)]
+            annotations.append({
                 "id": len(annotations) + 1, "image_id": number, "category_id": category[name], "iscrowd": 0,
                 "bbox": [box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0], "area": shadow.area_px,
                 "segmentation": run_lengths(shadow.mask().pixels) if outline == "rle" else polygons(shadow),
-                "path_mm": {"mean": round(float(inside.mean()), 3), "max": round(float(inside.max()), 3)},
-            }  # fmt: skip
-            if path_files and (film.id, name) in path_files:
-                annotation["path_mm"]["file"] = path_files[(film.id, name)]
-            annotations.append(annotation)
+                "path_mm": path,
+            })  # fmt: skip
     return {
         "info": {"description": "labels projected from CT through the rays of each film"},
         "images": images,

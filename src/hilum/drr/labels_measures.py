@@ -89,7 +89,7 @@ def heart_size(
     elif midline == "hemidiaphragm":
         edge = _found(shadows, "hemidiaphragm_right").box()
         assert edge is not None
-        line = np.full(len(rows), edge.x1 - 0.5)
+        line = np.full(len(rows), edge.x1 - 1)
     else:
         raise InputError(f"the midline is by vertebrae or hemidiaphragm, got '{midline}'")
     left, right, _ = _edges(_found(shadows, lungs))
@@ -150,9 +150,9 @@ def _found(shadows: Mapping[str, Shadow], name: str) -> Shadow:
 def _vertebrae(shadows: Mapping[str, Shadow]) -> NDArray[np.float64]:
     """Return (N, 2) row and column of the middle of each vertebra's mask."""
     found = [shadow for name, shadow in shadows.items() if _VERTEBRA.match(name) and shadow.inside.any()]
-    return np.array(
-        [np.argwhere(shadow.inside).mean(axis=0) + (shadow.row, shadow.column) for shadow in found]
-    ).reshape(-1, 2)
+    middles = np.array([np.argwhere(shadow.inside).mean(axis=0) for shadow in found]).reshape(-1, 2)
+    corners = np.array([(shadow.row, shadow.column) for shadow in found], np.float64).reshape(-1, 2)
+    return middles + corners
 
 
 def _edges(shadow: Shadow) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
