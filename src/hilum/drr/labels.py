@@ -16,7 +16,7 @@ from hilum.drr.anatomy import Anatomy
 from hilum.drr.anatomy_rules import RULES, Rule, available
 from hilum.drr.field import Structures
 from hilum.drr.geometry import Geometry
-from hilum.drr.structures import path_lengths
+from hilum.drr.structures import footprints, path_lengths
 
 SMALL_PIECE = 0.05  # of the largest piece; smaller ones are dropped where all pieces are kept
 THIN_SHARE = 0.1  # of a thin structure's usual path length
@@ -114,20 +114,29 @@ def shadow_mask(path_mm: NDArray[np.float32], rule: Rule) -> NDArray[np.bool_]:
     """
     from scipy import ndimage
 
-    crossed = path_mm[path_mm > 0]
-    if not crossed.size:
-        return np.zeros(path_mm.shape, np.bool_)
     least = rule.least_mm
     if rule.thin:
-        least = min(least, THIN_SHARE * float(np.quantile(crossed, 0.9)))
+        crossed = path_mm[path_mm > 0]
+        least = min(least, THIN_SHARE * float(np.quantile(crossed, 0.9))) if crossed.size else least
     mask: NDArray[np.bool_] = path_mm >= least
     parts, count = ndimage.label(mask, np.ones((3, 3)))
     if count > 1:
-        sizes = np.bincount(parts.ravel())[1:]
-        order = np.argsort(-sizes, kind="stable")
-        kept = order[: rule.pieces] if rule.pieces else np.flatnonzero(sizes >= SMALL_PIECE * sizes.max())
-        mask = np.isin(parts, kept + 1)
-    return np.asarray(ndimage.binary_fill_holes(mask) if rule.fill else mask, np.bool_)
+        sizes = np.bincount(parts.ravel())
+        sizes[0] = 0
+        kept = sizes >= SMALL_PIECE * sizes.max()
+        if rule.pieces:
+            kept[np.argsort(-sizes, kind="stable")[rule.pieces :]] = False
+        mask = kept[parts]
+    return _filled(mask) if rule.fill and count else mask
+
+
+def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Close all holes: what is not joined to the outside."""
+    from scipy import ndimage
+
+    parts, _ = ndimage.label(~np.pad(mask, 1))
+    inner: NDArray[np.bool_] = parts[1:-1, 1:-1] != parts[0, 0]
+    return inner
 
 
 def shadows(
@@ -160,9 +169,9 @@ def shadows(
         for number in structures.keep("present", structures.present)
     }
     ids = sorted({number for group in groups.values() for number in group})
-    lengths = dict(zip(ids, path_lengths(structures, geometry, ids), strict=True))
+    lengths = dict(zip(ids, _cut(structures, geometry, ids), strict=True))
     return {
-        name: _shadow(name, [lengths[number] for number in group], rule or rule_for(name), image)
+        name: _shadow(name, [lengths[number] for number in group], rule or rule_for(name), geometry.shape, image)
         for name, group in groups.items()
     }
 
@@ -198,11 +207,11 @@ def class_shadows(
             raise InputError(f"class '{name}' cannot be projected: {known}; there are: {', '.join(there)}")
     wanted = list(dict.fromkeys(names)) if names is not None else list(there)
     needed = _needed(wanted)
-    lengths: dict[str, NDArray[np.float32]] = {}
+    lengths: dict[str, _Cut] = {}
     for index, layer in enumerate(anatomy.layers):
         parts = {name: place[1] for name, place in anatomy.parts.items() if place[0] == index and name in needed}
         order = sorted(parts, key=lambda part: parts[part])
-        lengths |= dict(zip(order, path_lengths(layer, geometry, [parts[name] for name in order]), strict=True))
+        lengths |= dict(zip(order, _cut(layer, geometry, [parts[name] for name in order]), strict=True))
     made: dict[str, Shadow] = {}
 
     def make(name: str) -> Shadow:
@@ -212,7 +221,7 @@ def class_shadows(
                 made[name] = _joined(name, [make(part) for part in rule.union_of if part in there])
             else:
                 pieces = [lengths[part] for part in rule.parts if part in lengths]
-                made[name] = _shadow(name, pieces, rule, image)
+                made[name] = _shadow(name, pieces, rule, geometry.shape, image)
         return made[name]
 
     return {name: make(name) for name in wanted}
@@ -226,26 +235,36 @@ def _needed(names: Sequence[str]) -> set[str]:
     return found
 
 
-def _shadow(name: str, lengths: Sequence[NDArray[np.float32]], rule: Rule, image: str) -> Shadow:
-    """Add up the path lengths (H, W) of some parts, cut them to where they are, and make the mask."""
-    shape = (lengths[0].shape[0], lengths[0].shape[1])
-    boxes = [box for box in map(_extent, lengths) if box is not None]
-    if not boxes:
+_Cut = tuple[int, int, NDArray[np.float32]]
+"""First row and column of a part of the film, and the path lengths there."""
+
+
+def _cut(structures: Structures, geometry: Geometry, ids: Sequence[int]) -> list[_Cut]:
+    """Return the path lengths of some structures, each where it is; without reading the rest of so many films."""
+    lengths = path_lengths(structures, geometry, ids)
+    cut = []
+    for path, (top, bottom, left, right) in zip(lengths, footprints(structures, geometry, ids).tolist(), strict=True):
+        inside = path[top:bottom, left:right]
+        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+        if rows.size:
+            inside = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            cut.append((top + int(rows[0]), left + int(columns[0]), inside))
+        else:
+            cut.append((0, 0, np.zeros((0, 0), np.float32)))
+    return cut
+
+
+def _shadow(name: str, lengths: Sequence[_Cut], rule: Rule, shape: tuple[int, int], image: str) -> Shadow:
+    """Add up the path lengths of some parts and make the mask."""
+    seen = [part for part in lengths if part[2].size]
+    if not seen:
         return Shadow(name, np.zeros((1, 1), np.float32), np.zeros((1, 1), np.bool_), 0, 0, shape, image)
-    top, left = min(box[0] for box in boxes), min(box[2] for box in boxes)
-    place = slice(top, max(box[1] for box in boxes)), slice(left, max(box[3] for box in boxes))
-    path: NDArray[np.float32] = lengths[0][place].copy()
-    for other in lengths[1:]:
-        path += other[place]
-    return Shadow(name, path, shadow_mask(path, rule), top, left, shape, image)
-
-
-def _extent(path: NDArray[np.float32]) -> tuple[int, int, int, int] | None:
-    rows = np.flatnonzero(path.any(axis=1))
-    if not rows.size:
-        return None
-    columns = np.flatnonzero(path[rows[0] : rows[-1] + 1].any(axis=0))
-    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    top, left = min(part[0] for part in seen), min(part[1] for part in seen)
+    bottom, right = max(row + path.shape[0] for row, _, path in seen), max(c + path.shape[1] for _, c, path in seen)
+    total = np.zeros((bottom - top, right - left), np.float32)
+    for row, column, path in seen:
+        total[row - top : row - top + path.shape[0], column - left : column - left + path.shape[1]] += path
+    return Shadow(name, total, shadow_mask(total, rule), top, left, shape, image)
 
 
 def _joined(name: str, shadows: Sequence[Shadow]) -> Shadow:

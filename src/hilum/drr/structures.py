@@ -116,6 +116,33 @@ def _checked(
     return wanted
 
 
+def footprints(structures: Structures, geometry: Geometry, ids: Sequence[int]) -> NDArray[np.int64]:
+    """Return (S, 4) first and stop row and column of a rectangle that holds all each structure may cast a shadow on.
+
+    It is the rectangle around the shadow of the structure's box, one voxel wider, and empty (0, 0, 0, 0) where that
+    misses the detector or no voxel has the id.
+
+    Args:
+        structures: named structures on a grid.
+        geometry: source and detector; the grid is taken to lie between them.
+        ids: which structures.
+    """
+    from scipy import ndimage
+
+    boxes = structures.keep("boxes", lambda: ndimage.find_objects(structures.ids))
+    found = np.zeros((len(ids), 4), np.int64)
+    for place, number in zip(found, ids, strict=True):
+        box = boxes[number - 1] if number <= len(boxes) else None
+        if box is not None:
+            ends = [(part.start - 1, part.stop) for part in box]
+            corners = np.array([(i, j, k) for i in ends[0] for j in ends[1] for k in ends[2]], np.float64)
+            at = geometry.shadow(corners @ structures.affine[:3, :3].T + structures.affine[:3, 3])
+            low, high = np.floor(at.min(axis=0)), np.ceil(at.max(axis=0)) + 1
+            if (high > 0).all() and (low < geometry.shape).all():
+                place[0::2], place[1::2] = np.maximum(low, 0), np.minimum(high, geometry.shape)
+    return found
+
+
 def ray_steps(geometry: Geometry) -> NDArray[np.float64]:
     """Return the (3, 3) ray to pixel (0, 0) in mm, and what a row and a column further add to it."""
     if geometry.parallel:
