@@ -215,15 +215,16 @@ class Projector:
         """
         if values is not None and tuple(values.shape) != self.field.shape:
             raise InputError(f"values need the field's shape {self.field.shape}, got {tuple(values.shape)}")
-        parallel, shape = self.geometry.parallel, self.geometry.shape
+        parallel, shape, scale = self.geometry.parallel, self.geometry.shape, 1.0
         numbers = pencils(rays, self.field.affine, parallel=parallel)
         if self.device.type == "cpu":
             sums = _Sums.apply(self.field.values if values is None else values, numbers, shape)
+            scale = self.field.scale if values is None else 1.0
         else:
             from hilum.drr import gpu
 
-            sums = gpu.sums(gpu.resident(self.field, self.device) if values is None else values, numbers, shape)
-        scale = self.field.scale if values is None else 1.0
+            padded = None if values is None else torch.nn.functional.pad(values, (1,) * 6)
+            sums = gpu.sums(gpu.resident(self.field, self.device) if padded is None else padded, numbers, shape)
         found: Tensor = sums * (lengths_mm(rays, shape, parallel=parallel) * scale).to(sums.dtype)
         return found
 

@@ -72,9 +72,7 @@ def coarser(field: Field, voxel_mm: float) -> Field:
     return Field((values * field.scale).astype(np.float32), affine)
 
 
-def expected_geometry(
-    film: Image, grid: Volume | Field, *, source_detector_mm: float = SOURCE_DETECTOR_MM
-) -> Geometry:
+def expected_geometry(film: Image, grid: Volume | Field, *, source_detector_mm: float = SOURCE_DETECTOR_MM) -> Geometry:
     """Return the exposure a film's own facts describe: its view, size and spacing, the patient in the middle.
 
     Args:
@@ -129,7 +127,7 @@ class _Search:
         for film, geometry in zip(films, geometries, strict=True):
             values = np.array(_upright(film, geometry).pixels, np.float32)
             low, high = np.percentile(values, (0.5, 99.5))
-            values = np.clip((values - low) / max(float(high - low), 1e-12), 0.0, 1.0)
+            values = np.clip((values - low) / max(float(high - low), 1e-12), 0.0, 1.0).astype(np.float32)
             self.pixels.append(torch.from_numpy(-values if film.inverted else values))
         self.box = torch.tensor(box, dtype=torch.float64)
         self.history: list[float] = []

@@ -1,0 +1,129 @@
+"""One kernel for a whole ray, in Triton: samples on every plane it crosses, and the moments of its derivatives.
+
+Importing this needs triton, which torch for CUDA brings along; `TRITON_INTERPRET=1` runs it on a CPU, slowly.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hilum.core.errors import need
+
+try:
+    import torch
+    import triton
+    import triton.language as tl
+except ImportError:
+    raise need("triton", "train", "the fused projection kernel") from None
+
+TILE = (8, 16)
+"""Rows and columns of pixels that share a program: neighbours read the same voxels."""
+
+
+@triton.jit  # type: ignore[untyped-decorator, unused-ignore]
+def _ray(rays: Any, axis: tl.constexpr, row: Any, column: Any) -> Any:
+    """Return where rays start and how they run along one axis."""
+    start = tl.load(rays + axis) + row * tl.load(rays + 3 + axis) + column * tl.load(rays + 6 + axis)
+    way = tl.load(rays + 9 + axis) + row * tl.load(rays + 12 + axis) + column * tl.load(rays + 15 + axis)
+    return start, way
+
+
+@triton.jit  # type: ignore[untyped-decorator, unused-ignore]
+def _clip(low: Any, high: Any, at: Any, step: Any, last: Any) -> Any:
+    """Narrow a range of planes to those where the ray lies within a voxel of the grid, less a thousandth."""
+    flat = step == 0.0
+    each = 1.0 / tl.where(flat, 1.0, step)
+    one, two = (-0.999 - at) * each, (last + 0.999 - at) * each
+    inside = (at > -0.999) & (at < last + 0.999)
+    low = tl.maximum(low, tl.where(flat, tl.where(inside, low, high + 2.0), tl.minimum(one, two)))
+    return low, tl.minimum(high, tl.where(flat, high, tl.maximum(one, two)))
+
+
+@triton.jit  # type: ignore[untyped-decorator, unused-ignore]
+def _cast(
+    values: Any, rays: Any, out: Any, slopes: Any, rows: Any, columns: Any, n0: Any, n1: Any, n2: Any,
+    DERIVE: tl.constexpr, DOWN: tl.constexpr, ALONG: tl.constexpr,
+) -> None:  # fmt: skip
+    """Integrate a tile of rays through a grid with a border of one zero voxel."""
+    pose = tl.program_id(2)
+    row = tl.program_id(1) * DOWN + tl.arange(0, DOWN)[:, None] + tl.zeros((DOWN, ALONG), tl.int32)
+    column = tl.program_id(0) * ALONG + tl.arange(0, ALONG)[None, :] + tl.zeros((DOWN, ALONG), tl.int32)
+    seen = (row < rows) & (column < columns)
+    # where a ray enters is worked out in float64: the source may be thousands of voxels away
+    r, c = row.to(tl.float64), column.to(tl.float64)
+    x0, w0 = _ray(rays + pose * 18, 0, r, c)
+    x1, w1 = _ray(rays + pose * 18, 1, r, c)
+    x2, w2 = _ray(rays + pose * 18, 2, r, c)
+    third = tl.abs(w2) > tl.maximum(tl.abs(w0), tl.abs(w1))
+    second = (tl.abs(w1) > tl.abs(w0)) & (third == 0)
+    first = (second == 0) & (third == 0)
+    s1, s0 = n2 + 2, (n1 + 2) * (n2 + 2)
+    xk, wk = tl.where(third, x2, tl.where(second, x1, x0)), tl.where(third, w2, tl.where(second, w1, w0))
+    nk, sk = tl.where(third, n2, tl.where(second, n1, n0)), tl.where(third, 1, tl.where(second, s1, s0))
+    na, sa = tl.where(first, n1, n0), tl.where(first, s1, s0)
+    nb, sb = tl.where(third, n1, n2), tl.where(third, s1, 1)
+    da, db = tl.where(first, w1, w0) / wk, tl.where(third, w1, w2) / wk
+    a, b = tl.where(first, x1, x0) - xk * da, tl.where(third, x1, x2) - xk * db
+    low, high = _clip(tl.zeros_like(a), nk.to(tl.float64) - 1.0, a, da, na.to(tl.float64) - 1.0)
+    low, high = _clip(low, high, b, db, nb.to(tl.float64) - 1.0)
+    begin = tl.where(seen, tl.ceil(low), 1e9).to(tl.int32)
+    end = tl.where(seen, tl.floor(high) + 1.0, -1.0).to(tl.int32)
+    t, dt = (-xk / wk).to(tl.float32), (1.0 / wk).to(tl.float32)
+    a, da, b, db = a.to(tl.float32), da.to(tl.float32), b.to(tl.float32), db.to(tl.float32)
+    total = tl.zeros((DOWN, ALONG), tl.float32)
+    a0, a1 = tl.zeros((DOWN, ALONG), tl.float32), tl.zeros((DOWN, ALONG), tl.float32)
+    b0, b1 = tl.zeros((DOWN, ALONG), tl.float32), tl.zeros((DOWN, ALONG), tl.float32)
+    for k in range(tl.min(begin), tl.max(end)):
+        on = (k >= begin) & (k < end)
+        x, y = a + k * da, b + k * db
+        i, j = tl.floor(x), tl.floor(y)
+        u, v = x - i, y - j
+        at = values + ((k + 1) * sk + (i.to(tl.int32) + 1) * sa + (j.to(tl.int32) + 1) * sb)
+        v00 = tl.load(at, mask=on, other=0.0).to(tl.float32)
+        v01 = tl.load(at + sb, mask=on, other=0.0).to(tl.float32)
+        v10 = tl.load(at + sa, mask=on, other=0.0).to(tl.float32)
+        v11 = tl.load(at + sa + sb, mask=on, other=0.0).to(tl.float32)
+        lower, upper = v00 + v * (v01 - v00), v10 + v * (v11 - v10)
+        total += lower + u * (upper - lower)
+        if DERIVE:
+            across = (v01 - v00) + u * ((v11 - v10) - (v01 - v00))
+            a0 += upper - lower
+            a1 += (t + k * dt) * (upper - lower)
+            b0 += across
+            b1 += (t + k * dt) * across
+    place = (pose * rows + row) * columns + column
+    size = tl.abs(dt)
+    tl.store(out + place, total * size, mask=seen)
+    if DERIVE:
+        k0, k1 = -size * (da * a0 + db * b0), -size * (da * a1 + db * b1 + dt * total)
+        a0, a1, b0, b1 = size * a0, size * a1, size * b0, size * b1
+        tl.store(slopes + place * 6, tl.where(first, k0, a0), mask=seen)
+        tl.store(slopes + place * 6 + 1, tl.where(second, k0, tl.where(first, a0, b0)), mask=seen)
+        tl.store(slopes + place * 6 + 2, tl.where(third, k0, b0), mask=seen)
+        tl.store(slopes + place * 6 + 3, tl.where(first, k1, a1), mask=seen)
+        tl.store(slopes + place * 6 + 4, tl.where(second, k1, tl.where(first, a1, b1)), mask=seen)
+        tl.store(slopes + place * 6 + 5, tl.where(third, k1, b1), mask=seen)
+
+
+def cast(padded: Any, pencils: Any, shape: tuple[int, int], *, derive: bool) -> tuple[Any, Any]:
+    """Run the kernel.
+
+    Args:
+        padded: (A + 2, B + 2, C + 2) float32 or float16 tensor, a border of zeros around the grid.
+        pencils: (B, 6, 3) float64 rays in the index space of the grid without its border.
+        shape: (rows, columns).
+        derive: compute slopes too.
+
+    Returns:
+        float32 tensors: (B, rows, columns) integrals over the ray parameter, and (B, rows, columns, 6) slopes as of
+        `moments.project`, empty without `derive`.
+    """
+    rows, columns = shape
+    out = torch.empty((len(pencils), rows, columns), dtype=torch.float32, device=padded.device)
+    slopes = torch.empty((*out.shape, 6) if derive else (0,), dtype=torch.float32, device=padded.device)
+    grid = (triton.cdiv(columns, TILE[1]), triton.cdiv(rows, TILE[0]), len(pencils))
+    sizes = [size - 2 for size in padded.shape]
+    _cast[grid](
+        padded, pencils.contiguous(), out, slopes, rows, columns, *sizes, DERIVE=derive, DOWN=TILE[0], ALONG=TILE[1]
+    )
+    return out, slopes
