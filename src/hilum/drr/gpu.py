@@ -1,4 +1,4 @@
-"""The graphics card's path: a fused kernel per ray where Triton is, plain torch elsewhere. Importing this needs torch."""
+"""The graphics card's path: one fused kernel where Triton is, plain torch elsewhere. Importing this needs torch."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class _Fused(torch.autograd.Function):
         return made
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[None, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, upstream: Tensor) -> tuple[None, Tensor, None]:
         from hilum.drr.gradient import along_rays
 
         return None, along_rays(upstream, ctx.saved_tensors[0]), None
@@ -90,7 +90,7 @@ def sums(padded: Tensor, rays: Tensor, shape: tuple[int, int]) -> Tensor:
         shape: (rows, columns).
     """
     if fused(padded) and not padded.requires_grad:
-        found: Tensor = _Fused.apply(padded, rays, shape)
+        found: Tensor = _Fused.apply(padded, rays, shape)  # type: ignore[no-untyped-call, unused-ignore]
         return found
     from hilum.drr import gpu_slabs
 

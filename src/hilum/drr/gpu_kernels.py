@@ -21,7 +21,7 @@ TILE = (8, 16)
 
 
 @triton.jit  # type: ignore[untyped-decorator, unused-ignore]
-def _ray(rays: Any, axis: tl.constexpr, row: Any, column: Any) -> Any:
+def _ray(rays: tl.tensor, axis: tl.constexpr, row: tl.tensor, column: tl.tensor) -> tl.tensor:
     """Return where rays start and how they run along one axis."""
     start = tl.load(rays + axis) + row * tl.load(rays + 3 + axis) + column * tl.load(rays + 6 + axis)
     way = tl.load(rays + 9 + axis) + row * tl.load(rays + 12 + axis) + column * tl.load(rays + 15 + axis)
@@ -29,7 +29,7 @@ def _ray(rays: Any, axis: tl.constexpr, row: Any, column: Any) -> Any:
 
 
 @triton.jit  # type: ignore[untyped-decorator, unused-ignore]
-def _clip(low: Any, high: Any, at: Any, step: Any, last: Any) -> Any:
+def _clip(low: tl.tensor, high: tl.tensor, at: tl.tensor, step: tl.tensor, last: tl.tensor) -> tl.tensor:
     """Narrow a range of planes to those where the ray lies within a voxel of the grid, less a thousandth."""
     flat = step == 0.0
     each = 1.0 / tl.where(flat, 1.0, step)
@@ -40,8 +40,20 @@ def _clip(low: Any, high: Any, at: Any, step: Any, last: Any) -> Any:
 
 
 @triton.jit  # type: ignore[untyped-decorator, unused-ignore]
+def _store(
+    place: tl.tensor, first: tl.tensor, second: tl.tensor, third: tl.tensor, parts: tl.tuple, seen: tl.tensor
+) -> None:
+    """Write three numbers, for the axis crossed, a and b, in the order of the array's axes."""
+    k, a, b = parts
+    tl.store(place, tl.where(first, k, a), mask=seen)
+    tl.store(place + 1, tl.where(second, k, tl.where(first, a, b)), mask=seen)
+    tl.store(place + 2, tl.where(third, k, b), mask=seen)
+
+
+@triton.jit  # type: ignore[untyped-decorator, unused-ignore]
 def _cast(
-    values: Any, rays: Any, out: Any, slopes: Any, rows: Any, columns: Any, n0: Any, n1: Any, n2: Any,
+    values: tl.tensor, rays: tl.tensor, out: tl.tensor, slopes: tl.tensor, rows: tl.tensor, columns: tl.tensor,
+    n0: tl.tensor, n1: tl.tensor, n2: tl.tensor,
     DERIVE: tl.constexpr, DOWN: tl.constexpr, ALONG: tl.constexpr,
 ) -> None:  # fmt: skip
     """Integrate a tile of rays through a grid with a border of one zero voxel."""
@@ -50,10 +62,9 @@ def _cast(
     column = tl.program_id(0) * ALONG + tl.arange(0, ALONG)[None, :] + tl.zeros((DOWN, ALONG), tl.int32)
     seen = (row < rows) & (column < columns)
     # where a ray enters is worked out in float64: the source may be thousands of voxels away
-    r, c = row.to(tl.float64), column.to(tl.float64)
-    x0, w0 = _ray(rays + pose * 18, 0, r, c)
-    x1, w1 = _ray(rays + pose * 18, 1, r, c)
-    x2, w2 = _ray(rays + pose * 18, 2, r, c)
+    x0, w0 = _ray(rays + pose * 18, 0, row.to(tl.float64), column.to(tl.float64))
+    x1, w1 = _ray(rays + pose * 18, 1, row.to(tl.float64), column.to(tl.float64))
+    x2, w2 = _ray(rays + pose * 18, 2, row.to(tl.float64), column.to(tl.float64))
     third = tl.abs(w2) > tl.maximum(tl.abs(w0), tl.abs(w1))
     second = (tl.abs(w1) > tl.abs(w0)) & (third == 0)
     first = (second == 0) & (third == 0)
@@ -77,32 +88,27 @@ def _cast(
         on = (k >= begin) & (k < end)
         x, y = a + k * da, b + k * db
         i, j = tl.floor(x), tl.floor(y)
-        u, v = x - i, y - j
         at = values + ((k + 1) * sk + (i.to(tl.int32) + 1) * sa + (j.to(tl.int32) + 1) * sb)
         v00 = tl.load(at, mask=on, other=0.0).to(tl.float32)
         v01 = tl.load(at + sb, mask=on, other=0.0).to(tl.float32)
         v10 = tl.load(at + sa, mask=on, other=0.0).to(tl.float32)
         v11 = tl.load(at + sa + sb, mask=on, other=0.0).to(tl.float32)
-        lower, upper = v00 + v * (v01 - v00), v10 + v * (v11 - v10)
-        total += lower + u * (upper - lower)
+        lower, upper = v00 + (y - j) * (v01 - v00), v10 + (y - j) * (v11 - v10)
+        total += lower + (x - i) * (upper - lower)
         if DERIVE:
-            across = (v01 - v00) + u * ((v11 - v10) - (v01 - v00))
+            across = (v01 - v00) + (x - i) * ((v11 - v10) - (v01 - v00))
             a0 += upper - lower
             a1 += (t + k * dt) * (upper - lower)
             b0 += across
             b1 += (t + k * dt) * across
     place = (pose * rows + row) * columns + column
-    size = tl.abs(dt)
-    tl.store(out + place, total * size, mask=seen)
+    tl.store(out + place, total * tl.abs(dt), mask=seen)
     if DERIVE:
+        size = tl.abs(dt)
         k0, k1 = -size * (da * a0 + db * b0), -size * (da * a1 + db * b1 + dt * total)
         a0, a1, b0, b1 = size * a0, size * a1, size * b0, size * b1
-        tl.store(slopes + place * 6, tl.where(first, k0, a0), mask=seen)
-        tl.store(slopes + place * 6 + 1, tl.where(second, k0, tl.where(first, a0, b0)), mask=seen)
-        tl.store(slopes + place * 6 + 2, tl.where(third, k0, b0), mask=seen)
-        tl.store(slopes + place * 6 + 3, tl.where(first, k1, a1), mask=seen)
-        tl.store(slopes + place * 6 + 4, tl.where(second, k1, tl.where(first, a1, b1)), mask=seen)
-        tl.store(slopes + place * 6 + 5, tl.where(third, k1, b1), mask=seen)
+        _store(slopes + place * 6, first, second, third, (k0, a0, b0), seen)
+        _store(slopes + place * 6 + 3, first, second, third, (k1, a1, b1), seen)
 
 
 def cast(padded: Any, pencils: Any, shape: tuple[int, int], *, derive: bool) -> tuple[Any, Any]:

@@ -36,7 +36,8 @@ def rotation(vector: Tensor) -> Tensor:
     x, y, z = vector.unbind(-1)
     nothing = torch.zeros_like(x)
     rows = [nothing, -z, y, z, nothing, -x, -y, x, nothing]
-    return torch.linalg.matrix_exp(torch.stack(rows, -1).reshape(*vector.shape[:-1], 3, 3))
+    turn: Tensor = torch.linalg.matrix_exp(torch.stack(rows, -1).reshape(*vector.shape[:-1], 3, 3))
+    return turn
 
 
 def posed(geometry: Geometry, pose: Tensor) -> Rays:
@@ -88,13 +89,15 @@ def _beam(rays: Rays) -> Tensor:
     """Return (B, 3) the way from the source to the detector's plane along its normal, in mm."""
     across = torch.linalg.cross(rays.row_step, rays.column_step)
     normal = across / across.norm(dim=1, keepdim=True)
-    return normal * (normal * (rays.corner - rays.source)).sum(1, keepdim=True)
+    beam: Tensor = normal * (normal * (rays.corner - rays.source)).sum(1, keepdim=True)
+    return beam
 
 
 def lengths_mm(rays: Rays, shape: tuple[int, int], *, parallel: bool = False) -> Tensor:
     """Return (B, rows, columns) the length of each ray from source to pixel, or (B, 1, 1) for parallel rays."""
     if parallel:
-        return _beam(rays).norm(dim=1)[:, None, None]
+        distance: Tensor = _beam(rays).norm(dim=1)[:, None, None]
+        return distance
     down, along = (torch.arange(size, dtype=torch.float64, device=rays.source.device) for size in shape)
     # the square of the length is a polynomial of row and column: six numbers for each exposure
     first = rays.corner - rays.source
@@ -125,7 +128,7 @@ class _Sums(torch.autograd.Function):
         return torch.from_numpy(out)
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         rays, slopes = ctx.saved_tensors
         by_values = spread(upstream, rays, ctx.grid) if ctx.needs_input_grad[0] else None
         return by_values, along_rays(upstream, slopes) if ctx.needs_input_grad[1] else None, None
@@ -218,7 +221,8 @@ class Projector:
         parallel, shape, scale = self.geometry.parallel, self.geometry.shape, 1.0
         numbers = pencils(rays, self.field.affine, parallel=parallel)
         if self.device.type == "cpu":
-            sums = _Sums.apply(self.field.values if values is None else values, numbers, shape)
+            grid = self.field.values if values is None else values
+            sums = _Sums.apply(grid, numbers, shape)  # type: ignore[no-untyped-call, unused-ignore]
             scale = self.field.scale if values is None else 1.0
         else:
             from hilum.drr import gpu

@@ -58,18 +58,23 @@ class Registration:
 
 
 def coarser(field: Field, voxel_mm: float) -> Field:
-    """Return a field averaged over blocks of voxels of about this size, float32; zeros fill the last blocks."""
-    factors = [max(1, round(voxel_mm / spacing)) for spacing in field.spacing_mm]
-    rest = [(0, -size % factor) for size, factor in zip(field.shape, factors, strict=True)]
-    values: Any = np.pad(field.values, rest)
-    for axis, factor in enumerate(factors):
-        # one axis at a time, so that the first, largest sum is the only pass over all voxels
-        shape = (*values.shape[:axis], values.shape[axis] // factor, factor, *values.shape[axis + 1 :])
-        values = values.reshape(shape).mean(axis + 1, dtype=np.float32)
-    affine = field.affine.copy()
-    affine[:3, 3] += affine[:3, :3] @ ((np.array(factors) - 1) / 2)
-    affine[:3, :3] *= factors
-    return Field((values * field.scale).astype(np.float32), affine)
+    """Return a field averaged over blocks of voxels of about this size, float32, kept; zeros fill the last blocks."""
+    factors = tuple(max(1, round(voxel_mm / spacing)) for spacing in field.spacing_mm)
+
+    def make() -> Field:
+        values: Any = np.pad(
+            field.values, [(0, -size % factor) for size, factor in zip(field.shape, factors, strict=True)]
+        )
+        for axis, factor in enumerate(factors):
+            shape = (*values.shape[:axis], values.shape[axis] // factor, factor, *values.shape[axis + 1 :])
+            values = values.reshape(shape).mean(axis + 1, dtype=np.float32)
+        affine = field.affine.copy()
+        affine[:3, 3] += affine[:3, :3] @ ((np.array(factors) - 1) / 2)
+        affine[:3, :3] *= factors
+        return Field((values * field.scale).astype(np.float32), affine)
+
+    made: Field = field.keep(("coarser", factors), make)
+    return made
 
 
 def expected_geometry(film: Image, grid: Volume | Field, *, source_detector_mm: float = SOURCE_DETECTOR_MM) -> Geometry:
@@ -148,8 +153,7 @@ class _Search:
             seen = geometry.resized(shape)
             films.append(small[0, 0])
             voxel_mm = min(seen.pitch_mm) / seen.magnification
-            coarse = self.field.keep(("coarser", round(voxel_mm, 3)), lambda size=voxel_mm: coarser(self.field, size))
-            projectors.append(Projector(coarse, seen))
+            projectors.append(Projector(coarser(self.field, voxel_mm), seen))
         return films, projectors
 
     def likeness(self, poses: torch.Tensor, films: list[torch.Tensor], projectors: list[Projector]) -> torch.Tensor:
@@ -170,7 +174,7 @@ class _Search:
         poses = torch.cat([torch.zeros(1, 6, dtype=torch.float64), unit * self.box])
         films, projectors = self.level(LEVELS[0][0])
         with torch.no_grad():
-            parts = [self.likeness(part, films, projectors) for part in poses.split(32)]
+            parts = [self.likeness(part, films, projectors) for part in torch.split(poses, 32)]
         found = torch.cat(parts, 1)
         best = found.abs().sum(0).argsort(descending=True)[: LEVELS[0][2]]
         return poses[best], found[:, best].sign()
@@ -182,12 +186,12 @@ class _Search:
         import torch
 
         films, projectors = self.level(longest)
-        poses = poses.clone().requires_grad_()
         # a pixel of the level at the isocentre, and the turn that moves the chest's edge by as much
         pixel_mm = min(min(p.geometry.pitch_mm) / p.geometry.magnification for p in projectors)
         size = torch.tensor([pixel_mm / 120.0] * 3 + [pixel_mm] * 3, dtype=torch.float64)
-        climber = torch.optim.Adam([scaled := (poses.detach() / size).requires_grad_()], lr=0.7, betas=(0.7, 0.95))
-        best, record = poses.detach().clone(), torch.full((len(poses),), -torch.inf, dtype=torch.float64)
+        scaled = (poses / size).requires_grad_()
+        climber = torch.optim.Adam([scaled], lr=0.7, betas=(0.7, 0.95))
+        best, record = poses.clone(), torch.full((len(poses),), -torch.inf, dtype=torch.float64)
         for step in range(steps):
             for group in climber.param_groups:
                 group["lr"] = 0.7 * 0.1 ** (step / max(1, steps - 1))
@@ -198,7 +202,7 @@ class _Search:
                 record = torch.where(better, alike.double(), record)
                 best = torch.where(better[:, None], scaled * size, best)
             self.history.append(float(record.max()))
-            (-alike.sum()).backward()
+            torch.autograd.backward(-alike.sum())
             climber.step()
             with torch.no_grad():
                 scaled.copy_((scaled * size).clamp(-self.box, self.box) / size)
