@@ -109,9 +109,10 @@ def integrals(field: Field, geometry: Geometry, device: str = "cuda", *, half: b
     Raises:
         MissingError: if torch or the device is not there.
     """
-    rays = torch.from_numpy(np.stack(geometry.pencil(field.affine)))[None].to(device)
+    padded = resident(field, device, half=half)
+    rays = torch.from_numpy(np.stack(geometry.pencil(field.affine)))[None].to(padded.device)
     with torch.no_grad():
-        found = sums(resident(field, device, half=half), rays, geometry.shape)[0]
+        found = sums(padded, rays, geometry.shape)[0]
     out: NDArray[np.float32] = (found.cpu().numpy() * geometry.ray_mm()).astype(np.float32)
     return out
 

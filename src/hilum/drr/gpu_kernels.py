@@ -30,11 +30,11 @@ def _ray(rays: tl.tensor, axis: tl.constexpr, row: tl.tensor, column: tl.tensor)
 
 @triton.jit  # type: ignore[untyped-decorator, unused-ignore]
 def _clip(low: tl.tensor, high: tl.tensor, at: tl.tensor, step: tl.tensor, last: tl.tensor) -> tl.tensor:
-    """Narrow a range of planes to those where the ray lies within a voxel of the grid, less a thousandth."""
+    """Narrow a range of planes to those where the ray lies within a voxel of the grid."""
     flat = step == 0.0
     each = 1.0 / tl.where(flat, 1.0, step)
-    one, two = (-0.999 - at) * each, (last + 0.999 - at) * each
-    inside = (at > -0.999) & (at < last + 0.999)
+    one, two = (-1.0 - at) * each, (last + 1.0 - at) * each
+    inside = (at > -1.0) & (at < last + 1.0)
     low = tl.maximum(low, tl.where(flat, tl.where(inside, low, high + 2.0), tl.minimum(one, two)))
     return low, tl.minimum(high, tl.where(flat, high, tl.maximum(one, two)))
 
@@ -81,22 +81,25 @@ def _cast(
     end = tl.where(seen, tl.floor(high) + 1.0, -1.0).to(tl.int32)
     t, dt = (-xk / wk).to(tl.float32), (1.0 / wk).to(tl.float32)
     a, da, b, db = a.to(tl.float32), da.to(tl.float32), b.to(tl.float32), db.to(tl.float32)
+    a_end, b_end = na.to(tl.float32) - 0.001, nb.to(tl.float32) - 0.001
     total = tl.zeros((DOWN, ALONG), tl.float32)
-    a0, a1 = tl.zeros((DOWN, ALONG), tl.float32), tl.zeros((DOWN, ALONG), tl.float32)
-    b0, b1 = tl.zeros((DOWN, ALONG), tl.float32), tl.zeros((DOWN, ALONG), tl.float32)
+    a0, a1, b0, b1 = tl.zeros_like(total), tl.zeros_like(total), tl.zeros_like(total), tl.zeros_like(total)
     for k in range(tl.min(begin), tl.max(end)):
         on = (k >= begin) & (k < end)
-        x, y = a + k * da, b + k * db
-        i, j = tl.floor(x), tl.floor(y)
-        at = values + ((k + 1) * sk + (i.to(tl.int32) + 1) * sa + (j.to(tl.int32) + 1) * sb)
+        # rounding must not lead out of the border of zeros
+        x = tl.minimum(tl.maximum(a + k * da, -1.0), a_end)
+        y = tl.minimum(tl.maximum(b + k * db, -1.0), b_end)
+        at = values + ((k + 1) * sk + (tl.floor(x).to(tl.int32) + 1) * sa + (tl.floor(y).to(tl.int32) + 1) * sb)
         v00 = tl.load(at, mask=on, other=0.0).to(tl.float32)
-        v01 = tl.load(at + sb, mask=on, other=0.0).to(tl.float32)
-        v10 = tl.load(at + sa, mask=on, other=0.0).to(tl.float32)
+        v01, v10 = (
+            tl.load(at + sb, mask=on, other=0.0).to(tl.float32),
+            tl.load(at + sa, mask=on, other=0.0).to(tl.float32),
+        )
         v11 = tl.load(at + sa + sb, mask=on, other=0.0).to(tl.float32)
-        lower, upper = v00 + (y - j) * (v01 - v00), v10 + (y - j) * (v11 - v10)
-        total += lower + (x - i) * (upper - lower)
+        lower, upper = v00 + (y - tl.floor(y)) * (v01 - v00), v10 + (y - tl.floor(y)) * (v11 - v10)
+        total += lower + (x - tl.floor(x)) * (upper - lower)
         if DERIVE:
-            across = (v01 - v00) + (x - i) * ((v11 - v10) - (v01 - v00))
+            across = (v01 - v00) + (x - tl.floor(x)) * ((v11 - v10) - (v01 - v00))
             a0 += upper - lower
             a1 += (t + k * dt) * (upper - lower)
             b0 += across
