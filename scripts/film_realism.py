@@ -37,7 +37,7 @@ from hilum.measure.spectrum import radial_spectrum_slope
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "projection-physics.md"
-SIZE, POSES = 1024, 4
+SIZE, POSES = 1024, 3
 VIEWS = {"PA": ("PA", 1800.0), "AP": ("portable AP", 1100.0), "LL": ("lateral", 1800.0)}
 Pose = tuple[Geometry, dict[str, np.ndarray], dict[str, np.ndarray]]
 GRID = {
@@ -60,7 +60,7 @@ def poses(out: Path, view: str) -> Iterator[Pose]:
     out.mkdir(parents=True, exist_ok=True)
     volume, structures, materials = chest_ct(), chest_structures(), None
     exposure, distance = VIEWS[view]
-    for index in range(POSES if view == "PA" else 2):
+    for index in range({"PA": POSES, "AP": 2, "LL": 1}[view]):
         angles = tuple(generator(0, "realism", view, index).uniform(-3, 3, 3)) if index else (0.0, 0.0, 0.0)
         geometry = chest_geometry(
             volume, structures, view=view, size=SIZE, angles_deg=angles, source_detector_mm=distance
