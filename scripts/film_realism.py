@@ -41,8 +41,8 @@ SIZE, POSES = 1024, 3
 VIEWS = {"PA": ("PA", 1800.0), "AP": ("portable AP", 1100.0), "LL": ("lateral", 1800.0)}
 Pose = tuple[Geometry, dict[str, np.ndarray], dict[str, np.ndarray]]
 GRID = {
-    "detail_power": (0.6, 0.7, 0.8, 0.9), "edge_gain": (1.0, 1.5, 2.0, 2.5), "contrast": (1.0, 1.5, 2.5, 4.0),
-    "window_percent": ((0.5, 99.7), (2.0, 99.0), (0.2, 99.95)), "detector_ugy": (1.5, 2.5, 4.0),
+    "detail_power": (0.6, 0.7, 0.8), "edge_gain": (1.0, 1.5, 2.0), "contrast": (1.0, 2.5),
+    "window_percent": ((0.5, 99.7), (2.0, 99.0)), "detector_ugy": (1.5, 3.0),
 }  # fmt: skip
 
 
@@ -181,8 +181,9 @@ def gallery(data: Path, out: Path, made: dict[str, list[Pose]]) -> dict[str, np.
             image = film(maps, geometry, exposure=exposure, processing=processing, seed=index).image
             print(f"{view} {index}: film of {SIZE} x {SIZE} from maps in {time.perf_counter() - start:.2f} s")
             shown[f"{view}-{index}"] = image.display()
-    real = real_films(data, "nih1024", "PA", half=1)[:4] + real_films(data, "nih1024", "AP", half=1)[:2]
-    rows = [list(shown.values())[:6], real[:6]]
+    real = real_films(data, "nih1024", "PA", half=1)[:2] + real_films(data, "nih1024", "AP", half=1)[:2]
+    real += real_films(data, "nih1024", "PA", half=1)[2:]
+    rows = [list(shown.values()), real[: len(shown)]]
     small = [[np.asarray(Picture.fromarray((f * 255).astype(np.uint8)).resize((512, 512))) for f in r] for r in rows]
     Picture.fromarray(np.vstack([np.hstack(r) for r in small])).save(out / "gallery.png")
     page = "<!doctype html><title>Synthetic above, real below</title><img src=gallery.png style='width:100%'>"

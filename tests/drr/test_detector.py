@@ -119,7 +119,7 @@ def test_noise_is_that_of_counted_photons() -> None:
     shown = even(0.1, STILL)
     assert shown.mean() == pytest.approx(0.1, rel=1e-3)
     assert (shown.std() / shown.mean()) ** -2 == pytest.approx(expected, rel=0.03)
-    four = even(0.1, replace(STILL, detector_ugy=10.0))
+    four = even(0.1, replace(STILL, detector_ugy=4 * STILL.detector_ugy))
     assert four.std() == pytest.approx(shown.std() / 2, rel=0.03)
 
 
@@ -141,7 +141,7 @@ def test_noise_is_correlated_by_the_blur() -> None:
 def test_electronic_noise_shows_where_hardly_anything_arrives() -> None:
     quiet, loud = (even(0.1, replace(STILL, electronic_quanta=n)) for n in (0.0, 40.0))
     assert loud.std() ** 2 - quiet.std() ** 2 == pytest.approx(
-        (40.0 * 0.2 / 0.15 * 0.1 / (quanta_per_ugy(STILL.spectrum, STILL.response) * 2.5 * 0.04)) ** 2, rel=0.1
+        (40.0 * 0.2 / 0.15 * 0.1 / (quanta_per_ugy(STILL.spectrum, STILL.response) * 3.0 * 0.04)) ** 2, rel=0.1
     )
 
 
@@ -164,7 +164,7 @@ def test_the_log_says_what_was_measured_and_the_seed_decides() -> None:
     assert np.array_equal(first, again)
     assert first.min() > 0
     assert 0.2 < facts["scatter_fraction"] < 0.8
-    assert facts["quanta_per_pixel"] == pytest.approx(quanta_per_ugy(SPECTRA["chest PA"], CESIUM_IODIDE) * 2.5)
+    assert facts["quanta_per_pixel"] == pytest.approx(quanta_per_ugy(SPECTRA["chest PA"], CESIUM_IODIDE) * 3.0)
 
 
 def test_impossible_exposures_are_refused() -> None:

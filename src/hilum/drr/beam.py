@@ -246,7 +246,7 @@ def transmit(maps: Maps, spectrum: Spectrum, response: Response = IDEAL, *, exac
     out = np.empty(flat[0].size, np.float32)
     for start in range(0, out.size, _CHUNK):  # small enough to stay in the cache
         part = np.stack([each[start : start + _CHUNK] for each in flat])
-        depth = slopes @ part
+        depth = np.maximum(slopes @ part, np.float32(-80.0))  # below, floats turn denormal, and slow
         np.exp(depth, out=depth)
         out[start : start + _CHUNK] = share @ depth
     return out.reshape(next(iter(shapes.values())))

@@ -48,7 +48,7 @@ class Exposure:
 
     spectrum: Spectrum = field(default=SPECTRA["chest PA"])
     response: Response = CESIUM_IODIDE
-    detector_ugy: float = 2.5
+    detector_ugy: float = 3.0
     focal_mm: float = 1.0
     scatter: float = 1.0
     grid: bool = True

@@ -42,11 +42,11 @@ class Processing:
 
     curve: Curve = "log"
     detail_power: float = 0.7
-    edge_gain: float = 1.0
+    edge_gain: float = 2.0
     detail_levels: int = 6
     window_percent: tuple[float, float] = (0.5, 99.7)
     tone: Tone = "sigmoid"
-    contrast: float = 3.0
+    contrast: float = 2.5
     gamma: float = 1.0
     histogram_points: int = 0
     border_mm: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
