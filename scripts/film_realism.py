@@ -115,18 +115,21 @@ def choose(real: list[np.ndarray], views: list[Pose], exposure: Exposure) -> Non
         print(f"{cost:.3f} {setting} slope {slope:.2f} SNR {snr:.0f} tone {tone:.3f}")
 
 
-def interval(values: np.ndarray) -> str:
-    """Mean with a 95 % bootstrap interval over films."""
+def interval(values: np.ndarray, *, geometric: bool = False) -> str:
+    """Mean, or geometric mean, with a 95 % bootstrap interval over films."""
     rng = np.random.default_rng(0)
+    values = np.log(values) if geometric else values
     draws = rng.choice(values, (2000, len(values))).mean(axis=1)
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return f"{values.mean():.2f} ({low:.2f} to {high:.2f})"
+    found = [float(values.mean()), *np.percentile(draws, [2.5, 97.5])]
+    if geometric:
+        return "{:.0f} ({:.0f} to {:.0f})".format(*np.exp(found))
+    return "{:.2f} ({:.2f} to {:.2f})".format(*found)
 
 
 def row(name: str, films: list[np.ndarray], tones: np.ndarray, *, grain: bool = True) -> str:
     """One line of the table: slope, SNR, tone distance to the real films held out."""
     slopes = np.array([radial_spectrum_slope(f) for f in films])
-    snr = interval(np.array([flat_lung_snr(f) for f in films])) if grain else "-"
+    snr = interval(np.array([flat_lung_snr(f) for f in films]), geometric=True) if grain else "-"
     own = [grey_quantiles(f) for f in films]
     distances = [[np.abs(a - b).mean() for b in tones if not np.array_equal(a, b)] for a in own]
     apart = interval(np.array([np.mean(d) for d in distances]))
@@ -146,7 +149,7 @@ def table(data: Path, views: list[Pose], view: str) -> list[str]:
     held = real_films(data, "nih1024", view, half=1)
     tones = np.array([grey_quantiles(f) for f in held])
     lines = [
-        f"| {view} films | n | slope | flat-lung SNR | tone distance |", "|---|---|---|---|---|",
+        f"| {view} films | n | slope | SNR of flat lung | tone distance |", "|---|---|---|---|---|",
         row("real, NIH 1024 px, held out", held, tones),
         row("real, NIH 512 px", real_films(data, "nih512", view)[:150], tones, grain=False),
         row("real, Hannover 640 px", real_films(data, "hannover", view), tones, grain=False),

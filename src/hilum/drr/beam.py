@@ -241,14 +241,20 @@ def transmit(maps: Maps, spectrum: Spectrum, response: Response = IDEAL, *, exac
         nodes = _nodes(spectrum, response)
     energies = spectrum.energies_kev[nodes.chosen]
     slopes = -np.stack([mass_attenuation(name, energies) for name in maps], axis=1).astype(np.float32)
-    share = nodes.weights.astype(np.float32)
     flat = [np.ascontiguousarray(each, np.float32).reshape(-1) for each in maps.values()]
-    out = np.empty(flat[0].size, np.float32)
+    out = np.zeros(flat[0].size, np.float32)
     for start in range(0, out.size, _CHUNK):  # small enough to stay in the cache
-        part = np.stack([each[start : start + _CHUNK] for each in flat])
-        depth = np.maximum(slopes @ part, np.float32(-80.0))  # below, floats turn denormal, and slow
-        np.exp(depth, out=depth)
-        out[start : start + _CHUNK] = share @ depth
+        total, *parts = (each[start : start + _CHUNK] for each in (out, *flat))
+        depth, more = np.empty_like(total), np.empty_like(total)
+        for weight, slope in zip(nodes.weights.astype(np.float32), slopes, strict=True):
+            np.multiply(parts[0], slope[0], out=depth)
+            for part, each in zip(parts[1:], slope[1:], strict=True):
+                np.multiply(part, each, out=more)
+                np.add(depth, more, out=depth)
+            np.maximum(depth, np.float32(-60.0), out=depth)  # below, products turn denormal, and slow
+            np.exp(depth, out=depth)
+            np.multiply(depth, weight, out=depth)
+            np.add(total, depth, out=total)
     return out.reshape(next(iter(shapes.values())))
 
 

@@ -66,9 +66,15 @@ class Materials:
 
     def maps(self, geometry: Geometry) -> dict[str, NDArray[np.float32]]:
         """Return areal density in g/cm2 (rows, columns) along the rays of an exposure, by material."""
-        from hilum.drr.render import line_integrals
+        from hilum.drr import render
 
-        return {name: line_integrals(each, geometry) / np.float32(10.0) for name, each in self.fields.items()}
+        together: Any = getattr(render, "line_integrals_many", None)  # one pass for all, where the kernel offers it
+        fields = list(self.fields.values())
+        if together is None:
+            found = [render.line_integrals(each, geometry) for each in fields]
+        else:
+            found = list(together(fields, geometry))
+        return {name: each / np.float32(10.0) for name, each in zip(self.fields, found, strict=True)}
 
 
 def decompose(
