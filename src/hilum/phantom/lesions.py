@@ -128,8 +128,10 @@ def pneumothorax(body: Body, side: Side, *, rim_mm: float, low_share: float = 0.
         even: the same width all along, and the lung as dense as before; else it narrows downwards.
 
     Raises:
-        InputError: if no lung would be left.
+        InputError: if the rim is not above 0 mm, or the share is not in [0, 1).
     """
+    if rim_mm <= 0 or not 0 <= low_share < 1:
+        raise InputError(f"a pneumothorax needs a rim above 0 mm and a share in [0, 1), got {rim_mm:g} and {low_share:g}")
     inside, depth = lung(body, side), depth_mm(body, side)
     heights = np.nonzero(inside)[2]
     low, top = np.quantile(heights, low_share), heights.max()
@@ -137,11 +139,9 @@ def pneumothorax(body: Body, side: Side, *, rim_mm: float, low_share: float = 0.
     width = rim_mm * ((fall > 0) if even else np.sqrt(fall))
     mask = inside & (depth <= width)
     rest = inside & ~mask
-    if not rest.any():
-        raise InputError(f"a rim of {rim_mm:g} mm leaves nothing of the {side} lung")
     voxels = body.volume.voxels.copy()
     if not even:
-        denser = float(inside.sum()) / float(rest.sum())
+        denser = float((voxels[inside] - AIR_HU).sum() / max((voxels[rest] - AIR_HU).sum(), 1.0))
         voxels[rest] = (voxels[rest] - AIR_HU) * np.float32(denser) + AIR_HU
     voxels[mask] = AIR_HU
     return Lesion(body.with_hu(voxels), mask)
