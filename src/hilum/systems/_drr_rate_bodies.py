@@ -157,7 +157,8 @@ def materials(body: Body) -> tuple[Field, Field, Field]:
     The share of bone rises from 40 to 1500 HU inside bones; elsewhere all is soft, with density 1 + HU/1000.
     """
     voxels = body.volume.voxels
-    bones = body.structures.keep("bones", lambda: body.mask(*_BONES))
+    named = [name for name in body.structures.names.values() if name.startswith(_BONES)]
+    bones = body.structures.keep("bones", lambda: body.mask(*named))
     density = np.maximum(1.0 + voxels / np.float32(1000.0), np.float32(0.0))
     share = np.where(bones, np.clip((voxels - np.float32(40.0)) / np.float32(1460.0), 0.0, 1.0), np.float32(0.0))
     hard = (density * share).astype(np.float32)

@@ -20,6 +20,8 @@ from hilum.systems._drr_rate_render import eight_bit
 Floats = NDArray[np.float32]
 Grey = NDArray[np.uint8]
 _WATER, _BONE = (0.206, 0.184), (0.315, 0.223)  # cm2/g at 60 and 80 keV
+_ROWS = 96
+"""Rows that blurs are given for; other films scale them."""
 _COARSE = 64
 """Rows of the coarsest real films; half of all training films are read through as few, in every arm."""
 
@@ -45,7 +47,7 @@ class Look:
     Args:
         hardness: 0 for 60 keV, 1 for 80 keV.
         scatter: scattered over primary signal.
-        scatter_px: blur of the scatter.
+        scatter_px: blur of the scatter, in pixels of a film of 96 rows, as all blurs here.
         noise: standard deviation of the signal, share of its root, at a signal of 1.
         blur_px: focal spot and screen.
         root: the film shows the square root of the signal instead of its logarithm.
@@ -111,13 +113,14 @@ def exposed(paths: Paths, look: Look, rng: np.random.Generator) -> Grey:
     """Return a film (H, W) by one draw of physics; dense is bright."""
     water, bone = (low + look.hardness * (high - low) for low, high in (_WATER, _BONE))
     primary = np.exp(-(water * paths.soft + bone * paths.bone))
-    signal = primary + look.scatter * gaussian_filter(primary, look.scatter_px)
-    signal = gaussian_filter(signal, look.blur_px) if look.blur_px > 0 else signal
+    step = len(primary) / _ROWS
+    signal = primary + look.scatter * gaussian_filter(primary, look.scatter_px * step)
+    signal = gaussian_filter(signal, look.blur_px * step) if look.blur_px > 0 else signal
     signal = signal + look.noise * np.sqrt(signal * signal.mean()) * rng.standard_normal(signal.shape)
     signal = np.maximum(signal, 1e-6)
     shown = -np.sqrt(signal) if look.root else -np.log(signal)
     if look.edge:
-        shown = shown + look.edge * (shown - gaussian_filter(shown, 3.0))
+        shown = shown + look.edge * (shown - gaussian_filter(shown, 3.0 * step))
     low, high = np.percentile(shown, (look.low, look.high))
     grey = np.clip((shown - low) / max(high - low, 1e-6), 0.0, 1.0) ** look.power
     if look.sigmoid:

@@ -9,8 +9,8 @@ reconstructions; here they are, so that no film of a training patient is judged.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,10 @@ from hilum.core.errors import InputError
 from hilum.core.image import Volume
 from hilum.core.seed import generator
 from hilum.io.save import save_bytes
-from hilum.learn.weak import as_film
+from hilum.learn.weak import as_film, one_thread
 from hilum.nets.densenet import DenseNet
 from hilum.nets.weak import WeakNet, small_trunk
+from hilum.systems._drr_rate_picture import as_png
 
 NETS = ("densenet121", "small")
 Render = Callable[[Volume], NDArray[np.uint8]]
@@ -83,18 +84,10 @@ def cached_films(
     paths = [cache / f"{scan.id}.png" for scan in scans]
     for number, (scan, path) in enumerate(zip(scans, paths, strict=True)):
         if not path.is_file():
-            save_bytes(_png(render(scan.volume())), path)
+            save_bytes(as_png(render(scan.volume())), path)
         if (number + 1) % 100 == 0:
             say(f"rendered {number + 1} of {len(scans)} CTs")
     return paths
-
-
-def _png(film: NDArray[np.uint8]) -> bytes:
-    from PIL import Image as Picture
-
-    stream = BytesIO()
-    Picture.fromarray(film).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def load(paths: Sequence[Path]) -> NDArray[np.uint8]:
@@ -146,16 +139,22 @@ def out_of_fold(
     target = np.array([scan.target for scan in scans], np.float32)
     fold = folds_of(scans, recipe.folds, seed=seed)
     found = np.empty(target.shape, np.float64)
-    for number in range(recipe.folds):
-        say(f"fold {number + 1} of {recipe.folds}")
-        inside, out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        known = generator(seed, "shuffle", number).permutation(inside) if shuffled else inside
-        net = _fitted([paths[i] for i in inside], target[known], recipe, seed=seed + number)
-        for start in range(0, len(out), recipe.batch):
-            some = out[start : start + recipe.batch]
-            with torch.no_grad():
-                found[some] = net(as_film(load([paths[i] for i in some])).to(_device())).sigmoid().double().cpu().numpy()
+    with one_thread() if recipe.net == "small" else nullcontext():  # a small network gains nothing from more
+        for number in range(recipe.folds):
+            say(f"fold {number + 1} of {recipe.folds}")
+            inside, out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+            known = generator(seed, "shuffle", number).permutation(inside) if shuffled else inside
+            net = _fitted([paths[i] for i in inside], target[known], recipe, seed=seed + number)
+            for start in range(0, len(out), recipe.batch):
+                some = out[start : start + recipe.batch]
+                found[some] = _read(net, [paths[i] for i in some])
     return found
+
+
+@torch.no_grad()
+def _read(net: nn.Module, paths: Sequence[Path]) -> NDArray[np.float64]:
+    logits: Tensor = net(as_film(load(paths)).to(_device()))
+    return np.asarray(logits.sigmoid().double().cpu().numpy())
 
 
 def network(recipe: Recipe, classes: int) -> nn.Module:

@@ -11,6 +11,7 @@ only.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from hilum.phantom.warp import Body, resampled
 from hilum.systems._drr_rate_contrast import CLAIMS as CONTRAST_CLAIMS
 from hilum.systems._drr_rate_contrast import judge_contrast
 from hilum.systems._drr_rate_judge import CLAIMS as TRANSFER_CLAIMS
+from hilum.systems._drr_rate_picture import CAPTION, as_png, side_by_side
 from hilum.systems._drr_rate_render import DrrRateRendering
 
 __all__ = ["DrrRate", "DrrRateRendering", "reproduce"]
@@ -33,7 +35,7 @@ _SOURCE = "ct-rate:"
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
     parts: str = "contrast,transfer", seeds: int = 3, bodies: int = 6, places: int = 5, fine_mm: float = 2.0,
-    size: int = 96, families: int = 90, tests: int = 60, each: int = 6, spacing_mm: float = 3.0, steps: int = 240,
+    size: int = 64, families: int = 80, tests: int = 50, each: int = 6, spacing_mm: float = 3.0, steps: int = 300,
     net: str = "densenet121", epochs: int = 20, folds: int = 5, cache: str = "",
 ) -> Verdict:  # fmt: skip
     """Judge what DRR-RATE's rendering keeps and what learns from it transfers, controls beside it.
@@ -49,7 +51,7 @@ def reproduce(
         size, families, tests, each, spacing_mm, steps: of the transfer: rows of a film, warped bodies to train and to
             judge on, films of a body, step of the grid, optimiser steps.
         net, epochs, folds, cache: with CTs: 'densenet121' or 'small', passes, folds of patients, folder that keeps
-            films. `size` 96 then stands for the published 512.
+            films. The published size is 512.
 
     Raises:
         InputError: if a choice is unknown or cannot be used.
@@ -67,6 +69,7 @@ def reproduce(
         raise need("torch", "train", "training the networks of drr-rate")
     judged: list[Judged] = []
     notes: list[str] = []
+    figures = {CAPTION: as_png(side_by_side(chest(fine_mm)))}
     if "contrast" in chosen:
         part, lines = judge_contrast(chest(fine_mm), seed=seed, seeds=seeds, count=bodies, places=places, say=say)
         judged, notes = part, lines
@@ -76,7 +79,7 @@ def reproduce(
             tests=tests, each=each, steps=steps, say=say,
         )  # fmt: skip
         judged, notes = [*judged, *part], [*notes, *lines]
-    return verdict(TEXT, judged, notes=notes)
+    return replace(verdict(TEXT, judged, notes=notes), figures=figures)
 
 
 def chest(spacing_mm: float) -> Body:
@@ -88,6 +91,13 @@ def chest(spacing_mm: float) -> Body:
     from hilum.data.chest_ct import chest_ct, chest_structures
 
     return resampled(chest_ct(), chest_structures(), spacing_mm=spacing_mm)
+
+
+def _on_cts(
+    source: str, *, net: str, size: int, epochs: int, folds: int, seed: int, seeds: int, cache: str,
+    say: Callable[[str], None],
+) -> Verdict:  # fmt: skip
+    raise NotImplementedError
 
 
 def _transfer(
