@@ -50,8 +50,7 @@ def test_one_family_is_one_body_and_another_is_another() -> None:
 def test_the_heart_is_scaled_and_the_ratio_follows() -> None:
     body = made_body()
     ratios = [
-        cardiothoracic_ratio(warped(body, draw_warp(body, 0, "x", heart_scale=s, amount=0.0)))
-        for s in (0.7, 1.0, 1.3)
+        cardiothoracic_ratio(warped(body, draw_warp(body, 0, "x", heart_scale=s, amount=0.0))) for s in (0.7, 1.0, 1.3)
     ]
     assert ratios[0] < ratios[1] - 0.05 < ratios[2] - 0.1
     assert ratios[1] == pytest.approx(72 / 200, abs=0.03)  # half-lengths 36 of the heart, 2 x 100 across both lungs

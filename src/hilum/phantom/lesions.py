@@ -76,13 +76,17 @@ def blob(
     step, radius = body.spacing_mm, diameter_mm / 2
     reach = int(np.ceil(radius * (1 + 2 * ripple) / step)) + 1
     box = tuple(slice(max(c - reach, 0), c + reach + 1) for c in centre)
-    axes = [np.arange(part.start, min(part.stop, size)) - c for part, size, c in zip(box, within.shape, centre, strict=True)]
+    axes = [
+        np.arange(part.start, min(part.stop, size)) - c for part, size, c in zip(box, within.shape, centre, strict=True)
+    ]
     away = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1) * step
     far = np.linalg.norm(away, axis=-1)
     rng = generator(seed, "ripple")
     ways = rng.normal(size=(_BUMPS, 3))
     ways /= np.linalg.norm(ways, axis=1)[:, None]
-    uneven = ((away / np.maximum(far, 1e-6)[..., None]) @ ways.T * 3.0 + rng.uniform(0, 6.28, _BUMPS)).astype(np.float64)
+    uneven = ((away / np.maximum(far, 1e-6)[..., None]) @ ways.T * 3.0 + rng.uniform(0, 6.28, _BUMPS)).astype(
+        np.float64
+    )
     edge = radius * (1.0 + ripple * np.sin(uneven).mean(axis=-1) * 2.0)
     weight = np.clip((edge - far) / step + 0.5, 0.0, 1.0) * within[box]
     mask = np.zeros(within.shape, np.bool_)
@@ -107,7 +111,7 @@ def effusion(body: Body, side: Side, *, volume_ml: float, rise_mm: float = 35.0)
     inside, depth = lung(body, side), depth_mm(body, side)
     height = np.arange(inside.shape[2]) * body.spacing_mm
     lowered = (height - rise_mm * np.exp(-depth / 8.0))[inside]
-    wanted = int(round(volume_ml * 1000.0 / body.spacing_mm**3))
+    wanted = round(volume_ml * 1000.0 / body.spacing_mm**3)
     if not 0 < wanted < lowered.size:
         raise InputError(f"{volume_ml:g} ml of fluid do not fit into the {side} lung")
     mask = np.zeros(inside.shape, np.bool_)
@@ -131,7 +135,9 @@ def pneumothorax(body: Body, side: Side, *, rim_mm: float, low_share: float = 0.
         InputError: if the rim is not above 0 mm, or the share is not in [0, 1).
     """
     if rim_mm <= 0 or not 0 <= low_share < 1:
-        raise InputError(f"a pneumothorax needs a rim above 0 mm and a share in [0, 1), got {rim_mm:g} and {low_share:g}")
+        raise InputError(
+            f"a pneumothorax needs a rim above 0 mm and a share in [0, 1), got {rim_mm:g} and {low_share:g}"
+        )
     inside, depth = lung(body, side), depth_mm(body, side)
     heights = np.nonzero(inside)[2]
     low, top = np.quantile(heights, low_share), heights.max()

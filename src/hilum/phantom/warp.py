@@ -150,7 +150,7 @@ def draw_warp(
 def cardiothoracic_ratio(body: Body) -> float:
     """Return the width of the heart over the widest stretch of both lungs, as a parallel frontal beam sees them."""
     heart = np.flatnonzero(body.mask("heart").any(axis=(1, 2)))
-    lungs = body.mask("lung").any(axis=1)
+    lungs = np.asarray(body.mask("lung").any(axis=1), np.bool_)
     if not heart.size or not lungs.any():
         raise InputError("the body has no heart or no lungs: the cardiothoracic ratio is not defined")
     rows = lungs.any(axis=0)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.core.errors import InputError
+from hilum.core.errors import InputError, MissingError
 from hilum.core.image import Volume
 from hilum.core.vocabulary import label_set
-from hilum.measure.claim import Claim, Judged, judge
+from hilum.measure.claim import Claim, Judged, Trials, judge
 from hilum.systems._drr_rate_real import mean_within
 from hilum.systems._drr_rate_recipe import Recipe, Scan, cached_films, out_of_fold
 from hilum.systems._drr_rate_render import DrrRateRendering, eight_bit
@@ -25,6 +27,22 @@ COHORT_CLAIMS = (
     Claim("classifiers trained on DRRs of CTs read DRRs of other patients", THRESHOLD, SHUFFLED, "mean AUROC"),
     Claim("linear mu reads CTs' findings better than the threshold", LINEAR, THRESHOLD, "mean AUROC", (SHUFFLED,)),
 )
+
+
+def scans_of(source: str) -> list[Scan]:
+    """Return the CTs of 'ct-rate:FOLDER' with their 18 labels; what is not mined as present counts as absent.
+
+    Raises:
+        InputError: if the folder is not there or holds no CT-RATE, or this version reads no folders of CTs.
+    """
+    if find_spec("hilum.data.ct") is None:
+        raise MissingError("this version of hilum reads no folders of CTs: install one that has 'hilum project'")
+    _, cases = import_module("hilum.data.ct").cases_from(source)
+    return [
+        Scan(case.id, case.patient or case.id, tuple(float(name in {f.id for f in case.findings}) for name in LABELS),
+             case.volume)
+        for case in cases
+    ]  # fmt: skip
 
 
 def renderer(arm: str, size: int) -> Callable[[Volume], NDArray[np.uint8]]:
@@ -67,15 +85,15 @@ def judge_cohort(
                 runs.append(out_of_fold(scans, paths, recipe, seed=seed + number, shuffled=arm == SHUFFLED, say=say))
     strata = ("",) * len(scans)
 
-    def scored(k: Sequence[int]) -> dict[str, list[object]]:
+    def scored(k: Sequence[int]) -> Trials:
         return {arm: [mean_within(strata, target, run, k, metric="mean AUROC") for run in runs]
                 for arm, runs in read.items()}  # fmt: skip
 
-    parts = [judge(claim, scored(columns), patients, seed=seed) for claim in COHORT_CLAIMS]  # type: ignore[arg-type]
-    lines = [f"{len(scans)} CTs of {len(set(patients))} patients, {recipe.net}, {recipe.size} px, {recipe.epochs} epochs, "
-             f"{recipe.folds} folds grouped by patient (the original did not group)",
+    parts = [judge(claim, scored(columns), patients, seed=seed) for claim in COHORT_CLAIMS]
+    lines = [f"{len(scans)} CTs of {len(set(patients))} patients, {recipe.net}, {recipe.size} px, {recipe.epochs} "
+             f"epochs, {recipe.folds} folds grouped by patient (the original did not group)",
              f"{'AUROC':36}" + "".join(f"{arm:>26}" for arm in read)]  # fmt: skip
     for k in columns:
-        arms = judge(Claim("", THRESHOLD, SHUFFLED, "AUROC"), scored([k]), patients, seed=seed).arms  # type: ignore[arg-type]
+        arms = judge(Claim("", THRESHOLD, SHUFFLED, "AUROC"), scored([k]), patients, seed=seed).arms
         lines.append(f"{f'{LABELS[k]} ({int(target[:, k].sum())})':36}" + "".join(f"{arms[a]!s:>26}" for a in read))
     return parts, lines

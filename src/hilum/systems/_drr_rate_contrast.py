@@ -115,18 +115,13 @@ def judge_contrast(
                 line = signature(METRIC, 1, law=law.replace(" ", "_"))
                 signed[what][law].append(averaged(METRIC, values, line))
                 trials[what][law].append(averaged(METRIC, np.abs(values), line))
-            linear = np.abs(laws[LINEAR]) / 5
-            trials[what][FIFTH].append(averaged(METRIC, linear, signature(METRIC, 1, law=FIFTH.replace(" ", "_"))))
+            fifth = signature(METRIC, 1, law=FIFTH.replace(" ", "_"))
+            trials[what][FIFTH].append(averaged(METRIC, np.abs(laws[LINEAR]) / 5, fifth))
     parts = [judge(claim, trials[what], items, seed=seed) for what, claim in zip(_ERASED, CLAIMS, strict=True)]
     lines = [f"contrast to noise, mean of {seeds} draws of {count} bodies (the CT, its mirror image, warps) and {places} "
              "places in each:", f"{'':28}" + "".join(f"{law:>26}" for law in LAWS)]  # fmt: skip
-    for what, laws in signed.items():
-        shown = [laws[law][0].interval(items, seed=seed) if seeds == 1 else _over(laws[law], items, seed) for law in LAWS]
-        lines.append(f"{what:28}" + "".join(f"{value!s:>26}" for value in shown))
+    for what, runs in signed.items():
+        each = {law: [*runs[law]] for law in LAWS}
+        arms = judge(Claim("", LINEAR, THRESHOLD, METRIC), each, items, seed=seed, deterministic=True).arms
+        lines.append(f"{what:28}" + "".join(f"{arms[law]!s:>26}" for law in LAWS))
     return parts, lines
-
-
-def _over(runs: list[Scored], items: list[str], seed: int) -> object:
-    """The mean over draws with its interval over bodies, by way of a claim that nothing is made of."""
-    part = judge(Claim("", "a", "b", METRIC), {"a": runs, "b": runs}, items, seed=seed)
-    return part.arms["a"]

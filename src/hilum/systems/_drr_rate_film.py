@@ -129,7 +129,7 @@ def exposed(paths: Paths, look: Look, rng: np.random.Generator) -> Grey:
     if look.knots:
         heights = np.concatenate(([0.0], np.cumsum(look.knots)))
         grey = np.interp(grey, np.linspace(0, 1, len(heights)), heights)
-    return np.rint(grey * 255.0).astype(np.uint8)
+    return np.asarray(np.rint(grey * 255.0), np.uint8)
 
 
 def coarsened(film: Grey) -> Grey:
@@ -137,4 +137,5 @@ def coarsened(film: Grey) -> Grey:
     if len(film) <= _COARSE:
         return film
     small = zoom(gaussian_filter(film.astype(np.float32), 0.4 * len(film) / _COARSE), _COARSE / len(film), order=1)
-    return np.rint(np.clip(zoom(small, len(film) / _COARSE, order=1), 0, 255)).astype(np.uint8)
+    large = np.clip(zoom(small, len(film) / _COARSE, order=1), 0, 255)
+    return np.asarray(np.rint(large), np.uint8)

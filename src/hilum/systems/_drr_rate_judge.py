@@ -32,7 +32,12 @@ THRESHOLD, LINEAR, DRAWN, SHUFFLED, REAL_ONLY = (
 OWN, PHYSICS, FILMS = "DRRs of their own kind", "films of unseen physics", "real films"
 VERSIONS = {THRESHOLD: 2, LINEAR: 2, DRAWN: 4}
 """How often each exposure is made into a training film; half of them are coarse, and drawn physics differs in each."""
-_MEAN, _GROUND, _AIR, _CORE = "mean AUROC", "AUROC of ground glass", "AUROC of pneumothorax", "mean AUROC, heart and fluid"
+_MEAN, _GROUND, _AIR, _CORE = (
+    "mean AUROC",
+    "AUROC of ground glass",
+    "AUROC of pneumothorax",
+    "mean AUROC, heart and fluid",
+)
 _COLUMNS: Mapping[str, tuple[int, ...]] = {
     _MEAN: tuple(range(len(NAMES))), _GROUND: (NAMES.index("ground glass opacity"),),
     _AIR: (NAMES.index("pneumothorax"),), _CORE: (0, 1),
@@ -142,8 +147,16 @@ def trained(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = WeakNet(small_trunk(), classes=target.shape[1], pooling="lse")
-        train(net, labelled(pixels, target), LOSSES["cel"], steps=effort.steps, batch=effort.batch,
-              rate=5e-3, seed=seed, move=3)
+        train(
+            net,
+            labelled(pixels, target),
+            LOSSES["cel"],
+            steps=effort.steps,
+            batch=effort.batch,
+            rate=5e-3,
+            seed=seed,
+            move=3,
+        )
     return partial(probabilities, net)
 
 
@@ -166,9 +179,7 @@ def _set(
     return judged.target, judged.families, ("",) * len(judged.target)
 
 
-def _one(
-    where: str, claim: Claim, arms: Arms, judged: Rendered, real: RealFilms | None, seed: int
-) -> Judged:
+def _one(where: str, claim: Claim, arms: Arms, judged: Rendered, real: RealFilms | None, seed: int) -> Judged:
     """Judge one claim on its test set."""
     if not arms:
         nothing = Interval(float("nan"), float("nan"), float("nan"))
@@ -187,22 +198,22 @@ def _lines(
     scores: Mapping[str, Arms], known: Rendered, judged: Rendered, real: RealFilms | None, effort: Effort
 ) -> list[str]:
     lines = [
-        f"{len(known.target)} exposures of {len(set(known.families))} warped bodies to train on, {len(judged.target)} of "
-        f"{len(set(judged.families))} others to judge on; {effort.steps} steps of {effort.batch} films for every arm"
+        f"{len(known.target)} exposures of {len(set(known.families))} warped bodies to train on, {len(judged.target)} "
+        f"of {len(set(judged.families))} others to judge on; {effort.steps} steps of {effort.batch} films for every arm"
     ]
     if real is not None:
-        lines.append(f"{len(real.target)} real films of {len(set(real.patients))} patients with text-mined labels; pairs "
-                     f"within {', '.join(sorted(set(real.strata)))}")  # fmt: skip
+        lines.append(f"{len(real.target)} real films of {len(set(real.patients))} patients with text-mined labels; "
+                     f"pairs within {', '.join(sorted(set(real.strata)))}")  # fmt: skip
     for where, arms in scores.items():
         target, patients, strata = _set(where, judged, real)
         lines.append(f"AUROC on {where}:")
         lines.append(f"{'':30}" + "".join(f"{name[:20]:>22}" for name in NAMES[: target.shape[1]]))
         lines.append(f"{'films with it':30}" + "".join(f"{n:>22}" for n in target.sum(axis=0)))
-        for arm, runs in arms.items():
-            row = f"{arm:30}"
-            for k in range(target.shape[1]):
-                each = [mean_within(strata, target, run, (k,), metric="AUROC") for run in runs]
-                claim = Claim("", "a", "b", "AUROC")
-                row += f"{judge(claim, {'a': each, 'b': each}, patients, replicates=400, seed=effort.seed).arms['a']!s:>22}"
-            lines.append(row)
+        claim, rows = Claim("", LINEAR, THRESHOLD, "AUROC"), {arm: f"{arm:30}" for arm in arms}
+        for k in range(target.shape[1]):
+            each = {arm: [mean_within(strata, target, run, (k,), metric="AUROC") for run in runs]
+                    for arm, runs in arms.items()}  # fmt: skip
+            for arm, value in judge(claim, each, patients, replicates=400, seed=effort.seed).arms.items():
+                rows[arm] += f"{value!s:>22}"
+        lines += rows.values()
     return lines

@@ -15,8 +15,9 @@ from hilum.systems._drr_rate_film import drawn_film, held_out_film, linear_film,
 from hilum.systems._drr_rate_render import DrrRateRendering
 
 CAPTION = (
-    "One chest, by row: as it is, with ground glass of 70 mm in the left lung, with a pneumothorax of 30 mm on the right. "
-    "By column: DRR-RATE (threshold -100 HU), linear mu, linear mu with two draws of film physics, a film of unseen physics."
+    "One chest, by row: as it is, with ground glass of 70 mm in the left lung, with a pneumothorax of 30 mm on the "
+    "right. By column: DRR-RATE (threshold -100 HU), linear mu, linear mu with two draws of film physics, a film of "
+    "unseen physics."
 )
 _GAP = 4
 

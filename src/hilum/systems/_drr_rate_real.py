@@ -1,7 +1,7 @@
 """Real films that DRR-trained networks are judged on: NIH films with text-mined labels, and what confounds them.
 
-Films of several sources and of both frontal views are pooled, but a pair of films counts only within one source and view:
-how a film was taken tells how ill its patient was, and that is nothing a network should be paid for here.
+Films of several sources and of both frontal views are pooled, but a pair of films counts only within one source and
+view: how a film was taken tells how ill its patient was, and that is nothing a network should be paid for here.
 """
 
 from __future__ import annotations

@@ -144,10 +144,10 @@ def out_of_fold(
             say(f"fold {number + 1} of {recipe.folds}")
             inside, out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
             known = generator(seed, "shuffle", number).permutation(inside) if shuffled else inside
-            net = _fitted([paths[i] for i in inside], target[known], recipe, seed=seed + number)
+            net = _fitted([paths[int(i)] for i in inside], target[known], recipe, seed=seed + number)
             for start in range(0, len(out), recipe.batch):
                 some = out[start : start + recipe.batch]
-                found[some] = _read(net, [paths[i] for i in some])
+                found[some] = _read(net, [paths[int(i)] for i in some])
     return found
 
 
@@ -178,7 +178,7 @@ def _fitted(paths: Sequence[Path], target: NDArray[np.float32], recipe: Recipe, 
             some = order[start : start + recipe.batch]
             if len(some) == 1 and len(order) > 1:  # batch normalisation needs two
                 continue
-            films = random_crop(as_film(load([paths[i] for i in some])), rng, least=recipe.crop).to(_device())
+            films = random_crop(as_film(load([paths[int(i)] for i in some])), rng, least=recipe.crop).to(_device())
             answer = torch.from_numpy(target[some]).to(_device())
             said = ~torch.isnan(answer)
             logits = net(films)

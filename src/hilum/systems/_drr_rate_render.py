@@ -4,8 +4,8 @@ Source: DRR-RATE (arXiv 2406.03688) and its repository: a Siddon-Jacobs projecto
 isocentre, 512 x 512 pixels of 0.51 mm in the isocentre's plane, HU above -100 accumulated as HU + 100 and all below
 ignored, the volume moved 300 mm along the beam away from the source, -90 degrees about the head axis for a lateral,
 minimum to maximum of each picture as 8 bit, and a vertical flip that puts the head up (here rows run to the feet from
-the start). That the move widens the field tells that the source stands in front of the patient. The projector divides by
-the ray's length from source to pixel, as its interpolator does.
+the start). That the move widens the field tells that the source stands in front of the patient. The projector divides
+by the ray's length from source to pixel, as its interpolator does.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from hilum.systems._drr_rate_render import DrrRateRendering
 
 __all__ = ["DrrRate", "DrrRateRendering", "reproduce"]
 TEXT = "classifiers trained on DRRs reach high AUC on DRRs and some transfer to real films"
+CONTRAST_TEXT = "a threshold of -100 HU erases ground glass, pneumothorax and emphysema"
 PARTS = ("contrast", "transfer")
 _SOURCE = "ct-rate:"
 
@@ -79,7 +80,8 @@ def reproduce(
             tests=tests, each=each, steps=steps, say=say,
         )  # fmt: skip
         judged, notes = [*judged, *part], [*notes, *lines]
-    return replace(verdict(TEXT, judged, notes=notes), figures=figures)
+    said = TEXT if "transfer" in chosen else CONTRAST_TEXT
+    return replace(verdict(said, judged, notes=notes), figures=figures)
 
 
 def chest(spacing_mm: float) -> Body:
@@ -97,7 +99,14 @@ def _on_cts(
     source: str, *, net: str, size: int, epochs: int, folds: int, seed: int, seeds: int, cache: str,
     say: Callable[[str], None],
 ) -> Verdict:  # fmt: skip
-    raise NotImplementedError
+    if find_spec("torch") is None:
+        raise need("torch", "train", "training the classifiers of drr-rate")
+    from hilum.systems._drr_rate_cohort import judge_cohort, scans_of
+    from hilum.systems._drr_rate_recipe import Recipe
+
+    recipe = Recipe(net=net, size=size, epochs=epochs, folds=folds)
+    judged, lines = judge_cohort(scans_of(source), recipe, seed=seed, seeds=seeds, cache=cache, say=say)
+    return verdict(TEXT, judged, notes=lines)
 
 
 def _transfer(
