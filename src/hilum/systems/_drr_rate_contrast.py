@@ -118,8 +118,8 @@ def judge_contrast(
             fifth = signature(METRIC, 1, law=FIFTH.replace(" ", "_"))
             trials[what][FIFTH].append(averaged(METRIC, np.abs(laws[LINEAR]) / 5, fifth))
     parts = [judge(claim, trials[what], items, seed=seed) for what, claim in zip(_ERASED, CLAIMS, strict=True)]
-    lines = [f"contrast to noise, mean of {seeds} draws of {count} bodies (the CT, its mirror image, warps) and {places} "
-             "places in each:", f"{'':28}" + "".join(f"{law:>26}" for law in LAWS)]  # fmt: skip
+    lines = [f"contrast to noise, mean of {seeds} draws of {count} bodies (the CT, its mirror image, warps) and "
+             f"{places} places in each:", f"{'':28}" + "".join(f"{law:>26}" for law in LAWS)]  # fmt: skip
     for what, runs in signed.items():
         each = {law: [*runs[law]] for law in LAWS}
         arms = judge(Claim("", LINEAR, THRESHOLD, METRIC), each, items, seed=seed, deterministic=True).arms

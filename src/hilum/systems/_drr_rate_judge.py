@@ -131,7 +131,7 @@ def judge_transfer(
         if real is not None:
             say(f"seed {number + 1} of {effort.seeds}: {REAL_ONLY}, {effort.folds} folds by patient")
             scores[FILMS][REAL_ONLY].append(_cross_validated(real, effort, seed=seed))
-    parts = [_one(where, claim, scores[where], judged, real, effort.seed) for where, claim in CLAIMS]
+    parts = [_one(where, claim, scores.get(where, {}), judged, real, effort.seed) for where, claim in CLAIMS]
     return parts, _lines(scores, known, judged, real, effort)
 
 
