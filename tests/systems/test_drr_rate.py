@@ -13,8 +13,11 @@ from hilum.core.registry import get
 from hilum.phantom.lesions import blob, pneumothorax
 from hilum.phantom.warp import Body, cardiothoracic_ratio, resampled
 from hilum.systems import drr_rate
+from hilum.systems._drr_rate_bodies import Rendered
 from hilum.systems._drr_rate_contrast import BLOBS, LAWS, LINEAR, RIM, THRESHOLD, contrast, noise
-from hilum.systems._drr_rate_judge import CLAIMS, FILMS, Effort, judge_transfer
+from hilum.systems._drr_rate_judge import CLAIMS, FILMS, SHUFFLED, Effort, _one, judge_transfer
+from hilum.systems._drr_rate_judge import LINEAR as LINEAR_ARM
+from hilum.systems._drr_rate_judge import THRESHOLD as THRESHOLD_ARM
 from hilum.systems._drr_rate_real import REAL, RealFilms
 from hilum.systems.drr_rate import reproduce
 
@@ -82,6 +85,23 @@ def test_real_films_are_judged_by_patient_beside_real_only(draw: np.random.Gener
     real = [part for (where, _), part in zip(CLAIMS, parts, strict=True) if where == FILMS]
     assert all("real films only" in part.arms and np.isfinite(part.gain.value) for part in real)
     assert "40 real films of 20 patients" in "\n".join(lines)
+
+
+@pytest.mark.parametrize(("control", "outcome"), [(0.0, "holds"), (3.0, "cannot be tested here")])
+def test_an_arm_that_is_not_above_shuffled_labels_beats_nothing(control: float, outcome: str) -> None:
+    """The same clear gain over the rival counts only where the control is beaten too."""
+    rng = np.random.default_rng(0)
+    target = rng.random((300, 6)) < 0.5
+    judged = Rendered((), (), target, tuple(f"f{n // 3}" for n in range(300)))
+
+    def scores(strength: float) -> list[np.ndarray]:
+        return [strength * target + rng.normal(0, 1, target.shape) for _ in range(3)]
+
+    arms = {LINEAR_ARM: scores(1.0), THRESHOLD_ARM: scores(-0.5), SHUFFLED: scores(control)}
+    where, claim = next((w, c) for w, c in CLAIMS if (c.arm, c.better_than) == (LINEAR_ARM, THRESHOLD_ARM))
+    part = _one(where, claim, arms, judged, None, 0)
+    assert part.gain.low > 0
+    assert part.outcome == outcome
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -180,7 +180,7 @@ def _set(
 
 
 def _one(where: str, claim: Claim, arms: Arms, judged: Rendered, real: RealFilms | None, seed: int) -> Judged:
-    """Judge one claim on its test set."""
+    """Judge one claim on its test set; an arm that learned nothing beats no other, whatever the interval says."""
     if not arms:
         nothing = Interval(float("nan"), float("nan"), float("nan"))
         return Judged(claim, "cannot be tested here", nothing, reason="no NIH films: give their folder with --data")
@@ -191,7 +191,13 @@ def _one(where: str, claim: Claim, arms: Arms, judged: Rendered, real: RealFilms
         return [mean_within(strata, target, run, columns, metric=claim.metric) for run in runs]
 
     trials: Trials = {arm: scored(runs) for arm, runs in arms.items()}
-    return judge(claim, trials, patients, seed=seed)
+    part = judge(claim, trials, patients, seed=seed)
+    if part.outcome == "holds" and claim.better_than != SHUFFLED:
+        control = judge(Claim("", claim.arm, SHUFFLED, claim.metric), trials, patients, seed=seed)
+        if control.outcome != "holds":
+            reason = f"'{claim.arm}' is not above its control of shuffled labels: {control.gain}"
+            return replace(part, outcome="cannot be tested here", reason=reason)
+    return part
 
 
 def _lines(

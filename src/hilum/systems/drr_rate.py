@@ -36,7 +36,7 @@ _SOURCE = "ct-rate:"
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
     parts: str = "contrast,transfer", seeds: int = 3, bodies: int = 6, places: int = 5, fine_mm: float = 2.0,
-    size: int = 64, families: int = 80, tests: int = 50, each: int = 6, spacing_mm: float = 3.0, steps: int = 300,
+    size: int = 96, families: int = 80, tests: int = 50, each: int = 6, spacing_mm: float = 3.0, steps: int = 600,
     net: str = "densenet121", epochs: int = 20, folds: int = 5, cache: str = "",
 ) -> Verdict:  # fmt: skip
     """Judge what DRR-RATE's rendering keeps and what learns from it transfers, controls beside it.
