@@ -85,9 +85,8 @@ def separable(layout: Any, axes: Any, pencil: Any, mm: Any, tasks: Any, out: Any
                     line[c] = low + share[c] * (np.float32(values[i + 1]) - low)
                 for r in range(ra, rb):
                     weight = np.float32(1.0 - abs(v0 + r * v1 - v))
-                    target = out[s, r]
                     for c in range(ca, cb):
-                        target[c] += weight * line[c]
+                        out[s, r, c] += weight * line[c]
         _to_mm(out[s], first_row, last_row, left, right, mm, pencil[3:], ab)
 
 
