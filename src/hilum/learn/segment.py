@@ -81,7 +81,9 @@ def fit_masks(
         film, target = given
         logits = model(film)
         flat = (-1, 1, *target.shape[2:])
-        return dice_cross_entropy(logits.reshape(flat), target.reshape(flat), torch.ones(target[:, :, 0, 0].numel())), {}
+        return dice_cross_entropy(
+            logits.reshape(flat), target.reshape(flat), torch.ones(target[:, :, 0, 0].numel())
+        ), {}
 
     spec = Fit(steps=steps, rate=rate, bf16=False, average=0.97, warmup=0.05, log_every=25)
     with one_thread():

@@ -76,13 +76,17 @@ def blob(
     step, radius = body.spacing_mm, diameter_mm / 2
     reach = int(np.ceil(radius * (1 + 2 * ripple) / step)) + 1
     box = tuple(slice(max(c - reach, 0), c + reach + 1) for c in centre)
-    axes = [np.arange(part.start, min(part.stop, size)) - c for part, size, c in zip(box, within.shape, centre, strict=True)]
+    axes = [
+        np.arange(part.start, min(part.stop, size)) - c for part, size, c in zip(box, within.shape, centre, strict=True)
+    ]
     away = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1) * step
     far = np.linalg.norm(away, axis=-1)
     rng = generator(seed, "ripple")
     ways = rng.normal(size=(_BUMPS, 3))
     ways /= np.linalg.norm(ways, axis=1)[:, None]
-    uneven = ((away / np.maximum(far, 1e-6)[..., None]) @ ways.T * 3.0 + rng.uniform(0, 6.28, _BUMPS)).astype(np.float64)
+    uneven = ((away / np.maximum(far, 1e-6)[..., None]) @ ways.T * 3.0 + rng.uniform(0, 6.28, _BUMPS)).astype(
+        np.float64
+    )
     edge = radius * (1.0 + ripple * np.sin(uneven).mean(axis=-1) * 2.0)
     weight = np.clip((edge - far) / step + 0.5, 0.0, 1.0) * within[box]
     mask = np.zeros(within.shape, np.bool_)

@@ -149,10 +149,10 @@ def lesion_films(base: Body, count: int, *, size: int, family: str, seed: int) -
         lobe = LOBES[number % len(LOBES)]
         within = body.mask(*CLASSES[lobe])
         index = np.argwhere(within)
-        centre = tuple(int(v) for v in index[int(rng.integers(len(index)))])
+        x, y, z = (int(v) for v in index[int(rng.integers(len(index)))])
         kind, hu = (("consolidation", 30.0), ("mass", 45.0), ("ground glass opacity", -450.0))[int(rng.integers(3))]
-        lesion = blob(body, centre, diameter_mm=float(rng.uniform(24, 55)), hu=hu, within=within, seed=number,
-                      ripple=0.15, veil=True)  # type: ignore[arg-type]  # fmt: skip
+        lesion = blob(body, (x, y, z), diameter_mm=float(rng.uniform(24, 55)), hu=hu, within=within, seed=number,
+                      ripple=0.15, veil=True)  # fmt: skip
         geometry = exposure(body, size, generator(seed, "exposure", patient))
         shadow = line_integrals(Field(lesion.mask.astype(np.float32), body.volume.affine), geometry) > MIN_PATH_MM
         if not shadow.any():

@@ -68,7 +68,7 @@ def proposals(film: Floats) -> list[tuple[float, Box]]:
         raise need("skimage", "drr", "region proposals") from None
     found: dict[Box, float] = {}
     for scale in (10, 30, 90):
-        named = segmentation.felzenszwalb(film, scale=scale, sigma=0.8, min_size=12)  # type: ignore[no-untyped-call]
+        named = segmentation.felzenszwalb(film, scale=scale, sigma=0.8, min_size=12)
         for number in range(int(named.max()) + 1):
             rows, columns = np.nonzero(named == number)
             box = (float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1))

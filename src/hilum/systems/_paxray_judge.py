@@ -80,7 +80,7 @@ def _framed(mask: Bools, size: int) -> Bools:
 
     from hilum.core.geometry import Letterbox
 
-    box = Letterbox(*mask.shape, size)
+    box = Letterbox(mask.shape[0], mask.shape[1], size)
     rows, columns = box.inner
     top, left = box.pad
     out = np.zeros((size, size), bool)
@@ -151,13 +151,19 @@ def judge_paxray(
     lines = [f"{bodies} bodies to train on, {tests} of another family to judge on, {size} px, {steps} steps; "
              f"{len(lesions.sentences)} sentences"]  # fmt: skip
     if real is None:
-        lines.append("real films: cannot be tested here (give a pack with hannover/ and covid_cc/ masks: --data FOLDER)")
+        lines.append(
+            "real films: cannot be tested here (give a pack with hannover/ and covid_cc/ masks: --data FOLDER)"
+        )
         return parts, lines, {}
     shape = np.broadcast_to(mean[0] | mean[1], real[1].shape)
     trials[_DICE][MEAN].append(_averaged(_DICE, dice(shape, real[1])))
     parts = [*(judge(claim, trials[_DICE], real[2], seed=seed) for claim in REAL), *parts]
     lines.append(f"{len(real[2])} real films with V7 lung masks (Hannover, covid_cc), of {len(set(real[2]))} patients")
-    return parts, lines, {"Real films: V7's lung mask in green, the segmenter's in red": _picture(real, answers[RANDOM])}
+    return (
+        parts,
+        lines,
+        {"Real films: V7's lung mask in green, the segmenter's in red": _picture(real, answers[RANDOM])},
+    )
 
 
 def _lungs(probability: Floats) -> Bools:
@@ -189,18 +195,19 @@ def _ground(
     moved = [next(said[(i + k) % len(said)] for k in range(1, len(said) + 1)
                   if said[(i + k) % len(said)] != said[i]) for i in range(len(said))]  # fmt: skip
     whole: ground.Box = (0.0, 0.0, float(size), float(size))
-    arms = {
+    arms: dict[str, list[ground.Box | None]] = {
         INSIDE: [ground.best_inside(r, m[k]) for r, m, k in zip(ranked, masks, said, strict=True)],
         ANYWHERE: [ground.best_inside(r, None) for r in ranked],
         OTHER: [ground.best_inside(r, m[k]) for r, m, k in zip(ranked, masks, moved, strict=True)],
         ANATOMY: [ground.mask_box(m[k]) for m, k in zip(masks, said, strict=True)],
-        WHOLE: [whole] * len(said),
+        WHOLE: [whole for _ in said],
     }  # fmt: skip
+    truths: list[ground.Box] = [(b[0], b[1], b[2], b[3]) for b in lesions.boxes.tolist()]
     for arm, boxes in arms.items():
-        truths = [tuple(float(v) for v in box) for box in lesions.boxes]
-        for name, score in ((_HIT, ground.hit), (_BOX, ground.iou)):
-            values = [score(box, truth) for box, truth in zip(boxes, truths, strict=True)]  # type: ignore[arg-type]
-            trials[name][arm].append(_averaged(name, np.array(values)))
+        hits = [ground.hit(box, truth) for box, truth in zip(boxes, truths, strict=True)]
+        overlaps = [ground.iou(box, truth) for box, truth in zip(boxes, truths, strict=True)]
+        trials[_HIT][arm].append(_averaged(_HIT, np.array(hits)))
+        trials[_BOX][arm].append(_averaged(_BOX, np.array(overlaps)))
 
 
 def _averaged(name: str, values: NDArray[np.float64]) -> Scored:
