@@ -35,7 +35,12 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "spine": ("vertebrae",), "right clavicle": ("clavicula_right",), "left clavicle": ("clavicula_left",),
     "right ribs": ("rib_right",), "left ribs": ("rib_left",),
 }  # fmt: skip
-"""Classes of the claim run, by TotalSegmentator's names; labels overlap. The full table is `drr.anatomy_rules`."""
+"""Classes by TotalSegmentator's names; labels overlap. The full table of PAXRay is `drr.anatomy_rules`."""
+ABDOMEN = ("liver", "stomach", "spleen", "colon", "kidney", "small_bowel", "duodenum", "pancreas")
+SEEN = ("right lung above the dome", "left lung above the dome")
+"""The part of each lung that a reader traces: not what lies behind the domes, where a ray runs far through the abdomen."""
+NAMES = (*CLASSES, *SEEN)
+DOME_MM = 15.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +49,7 @@ class Films:
 
     Args:
         films: float32 (N, S, S), 0 to 1, bone bright.
-        masks: bool (N, C, S, S), columns as `CLASSES`.
+        masks: bool (N, C, S, S), columns as `NAMES`.
         patients: of each film.
     """
 
@@ -118,16 +123,19 @@ def paxray_film(body: Body, geometry: Geometry) -> Floats:
 
 
 def projected_masks(body: Body, geometry: Geometry, *, least_mm: float = MIN_PATH_MM) -> Bools:
-    """Return the classes' masks (C, H, W): a logical OR along the ray wherever it runs `least_mm` in the structures."""
-    parts = tuple(dict.fromkeys(name for names in CLASSES.values() for name in names))
+    """Return the masks (C, H, W) of `NAMES`: a logical OR along the ray wherever it runs `least_mm` in the structures."""
+    known = set(body.structures.names.values())
+    abdomen = tuple(name for name in ABDOMEN if any(k.startswith(name) for k in known))
+    parts = (*dict.fromkeys(name for names in CLASSES.values() for name in names), "abdomen")
     table = np.zeros(int(np.iinfo(body.structures.ids.dtype).max) + 1, np.uint8)
     for number, name in enumerate(parts, 1):  # ribs of a side, and vertebrae, count as one: fewer passes
-        table[list(body.structures.wanted([name]))] = number
+        table[list(body.structures.wanted(abdomen if name == "abdomen" else [name]))] = number
     merged = Structures(table[body.structures.ids], body.structures.affine, dict(enumerate(parts, 1)))
     paths = path_lengths(merged, geometry, range(1, len(parts) + 1))
-    return np.stack(
-        [paths[[parts.index(name) for name in names]].sum(axis=0) >= least_mm for names in CLASSES.values()]
-    )
+    masks = [paths[[parts.index(name) for name in names]].sum(axis=0) >= least_mm for names in CLASSES.values()]
+    names = list(CLASSES)
+    seen = [masks[names.index(side)] & (paths[-1] < DOME_MM) for side in ("right lung", "left lung")]
+    return np.stack([*masks, *seen])
 
 
 def anatomy_films(base: Body, count: int, *, size: int, family: str, seed: int) -> Films:
