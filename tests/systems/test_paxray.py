@@ -108,11 +108,11 @@ def base() -> object:
 
 
 def test_projected_classes_lie_where_anatomy_says(base: object) -> None:
-    from hilum.systems._paxray_films import CLASSES, anatomy_films
+    from hilum.systems._paxray_films import NAMES, anatomy_films
 
     films = anatomy_films(base, 2, size=96, family="t", seed=0)  # type: ignore[arg-type]
-    assert films.masks.shape == (2, len(CLASSES), 96, 96)
-    names = list(CLASSES)
+    assert films.masks.shape == (2, len(NAMES), 96, 96)
+    names = list(NAMES)
 
     def centre(name: str, film: int) -> np.ndarray:
         return np.argwhere(films.masks[film, names.index(name)]).mean(axis=0)
@@ -125,6 +125,9 @@ def test_projected_classes_lie_where_anatomy_says(base: object) -> None:
         whole = films.masks[film, names.index("right lung")]
         lobes = films.masks[film][[names.index(f"right {part} lobe") for part in ("upper", "middle", "lower")]]
         assert (lobes.any(axis=0) & ~whole).sum() == 0
+        seen = films.masks[film, names.index("right lung above the dome")]
+        assert (seen & ~whole).sum() == 0
+        assert np.flatnonzero(seen.any(axis=1)).max() < np.flatnonzero(whole.any(axis=1)).max()
     assert not np.array_equal(films.films[0], films.films[1])
 
 

@@ -29,7 +29,7 @@ def centred(films: NDArray[np.generic]) -> Tensor:
 
 
 def _moved(film: Tensor, mask: Tensor, rng: np.random.Generator, turn_deg: float, zoom: float) -> tuple[Tensor, Tensor]:
-    """Scale, turn and shift films and their masks alike; what comes from outside repeats the border, masks end there."""
+    """Scale, turn and shift films and masks alike; what comes from outside repeats the border, masks end there."""
     count = len(film)
     angle = np.radians(rng.uniform(-turn_deg, turn_deg, count))
     scale_x, scale_y = np.exp(rng.uniform(-zoom, zoom, (2, count)))

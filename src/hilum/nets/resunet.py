@@ -49,9 +49,10 @@ class Residual(nn.Module):
         """Build; the output has `width` channels, four times as many in a bottleneck."""
         super().__init__()
         outputs = width * 4 if bottleneck else width
-        layers = [_conv(inputs, width, 1), _conv(width, width, 3, stride), _conv(width, outputs, 1)] if bottleneck else [
-            _conv(inputs, width, 3, stride), _conv(width, outputs)
-        ]  # fmt: skip
+        if bottleneck:
+            layers = [_conv(inputs, width, 1), _conv(width, width, 3, stride), _conv(width, outputs, 1)]
+        else:
+            layers = [_conv(inputs, width, 3, stride), _conv(width, outputs)]
         self.layers = nn.ModuleList(layers)
         same = stride == 1 and inputs == outputs
         self.skip: nn.Module = nn.Identity() if same else _conv(inputs, outputs, 1, stride)
@@ -85,8 +86,10 @@ class ResUNet(nn.Module):
         taps, stages, inputs = [shape.stem], [], shape.stem
         for width, count in zip(shape.widths, shape.blocks, strict=True):
             outputs = width * 4 if shape.bottleneck else width
-            rows = [Residual(inputs if n == 0 else outputs, width, stride=2 if n == 0 else 1, bottleneck=shape.bottleneck)
-                    for n in range(count)]  # fmt: skip
+            rows = [
+                Residual(outputs if n else inputs, width, stride=1 if n else 2, bottleneck=shape.bottleneck)
+                for n in range(count)
+            ]
             stages.append(nn.Sequential(*rows))
             inputs = outputs
             taps.append(outputs)

@@ -38,7 +38,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
 """Classes by TotalSegmentator's names; labels overlap. The full table of PAXRay is `drr.anatomy_rules`."""
 ABDOMEN = ("liver", "stomach", "spleen", "colon", "kidney", "small_bowel", "duodenum", "pancreas")
 SEEN = ("right lung above the dome", "left lung above the dome")
-"""The part of each lung that a reader traces: not what lies behind the domes, where a ray runs far through the abdomen."""
+"""The part of each lung that a reader traces: not what lies behind the domes, where rays run far through abdomen."""
 NAMES = (*CLASSES, *SEEN)
 DOME_MM = 15.0
 
@@ -123,7 +123,7 @@ def paxray_film(body: Body, geometry: Geometry) -> Floats:
 
 
 def projected_masks(body: Body, geometry: Geometry, *, least_mm: float = MIN_PATH_MM) -> Bools:
-    """Return the masks (C, H, W) of `NAMES`: a logical OR along the ray wherever it runs `least_mm` in the structures."""
+    """Return the masks (C, H, W) of `NAMES`: a logical OR along rays that run `least_mm` in the structures."""
     known = set(body.structures.names.values())
     abdomen = tuple(name for name in ABDOMEN if any(k.startswith(name) for k in known))
     parts = (*dict.fromkeys(name for names in CLASSES.values() for name in names), "abdomen")

@@ -32,7 +32,7 @@ TEXT = "anatomy projected from CT teaches segmentation of films and grounds repo
 NOTES = (
     "one CT: all bodies are warps of it, so unseen bodies are unseen shapes, not unseen patients",
     "published: U-Net at 166 classes, mIoU 60.6; grounding on Open-i up to +50 points over region proposals",
-    "V7's masks hold what is seen of the lung behind heart and dome; projected lungs hold all of it",
+    "V7's masks end at the domes; the lungs compared with them are projected ones without what lies behind the domes",
 )
 
 
@@ -77,11 +77,12 @@ def reproduce(
         if find_spec(package) is None:
             raise need(package, extra, "judging paxray")
     folder = Path(data) if data else None
-    parts, lines, figures = judge_paxray(
+    parts, beside, lines, figures = judge_paxray(
         folder if folder and (folder / "manifest.csv").is_file() else None,
         seed=seed, seeds=n, size=px, bodies=count, tests=judge_on, steps=updates, say=say,
     )  # fmt: skip
-    return replace(verdict(TEXT, parts, notes=(*lines, *NOTES)), figures=figures)
+    made, more = verdict(TEXT, parts, notes=(*lines, *NOTES)), verdict(TEXT, beside)
+    return replace(made, lines=(*made.lines, *more.lines), scores={**made.scores, **more.scores}, figures=figures)
 
 
 @register.system(
