@@ -150,7 +150,7 @@ def test_the_claims_are_judged_in_one_run(base: object) -> None:
 
     verdict = reproduce(size=64, bodies=4, tests=5, steps=1, seeds=3)
     assert verdict.outcome in ("holds", "fails")
-    assert len(verdict.scores) == len(CLAIMS) - 2  # real films are not there
+    assert len(verdict.scores) == len(CLAIMS)  # without real films: one claim less, one ablation more
     assert "cannot be tested here" in "\n".join(verdict.lines)
     with pytest.raises(InputError, match="multiple of 32"):
         reproduce(size=60)

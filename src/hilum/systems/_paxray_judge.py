@@ -165,7 +165,8 @@ def judge_paxray(
 
 
 def _lungs(probability: Floats, names: Sequence[str] = SEEN) -> Bools:
-    found: Bools = (probability[:, [NAMES.index(name) for name in names]] > 0.5).any(axis=1)
+    chosen = probability[:, [NAMES.index(name) for name in names]]
+    found: Bools = np.asarray((chosen > 0.5).any(axis=1))
     return found
 
 
