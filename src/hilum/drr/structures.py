@@ -1,0 +1,220 @@
+"""All structures of a CT seen by one exposure: the path length of every ray through each, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.core.errors import InputError, TooLargeError
+from hilum.drr.field import Field, Structures
+from hilum.drr.geometry import Geometry, Pencil
+from hilum.drr.render import Model
+
+_LIMIT = 8 * 2**30
+
+
+def path_lengths(
+    structures: Structures,
+    geometry: Geometry,
+    ids: Sequence[int] | None = None,
+    *,
+    field: Field | None = None,
+    model: Model = "trilinear",
+) -> NDArray[np.float32]:
+    """Measure how far every ray runs through each structure, all structures in one pass.
+
+    Args:
+        structures: named structures on a grid.
+        geometry: source and detector; the grid is taken to lie between them.
+        ids: which structures, in the order of the result; None takes all that are present, in order of id.
+        field: on the same grid; the result is then the line integral of this field inside each structure alone.
+        model: 'trilinear' takes a structure as a mask that fades over one voxel, as `line_integrals` takes a
+            volume; 'siddon' takes it as whole voxels, and gives exact path lengths that add up over structures.
+
+    Returns:
+        float32 (S, rows, columns) in mm, or the field's unit times mm. It is 0 where a ray misses the structure.
+
+    Raises:
+        InputError: if the field lies on another grid, an id is asked for twice, or the model is not known.
+        TooLargeError: if the result would not fit in 8 GiB.
+
+    Source: Joseph, IEEE Trans Med Imaging 1982;1:192; Siddon, Med Phys 1985;12:252.
+    """
+    wanted = _checked(structures, geometry, ids, field)
+    out = np.zeros((len(wanted), *geometry.shape), np.float32)
+    if not wanted:
+        return out
+    if model == "siddon":
+        _route(structures, geometry, wanted, field, 0 if field is None else 1, out)
+    elif model == "trilinear":
+        _trilinear(structures, geometry, wanted, field, out)
+    else:
+        raise InputError(f"the projection model '{model}' is not known: use trilinear or siddon")
+    if field is not None and field.scale != 1:
+        out *= np.float32(field.scale)
+    return out
+
+
+def maxima(
+    structures: Structures, geometry: Geometry, field: Field, ids: Sequence[int] | None = None, *, outside: float = 0.0
+) -> NDArray[np.float32]:
+    """Return the largest value of a field that each ray meets inside each structure (MIP), in one pass.
+
+    Args:
+        structures: named structures on a grid.
+        geometry: source and detector.
+        field: on the same grid.
+        ids: which structures; None takes all that are present.
+        outside: what a ray that misses the structure gets.
+
+    Returns:
+        float32 (S, rows, columns) in the field's unit: the maximum over the voxels a ray passes through.
+
+    Raises:
+        InputError: if the field lies on another grid, or an id is asked for twice.
+        TooLargeError: if the result would not fit in 8 GiB.
+    """
+    wanted = _checked(structures, geometry, ids, field)
+    out = np.full((len(wanted), *geometry.shape), np.float32(outside / field.scale), np.float32)
+    if wanted:
+        _route(structures, geometry, wanted, field, 2, out)
+    out *= np.float32(field.scale)
+    return out
+
+
+def _checked(
+    structures: Structures, geometry: Geometry, ids: Sequence[int] | None, field: Field | None
+) -> tuple[int, ...]:
+    wanted = tuple(structures.keep("present", structures.present) if ids is None else (int(i) for i in ids))
+    if len(set(wanted)) != len(wanted):
+        raise InputError(f"each structure can be asked for once, got {list(wanted)}")
+    last = int(np.iinfo(structures.ids.dtype).max)
+    if wanted and not 0 < min(wanted) <= max(wanted) <= last:
+        raise InputError(f"structure ids lie between 1 and {last}, got {min(wanted)} to {max(wanted)}")
+    if field is not None and (
+        field.shape != structures.ids.shape or not np.allclose(field.affine, structures.affine, atol=1e-4)
+    ):
+        raise InputError(
+            f"the field, {field.shape} voxels, lies on another grid than the structures, {structures.ids.shape}: "
+            "resample one onto the other"
+        )
+    size = 4 * len(wanted) * geometry.shape[0] * geometry.shape[1]
+    if size > _LIMIT:
+        raise TooLargeError(
+            f"{len(wanted)} structures on {geometry.shape[0]} x {geometry.shape[1]} pixels take "
+            f"{size / 2**30:.1f} GiB, over the limit of {_LIMIT // 2**30}: ask for fewer structures at a time, "
+            "or a smaller detector"
+        )
+    return wanted
+
+
+def ray_steps(geometry: Geometry) -> NDArray[np.float64]:
+    """Return the (3, 3) ray to pixel (0, 0) in mm, and what a row and a column further add to it."""
+    if geometry.parallel:
+        return np.stack([geometry.normal * geometry.source_detector_mm, np.zeros(3), np.zeros(3)])
+    return np.stack([geometry.corner - geometry.source, geometry.column_step, geometry.row_step])
+
+
+def _route(
+    structures: Structures, geometry: Geometry, ids: tuple[int, ...], field: Field | None, mode: int,
+    out: NDArray[np.float32],
+) -> None:  # fmt: skip
+    from hilum.drr import structures_siddon
+
+    lookup = np.full(int(np.iinfo(structures.ids.dtype).max) + 1, -1, np.int64)
+    lookup[list(ids)] = np.arange(len(ids))
+    values = np.zeros((1, 1, 1), np.float32) if field is None else field.values
+    structures_siddon.route(
+        structures.ids, lookup, values, structures.keep("box", lambda: _box(structures)),
+        np.stack(geometry.pencil(structures.affine)), ray_steps(geometry), mode, out,
+    )  # fmt: skip
+
+
+def _box(structures: Structures) -> NDArray[np.int64]:
+    """Return the (3, 2) first and last voxel of anything at all."""
+    box = np.zeros((3, 2), np.int64)
+    for axis in range(3):
+        found = np.flatnonzero(structures.ids.any(axis=tuple(other for other in range(3) if other != axis)))
+        box[axis] = (found[0], found[-1]) if found.size else (0, -1)
+    return box
+
+
+def _trilinear(
+    structures: Structures, geometry: Geometry, ids: tuple[int, ...], field: Field | None, out: NDArray[np.float32]
+) -> None:
+    from hilum.drr import structures_kernels as kernels
+    from hilum.drr.structures_layout import Layout, layout, with_field
+
+    pencil = geometry.pencil(structures.affine)
+    beams, mm = np.stack(pencil), ray_steps(geometry)
+
+    def packed(axes: tuple[int, int, int]) -> Layout:
+        found = layout(structures, ids, axes)
+        return found if field is None else with_field(found, structures, field)
+
+    axes = _standing(pencil, geometry.shape)
+    if axes is not None:
+        kernels.separable(packed(axes)[2:], axes, beams, mm, _tasks(packed(axes), geometry.shape), out)
+        return
+    inverse = np.linalg.inv(
+        np.stack([pencil.way, pencil.start_row, pencil.start_column] if geometry.parallel else pencil[3:], axis=1)
+    )
+    for axis in _axes_used(pencil, geometry.shape):
+        chosen = (axis, 1 if axis == 2 else 2, 1 if axis == 0 else 0)
+        done = np.empty(geometry.shape, np.uint8)
+        kernels.dominant(beams, axis, done)
+        found = packed(chosen)
+        kernels.gathered(
+            found[2:], chosen, beams, mm, inverse, geometry.parallel, _tasks(found, geometry.shape), done, out
+        )
+
+
+def _corner_ways(pencil: Pencil, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Return (4, 3) the absolute ways of the corner rays."""
+    rows, columns = shape[0] - 1, shape[1] - 1
+    return np.stack([pencil.way + r * pencil.way_row + c * pencil.way_column for r in (0, rows) for c in (0, columns)])
+
+
+def _axes_used(pencil: Pencil, shape: tuple[int, int]) -> list[int]:
+    """Return the axes along which at least one ray may be fastest; the extremes of linear ways lie at corners."""
+    ways = _corner_ways(pencil, shape)
+    most = np.abs(ways).max(axis=0)
+    least = np.where((ways > 0).all(axis=0) | (ways < 0).all(axis=0), np.abs(ways).min(axis=0), 0.0)
+    return [axis for axis in range(3) if all(most[axis] >= least[other] for other in range(3))]
+
+
+def _standing(pencil: Pencil, shape: tuple[int, int]) -> tuple[int, int, int] | None:
+    """Return (b, v, u) if the beam runs along b, a column step along u and a row step along v, for all rays."""
+    axes = _axes_used(pencil, shape)
+    if len(axes) != 1:
+        return None
+    size = np.abs(np.stack(pencil)[[1, 2, 4, 5]] * np.array([shape[0], shape[1]] * 2)[:, None])
+    row, column = np.maximum(size[0], size[2]), np.maximum(size[1], size[3])
+    (b,), tiny = axes, 1e-6
+    u, v = int(np.argmax(column)), int(np.argmax(row))
+    if {b, u, v} != {0, 1, 2} or max(row[b], row[u], column[b], column[v]) > tiny:
+        return None
+    return b, v, u
+
+
+def _tasks(packed: object, shape: tuple[int, int]) -> NDArray[np.int64]:
+    """Share the work out: bands of rows of each structure, dealt to the threads by turns, the largest first."""
+    import numba
+
+    from hilum.drr.structures_layout import Layout
+
+    assert isinstance(packed, Layout)
+    threads = numba.get_num_threads()
+    weight = np.diff(np.append(packed.slabs[:, 5], len(packed.values)))
+    cost = np.add.reduceat(np.append(weight, 0), packed.slab_of[:-1]) * (np.diff(packed.slab_of) > 0)
+    parts = np.clip(np.ceil(cost * 4 * threads / max(cost.sum(), 1)), 1, shape[0]).astype(int)
+    tasks = [
+        (cost[s] / count, s, shape[0] * n // count, shape[0] * (n + 1) // count)
+        for s, count in enumerate(parts) if cost[s]
+        for n in range(count)
+    ]  # fmt: skip
+    tasks.sort(key=lambda task: (-task[0], *task[1:]))
+    dealt = [task for thread in range(threads) for task in tasks[thread::threads]]
+    return np.array([task[1:] for task in dealt], np.int64).reshape(-1, 3)
