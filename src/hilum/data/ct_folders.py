@@ -43,7 +43,7 @@ def folder_cases(root: Path) -> Iterator[Case]:
         for path in scans:
             # A file called ct.nii.gz is named by its folder.
             whole = path.parent if stem_of(path).lower() in ("ct", "image", "volume") and path.parent != root else path
-            name = "-".join(whole.relative_to(root).parts[:-1] + (stem_of(whole),))
+            name = "-".join((*whole.relative_to(root).parts[:-1], stem_of(whole)))
             yield Case(name or stem_of(path), str(path), patient=name, masks=_masks_beside(path, alone=len(scans) == 1))
         if not volumes:
             first = _first_dicom(place, sorted(files))
@@ -147,7 +147,7 @@ def rsna_pe_cases(root: Path) -> Iterator[Case]:
 
 
 def rsna_abdomen_cases(root: Path) -> Iterator[Case]:
-    """Yield the CTs of RSNA abdominal trauma: train_images/patient/series/*.dcm, with the patient's row of train.csv."""
+    """Yield the CTs of RSNA abdominal trauma: train_images/patient/series/*.dcm, with their row of train.csv."""
     rows = _table(root / "train.csv", "patient_id")
     yield from _series_cases(root, ("train_images", "test_images"), rows, by=0)
 
