@@ -101,7 +101,7 @@ def _geometry(ds: Dataset, spacing: tuple[float, float], exposure: Exposure) -> 
         ds.DistanceSourceToDetector = f"{exposure.source_detector_mm:.10g}"
         if exposure.source_patient_mm is not None:
             ds.DistanceSourceToPatient = f"{exposure.source_patient_mm:.10g}"
-        ds.EstimatedRadiographicMagnificationFactor = f"{exposure.magnification:.10g}"
+    ds.EstimatedRadiographicMagnificationFactor = f"{exposure.magnification:.10g}"
     ds.DetectorType, ds.DetectorConfiguration = "DIRECT", "AREA"
     if exposure.kilovolts is not None:
         ds.KVP = f"{exposure.kilovolts:g}"
