@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.core.errors import InputError, TooLargeError
+from hilum.core.geometry import voxel_spacing
 from hilum.drr.field import Field, Structures
 from hilum.drr.geometry import Geometry, Pencil
 from hilum.drr.render import Model
 
+if TYPE_CHECKING:
+    from hilum.drr.structures_layout import Layout
+
 _LIMIT = 8 * 2**30
+SMALL = 300 * 300  # pixels; below, an oblique detector is gathered: as fast there as the plane, and more exact
 
 
 def path_lengths(
@@ -145,10 +151,9 @@ def _trilinear(
     structures: Structures, geometry: Geometry, ids: tuple[int, ...], field: Field | None, out: NDArray[np.float32]
 ) -> None:
     from hilum.drr import structures_kernels as kernels
-    from hilum.drr.structures_layout import Layout, layout, with_field
+    from hilum.drr.structures_layout import layout, with_field
 
-    pencil = geometry.pencil(structures.affine)
-    beams, mm = np.stack(pencil), ray_steps(geometry)
+    pencil, mm = geometry.pencil(structures.affine), ray_steps(geometry)
 
     def packed(axes: tuple[int, int, int]) -> Layout:
         found = layout(structures, ids, axes)
@@ -156,19 +161,59 @@ def _trilinear(
 
     axes = _standing(pencil, geometry.shape)
     if axes is not None:
-        kernels.separable(packed(axes)[2:], axes, beams, mm, _tasks(packed(axes), geometry.shape), out)
+        found = packed(axes)
+        tasks = _tasks(found, geometry.shape)
+        kernels.separable(found[2:], axes, np.stack(pencil), mm, tasks, out, np.empty((len(tasks), 4), np.int64))
         return
-    inverse = np.linalg.inv(
-        np.stack([pencil.way, pencil.start_row, pencil.start_column] if geometry.parallel else pencil[3:], axis=1)
-    )
     for axis in _axes_used(pencil, geometry.shape):
-        chosen = (axis, 1 if axis == 2 else 2, 1 if axis == 0 else 0)
-        done = np.empty(geometry.shape, np.uint8)
-        kernels.dominant(beams, axis, done)
-        found = packed(chosen)
-        kernels.gathered(
-            found[2:], chosen, beams, mm, inverse, geometry.parallel, _tasks(found, geometry.shape), done, out
-        )
+        _oblique(structures, geometry, axis, packed, out)
+
+
+def _oblique(
+    structures: Structures,
+    geometry: Geometry,
+    axis: int,
+    packed: Callable[[tuple[int, int, int]], Layout],
+    out: NDArray[np.float32],
+) -> None:
+    """Fill in the rays that cross one axis fastest, by way of a plane across that axis."""
+    from hilum.drr import structures_gather
+    from hilum.drr import structures_kernels as kernels
+    from hilum.drr import structures_oblique as oblique
+
+    pencil = geometry.pencil(structures.affine)
+    box = structures.keep("box", lambda: _box(structures))
+    spacing = voxel_spacing(structures.affine)
+    v, u = sorted((other for other in range(3) if other != axis), key=lambda other: -spacing[other])
+    plane = oblique.plane_for(np.stack(pencil), box, (axis, v, u), geometry.shape, geometry.parallel)
+    if plane is None:
+        return
+    found = packed(plane.axes)
+    parts = (pencil.way, pencil.start_row, pencil.start_column) if geometry.parallel else pencil[3:]
+    inverse = np.linalg.inv(np.stack(parts, axis=1))
+    if geometry.shape[0] * geometry.shape[1] <= SMALL:
+        structures_gather.gathered(
+            found[2:], plane.axes, np.stack(pencil), ray_steps(geometry), inverse, geometry.parallel,
+            _tasks(found, geometry.shape), plane.used, out,
+        )  # fmt: skip
+        return
+    flat = np.zeros((len(out), *plane.shape), np.float32)
+    tasks = _tasks(found, plane.shape)
+    extents = np.empty((len(tasks), 4), np.int64)
+    mm = ray_steps(geometry) if geometry.parallel else plane.pencil[3:] @ structures.affine[:3, :3].T
+    kernels.separable(found[2:], plane.axes, plane.pencil, mm, tasks, flat, extents)
+    written = np.zeros((len(out), 4), np.int64)
+    written[:, 0::2] = np.iinfo(np.int64).max
+    np.minimum.at(written[:, 0::2], tasks[:, 0], extents[:, 0::2])
+    np.maximum.at(written[:, 1::2], tasks[:, 0], extents[:, 1::2])
+    windows = oblique.windows(plane, written, inverse, geometry.parallel, pencil.start)
+    reading = deal([
+        ((bottom - top) * (right - left), s, r, min(r + 32, bottom), left, right)
+        for s, (top, bottom, left, right) in enumerate(windows.tolist())
+        for r in range(top, bottom, 32)
+    ])  # fmt: skip
+    if len(reading):
+        oblique.read_plane(flat, np.stack(pencil), plane.axes, plane.place, oblique.PITCH, plane.used, reading, out)
 
 
 def _corner_ways(pencil: Pencil, shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -199,22 +244,27 @@ def _standing(pencil: Pencil, shape: tuple[int, int]) -> tuple[int, int, int] | 
     return b, v, u
 
 
-def _tasks(packed: object, shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Share the work out: bands of rows of each structure, dealt to the threads by turns, the largest first."""
+def _tasks(packed: Layout, shape: tuple[int, int]) -> NDArray[np.int64]:
+    """Share the work out in bands of rows, so that a large structure does not hold up the others."""
     import numba
 
-    from hilum.drr.structures_layout import Layout
-
-    assert isinstance(packed, Layout)
-    threads = numba.get_num_threads()
     weight = np.diff(np.append(packed.slabs[:, 5], len(packed.values)))
     cost = np.add.reduceat(np.append(weight, 0), packed.slab_of[:-1]) * (np.diff(packed.slab_of) > 0)
-    parts = np.clip(np.ceil(cost * 4 * threads / max(cost.sum(), 1)), 1, shape[0]).astype(int)
-    tasks = [
+    parts = np.clip(np.ceil(cost * 4 * numba.get_num_threads() / max(cost.sum(), 1)), 1, shape[0]).astype(int)
+    return deal([
         (cost[s] / count, s, shape[0] * n // count, shape[0] * (n + 1) // count)
         for s, count in enumerate(parts) if cost[s]
         for n in range(count)
-    ]  # fmt: skip
-    tasks.sort(key=lambda task: (-task[0], *task[1:]))
-    dealt = [task for thread in range(threads) for task in tasks[thread::threads]]
-    return np.array([task[1:] for task in dealt], np.int64).reshape(-1, 3)
+    ])  # fmt: skip
+
+
+def deal(tasks: list[tuple[Any, ...]]) -> NDArray[np.int64]:
+    """Order (cost, ...) tasks so that each thread's share, one block of them, is of like cost; costs are dropped."""
+    import numba
+
+    if not tasks:
+        return np.zeros((0, 3), np.int64)
+    tasks = sorted(tasks, key=lambda task: (-task[0], *task[1:]))
+    threads = numba.get_num_threads()
+    dealt = [task[1:] for thread in range(threads) for task in tasks[thread::threads]]
+    return np.array(dealt, np.int64)

@@ -1,4 +1,4 @@
-"""Rays through packed structures: separable for detectors that stand along the grid, gathered for all others."""
+"""Rays through packed structures, on detectors whose rows and columns run along the grid."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _range(start: float, step: float, low: float, high: float, size: int) -> tup
 
 
 @jit(inline=True)
-def _to_mm(out: Any, first: int, stop: int, left: int, right: int, mm: Any, way: Any, axis: int) -> None:
+def to_mm(out: Any, first: int, stop: int, left: int, right: int, mm: Any, way: Any, axis: int) -> None:
     """Turn sums over slabs into millimetres: times the ray's length, over its slabs per unit of parameter."""
     for r in range(first, stop):
         for c in range(left, right):
@@ -32,7 +32,7 @@ def _to_mm(out: Any, first: int, stop: int, left: int, right: int, mm: Any, way:
 
 
 @jit(parallel=True)
-def separable(layout: Any, axes: Any, pencil: Any, mm: Any, tasks: Any, out: Any) -> None:
+def separable(layout: Any, axes: Any, pencil: Any, mm: Any, tasks: Any, out: Any, extents: Any) -> None:
     """Add up all structures on a detector whose rows and columns run along the grid.
 
     In each slab u depends on the column alone and v on the row alone. A run of voxels is therefore read once per
@@ -45,6 +45,7 @@ def separable(layout: Any, axes: Any, pencil: Any, mm: Any, tasks: Any, out: Any
         mm: (3, 3) pixel (0, 0), row and column steps of the ray in mm.
         tasks: (T, 3) structure, first row, stop row.
         out: (S, rows, columns) float32, zeros.
+        extents: (T, 4) int64; first and stop row, first and stop column that each task wrote to.
     """
     slab_of, slabs, runs, values = layout
     ab, av, au = axes
@@ -87,89 +88,5 @@ def separable(layout: Any, axes: Any, pencil: Any, mm: Any, tasks: Any, out: Any
                     weight = np.float32(1.0 - abs(v0 + r * v1 - v))
                     for c in range(ca, cb):
                         out[s, r, c] += weight * line[c]
-        _to_mm(out[s], first_row, last_row, left, right, mm, pencil[3:], ab)
-
-
-@jit(inline=True)
-def _window(corners: Any, start: Any, inverse: Any, parallel: bool, rows: Any, columns: int) -> Any:
-    """Return first and stop row and column of the pixels whose rays may pass a window in one slab."""
-    low_r, high_r, low_c, high_c = np.inf, -np.inf, np.inf, -np.inf
-    for i in range(4):
-        x, y, z = corners[i, 0] - start[0], corners[i, 1] - start[1], corners[i, 2] - start[2]
-        q = inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2] * z
-        r = inverse[1, 0] * x + inverse[1, 1] * y + inverse[1, 2] * z
-        c = inverse[2, 0] * x + inverse[2, 1] * y + inverse[2, 2] * z
-        if not parallel:
-            if q <= 1e-9:
-                return rows[0], rows[1], 0, columns
-            r, c = r / q, c / q
-        low_r, high_r, low_c, high_c = min(low_r, r), max(high_r, r), min(low_c, c), max(high_c, c)
-    return (
-        int(max(float(rows[0]), np.floor(low_r))), int(min(float(rows[1]), np.ceil(high_r) + 1)),
-        int(max(0.0, np.floor(low_c))), int(min(float(columns), np.ceil(high_c) + 1)),
-    )  # fmt: skip
-
-
-@jit(parallel=True)
-def gathered(
-    layout: Any, axes: Any, pencil: Any, mm: Any, inverse: Any, parallel: bool, tasks: Any, done: Any, out: Any
-) -> None:
-    """Add up all structures for the rays that cross the slabs of one axis fastest, on any detector.
-
-    Args:
-        layout, axes, pencil, mm, out: as for `separable`.
-        inverse: (3, 3) from index space to (depth, depth row, depth column), or (depth, row, column) if parallel.
-        parallel: rays run side by side.
-        tasks: (T, 3) structure, first row, stop row.
-        done: (rows, columns) uint8, 1 where a ray belongs to this axis.
-    """
-    slab_of, slabs, _, values = layout
-    ab, av, au = axes
-    for task in prange(len(tasks)):
-        s, top, bottom = tasks[task]
-        columns = out.shape[2]
-        corners, left, right = np.empty((4, 3)), columns, 0
-        for n in range(slab_of[s], slab_of[s + 1]):
-            b, v_low, v_high, u_low, u_high, offset, _ = slabs[n]
-            for i in range(4):
-                corners[i, ab] = b
-                corners[i, av] = v_low if i < 2 else v_high
-                corners[i, au] = u_low if i % 2 else u_high
-            r0, r1, c0, c1 = _window(corners, pencil[0], inverse, parallel, (top, bottom), columns)
-            if r0 >= r1 or c0 >= c1:
-                continue
-            left, right = min(left, c0), max(right, c1)
-            width = u_high - u_low + 1
-            for r in range(r0, r1):
-                for c in range(c0, c1):
-                    across = pencil[3, ab] + r * pencil[4, ab] + c * pencil[5, ab]
-                    t = (b - pencil[0, ab] - r * pencil[1, ab] - c * pencil[2, ab]) / across
-                    u = pencil[0, au] + r * pencil[1, au] + c * pencil[2, au]
-                    u += t * (pencil[3, au] + r * pencil[4, au] + c * pencil[5, au]) - u_low
-                    v = pencil[0, av] + r * pencil[1, av] + c * pencil[2, av]
-                    v += t * (pencil[3, av] + r * pencil[4, av] + c * pencil[5, av]) - v_low
-                    if u > 0 and v > 0 and u < width - 1 and v < v_high - v_low and done[r, c]:
-                        i, j = int(u), int(v)
-                        x, y = np.float32(u - i), np.float32(v - j)
-                        at = offset + j * width + i
-                        near = values[at] + x * (np.float32(values[at + 1]) - np.float32(values[at]))
-                        at += width
-                        far = values[at] + x * (np.float32(values[at + 1]) - np.float32(values[at]))
-                        out[s, r, c] += near + y * (far - near)
-        for r in range(top, bottom):
-            for c in range(left, right):
-                if done[r, c] and out[s, r, c] != 0:
-                    _to_mm(out[s], r, r + 1, c, c + 1, mm, pencil[3:], ab)
-
-
-@jit(parallel=True)
-def dominant(pencil: Any, axis: int, done: Any) -> None:
-    """Mark in (rows, columns) the rays that cross one axis fastest in index space; the lower axis wins a tie."""
-    for r in prange(done.shape[0]):
-        for c in range(done.shape[1]):
-            size = np.abs(pencil[3] + r * pencil[4] + c * pencil[5])
-            best = 0
-            for other in range(1, 3):
-                if size[other] > size[best]:
-                    best = other
-            done[r, c] = best == axis
+        extents[task, 0], extents[task, 1], extents[task, 2], extents[task, 3] = first_row, last_row, left, right
+        to_mm(out[s], first_row, last_row, left, right, mm, pencil[3:], ab)

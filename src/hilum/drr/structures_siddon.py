@@ -26,7 +26,7 @@ def _add(label: int, length: float, value: float, mode: int, total: Any, seen: A
 
 
 @jit(inline=True)
-def _span(box: Any, start: Any, way: Any) -> tuple[float, float]:
+def span(box: Any, start: Any, way: Any) -> tuple[float, float]:
     """Return where a ray enters and leaves the box of voxels, in its own parameter; low >= high if it misses."""
     low, high = 0.0, np.inf
     for axis in range(3):
@@ -50,7 +50,8 @@ def _cut(start: Any, way: Any, axis: int, near: float, far: float) -> float:
 
 
 @jit(inline=True)
-def _fastest(way: Any) -> int:
+def fastest(way: Any) -> int:
+    """Return the axis a ray crosses fastest in index space; the lower one if two are equal."""
     axis = 1 if abs(way[1]) > abs(way[0]) else 0
     return 2 if abs(way[2]) > abs(way[axis]) else axis
 
@@ -60,10 +61,10 @@ def _follow(
     ids: Any, lookup: Any, field: Any, box: Any, start: Any, way: Any, length: float, mode: int, total: Any, seen: Any
 ) -> int:
     """Give the pieces of one ray to the structures it passes; return how many those are."""
-    low, high = _span(box, start, way)
+    low, high = span(box, start, way)
     if low >= high:
         return 0
-    b = _fastest(way)
+    b = fastest(way)
     u, v = (1 if b == 0 else 0), (1 if b == 2 else 2)
     one, two = start[b] + low * way[b], start[b] + high * way[b]
     first = max(int(np.floor(min(one, two) + 0.5)), box[b, 0])
