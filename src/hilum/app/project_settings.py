@@ -10,6 +10,8 @@ from hilum.data.ct_read import parse_rescale
 from hilum.drr.geometry import FIELD_MM, SOURCE_DETECTOR_MM, DrrView
 from hilum.drr.render import Model
 
+PHYSICS = ("film", "chest-pa", "chest-lateral", "portable-ap", "random", "raw")
+"""'film' takes the exposure that goes with the view; 'random' adds a random histogram to it."""
 FORMATS = ("dicom", "masks", "seg", "coco", "html")
 Angles = tuple[float, float, float]
 
@@ -29,7 +31,8 @@ class Settings:
         source_detector_mm, source_isocentre_mm: distances; None leaves 60 mm between patient and detector.
         parallel: side-by-side rays.
         model: projection model, 'trilinear' or 'siddon'.
-        physics: 'raw' for line integrals, else the name of a film preset.
+        physics: 'raw' for line integrals, else one of `PHYSICS`.
+        marker: lead letter on the film, '' for none.
         least_mm: shortest way of a ray through a structure that counts.
         rescale, series, memory_bytes: as `read_ct`.
         formats: what to write beside PNG and JSON.
@@ -52,7 +55,8 @@ class Settings:
     source_isocentre_mm: float | None = None
     parallel: bool = False
     model: Model = "trilinear"
-    physics: str = "raw"
+    physics: str = "film"
+    marker: str = ""
     least_mm: float = 2.0
     rescale: str = "auto"
     series: str = ""
@@ -67,6 +71,7 @@ class Settings:
             ("--view", self.views, get_args(DrrView)),
             ("--formats", self.formats, FORMATS),
             ("--model", (self.model,), get_args(Model)),
+            ("--physics", (self.physics,), PHYSICS),
         ):
             wrong = [each for each in given if each not in known]
             if wrong:
