@@ -66,6 +66,8 @@ def series(
         ds = film((plane + 1024).astype(np.int16), number=int(uid) * 1000 + index, SOPClassUID=CTImageStorage)
         ds.Modality, ds.SeriesInstanceUID = "CT", f"{ROOT_UID}{uid}"
         ds.FrameOfReferenceUID = f"{ROOT_UID}90"
+        ds.PatientBirthDate = ds.PatientSex = ds.AccessionNumber = ds.StudyID = ds.ReferringPhysicianName = ""
+        ds.Manufacturer, ds.SeriesNumber = "", 1
         ds.RescaleSlope, ds.RescaleIntercept, ds.InstanceNumber = 1, -1024, index + 1
         ds.ImagePositionPatient = [round(float(v), 6) for v in lps[:3, 3] + index * lps[:3, 0]]
         ds.ImageOrientationPatient = [
