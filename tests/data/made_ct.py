@@ -22,18 +22,17 @@ def upright(spacing: tuple[float, float, float] = SPACING) -> np.ndarray:
     return affine
 
 
-def chest() -> tuple[np.ndarray, np.ndarray]:
-    """HU int16 (d, h, w) and structure ids uint8 on the same grid."""
-    z, y, x = np.meshgrid(
-        *((np.arange(n) - (n - 1) / 2) * s for n, s in zip(SHAPE, SPACING, strict=True)), indexing="ij"
-    )
-    hu = np.full(SHAPE, -1000, np.int16)
-    hu[(x / 160) ** 2 + (y / 110) ** 2 < 1] = 45
-    ids = np.zeros(SHAPE, np.uint8)
+def chest(affine: np.ndarray | None = None, shape: tuple[int, int, int] = SHAPE) -> tuple[np.ndarray, np.ndarray]:
+    """HU int16 (d, h, w) and structure ids uint8 of the same body on any grid: each voxel asks where it lies."""
+    lps = upright() if affine is None else affine
+    x, y, z = np.tensordot(lps[:3, :3], np.indices(shape), 1) + lps[:3, 3].reshape(3, 1, 1, 1)
+    hu = np.full(shape, -1000, np.int16)
+    hu[((x / 160) ** 2 + (y / 110) ** 2 < 1) & (np.abs(z) < 140)] = 45
+    ids = np.zeros(shape, np.uint8)
     for number, side in ((1, -1), (2, 1)):
         ids[((x - side * 75) / 55) ** 2 + (y / 75) ** 2 + (z / 110) ** 2 < 1] = number
     ids[((x - 30) / 48) ** 2 + ((y + 25) / 40) ** 2 + ((z + 30) / 45) ** 2 < 1] = 3
-    ids[(np.abs(x) < 18) & (np.abs(y - 80) < 18)] = 4
+    ids[(np.abs(x) < 18) & (np.abs(y - 80) < 18) & (np.abs(z) < 140)] = 4
     hu[(ids == 1) | (ids == 2)] = -850
     hu[ids == 3], hu[ids == 4] = 50, 400
     return hu, ids
