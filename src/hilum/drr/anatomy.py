@@ -166,7 +166,7 @@ def _surfaces(made: _Maker) -> None:
         if shell is None:
             made.missing[name] = "it takes the lung and what lies under the dome: liver, or stomach or spleen"
         else:
-            made.write(layer, name, np.argwhere(shell))
+            made.write(layer, name, shell)
     middle = cut.carina(made.grid)
     if middle is None:
         made.missing["carina"] = "there is no trachea"

@@ -9,6 +9,7 @@ from hilum.drr.anatomy_grid import Grid
 from hilum.drr.anatomy_parts import SIDES, Side, lobes
 
 UPPER, ANTERIOR, MIDDLE, POSTERIOR = 1, 2, 3, 4
+BESIDE_MM = 8.0  # how far the mediastinum goes on beside its outermost organ in a slice
 _MIDDLE = (
     "superior_vena_cava", "pulmonary_vein", "pulmonary_artery", "atrial_appendage_left", "trachea",
     "inferior_vena_cava", "brachiocephalic_trunk", "brachiocephalic_vein_left", "brachiocephalic_vein_right",
@@ -42,7 +43,7 @@ def sternal_plane(grid: Grid) -> tuple[float, float, float, float] | None:
 
 
 def between_lungs(left: NDArray[np.bool_], right: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return (X, Y, Z) what lies between two lungs in rows from right to left that cut both."""
+    """Return (X, Y, Z) what lies between two lungs in those rows across the patient that cut both."""
     across = np.arange(left.shape[0], dtype=np.int16)[:, None, None]
     both = left.any(axis=0) & right.any(axis=0)
     first_left = left.argmax(axis=0).astype(np.int16)
@@ -71,12 +72,13 @@ def mediastinum(grid: Grid, descending: NDArray[np.int64] | None) -> NDArray[np.
     outside = [name for name in grid.numbers if name.startswith(_NOT_MEDIASTINUM)]
     space = between_lungs(*(grid.mask(side, box) for side in sides)) & ~grid.mask(outside, box)
     middle = grid.mask([*heart_names, *grid.present(*_MIDDLE)], box)
-    behind: NDArray[np.bool_] = grid.mask(grid.present("esophagus"), box)
+    behind = grid.mask(grid.present("esophagus"), box)
     if descending is not None:
         at = descending - np.array([part.start for part in box])
         at = at[(at >= 0).all(axis=1) & (at < behind.shape).all(axis=1)]
-        behind[at[:, 0], at[:, 1], at[:, 2]] = True
-    space = space | middle | behind | grid.mask(grid.present("aorta", "thyroid_gland"), box)
+        np.put(behind, np.ravel_multi_index(tuple(at.T), behind.shape), True)
+    organs = middle | behind | grid.mask(grid.present("aorta", "thyroid_gland"), box)
+    space = (space & _beside(organs, round(BESIDE_MM / grid.spacing_mm[0]))) | organs
     slices = np.flatnonzero(heart.any(axis=(0, 1)))
     top = grid.height(["vertebrae_T1"], 1.0)
     space[..., : slices[0]] = False
@@ -95,6 +97,16 @@ def mediastinum(grid: Grid, descending: NDArray[np.int64] | None) -> NDArray[np.
     return found
 
 
+def _beside(organs: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Return (X, 1, Z) True from the first to the last organ of each slice and some voxels further."""
+    seen: NDArray[np.bool_] = np.any(organs, axis=1)
+    x = np.arange(len(seen))[:, None]
+    first = np.where(seen.any(axis=0), seen.argmax(axis=0), len(seen) + reach)
+    last = np.where(seen.any(axis=0), len(seen) - 1 - seen[::-1].argmax(axis=0), -1 - reach)
+    found: NDArray[np.bool_] = (x >= first - reach) & (x <= last + reach)
+    return found[:, None, :]
+
+
 def _heart_rows(heart: NDArray[np.bool_], slices: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the first and last row of the heart in each slice, carried on above and below it."""
     cut = heart.any(axis=0)
@@ -103,14 +115,25 @@ def _heart_rows(heart: NDArray[np.bool_], slices: NDArray[np.int64]) -> tuple[ND
     return np.interp(every, slices, first[slices]), np.interp(every, slices, last[slices])
 
 
-def diaphragm(grid: Grid, side: Side) -> NDArray[np.bool_] | None:
-    """Return (X, Y, Z) one half of the diaphragm: the underside of the lung over the dome, about 5 mm thick.
+def enclosed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return (X, Y, Z) what has some of a mask on its left and right, and in front and behind, in its own slice."""
+    found = np.ones_like(mask)
+    for axis in (0, 1):
+        for turn in (slice(None), slice(None, None, -1)):
+            way = (turn, slice(None)) if axis == 0 else (slice(None), turn)
+            found &= np.logical_or.accumulate(mask[way], axis=axis)[way]
+    return found
+
+
+def diaphragm(grid: Grid, side: Side) -> NDArray[np.int64] | None:
+    """Return one half of the diaphragm: the underside of the lung over the dome, about 5 mm thick.
 
     In each column the lowest voxel of the lung counts, if it lies below the top of the organs under that dome
-    (10 mm to spare) and not on the heart.
+    (10 mm to spare), not on the heart, and if what is under it is enclosed by lungs and those organs: where the
+    chest wall bulges inward the lung ends on ribs.
 
     Returns:
-        None without a lung, or without an organ under it.
+        (N, 3) voxels in patient order; None without a lung, or without an organ under it.
     """
     from scipy import ndimage
 
@@ -118,19 +141,24 @@ def diaphragm(grid: Grid, side: Side) -> NDArray[np.bool_] | None:
     if not organs or not lung_names:
         return None
     dx, dy, dz = grid.spacing_mm
-    box = grid.around([*lung_names, *grid.heart()], 6)
+    box = grid.around([*lung_names, *grid.heart(), *organs], 6)
     ceiling = max(grid.box(name)[2].stop for name in organs) + 10 / dz - box[2].start
+    top = int(ceiling) + 2
     lung, heart = grid.mask(lung_names, box), grid.mask(grid.heart(), box)
+    inside = enclosed(lung[..., :top] | heart[..., :top] | grid.mask(organs, box)[..., :top])
     low = lung.argmax(axis=2)
     x, y = np.nonzero(lung.any(axis=2) & (low <= ceiling))
     z = low[x, y]
-    below = np.arange(1, max(1, round(5 / dz)) + 2)[:, None]
-    on_heart = heart[x, y, np.maximum(z - below, 0)].any(axis=0)
-    x, y, z = x[~on_heart], y[~on_heart], z[~on_heart]
-    shell = np.zeros(lung.shape, np.bool_)
+    below = np.maximum(z - np.arange(1, max(1, round(5 / dz)) + 2)[:, None], 0)
+    good = ~heart[x, y, below].any(axis=0) & inside[x, y, below[0]]
+    x, y, z = x[good], y[good], z[good]
+    shell = np.zeros((*lung.shape[:2], top + 1), np.bool_)
     for step in range(round(3 / dz) + 1):  # where the dome is steep, columns follow each other over a gap in height
         shell[x, y, np.maximum(z - step, 0)] = True
-    wide = (max(1, round(1.5 / dx)), max(1, round(1.5 / dy)), 1)
-    found = np.zeros(grid.ids.shape, np.bool_)
-    found[box] = ndimage.binary_dilation(shell, np.ones([2 * size + 1 for size in wide], np.bool_))
+    parts, count = ndimage.label(shell, np.ones((3, 3, 3)))
+    if count > 1:
+        shell = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+    for axis, size in enumerate((max(1, round(1.5 / dx)), max(1, round(1.5 / dy)), 1)):
+        shell = ndimage.maximum_filter1d(shell, 2 * size + 1, axis=axis)
+    found: NDArray[np.int64] = np.argwhere(shell) + np.array([part.start for part in box])
     return found

@@ -156,7 +156,8 @@ def shadows(
         InputError: if nothing has such a name.
     """
     groups = {name: structures.wanted([name]) for name in names or ()} or {
-        structures.names.get(number, str(number)): (number,) for number in structures.present()
+        structures.names.get(number, str(number)): (number,)
+        for number in structures.keep("present", structures.present)
     }
     ids = sorted({number for group in groups.values() for number in group})
     lengths = dict(zip(ids, path_lengths(structures, geometry, ids), strict=True))
