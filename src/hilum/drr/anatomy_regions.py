@@ -79,7 +79,7 @@ def mediastinum(grid: Grid, descending: NDArray[np.int64] | None) -> NDArray[np.
         np.put(behind, np.ravel_multi_index(tuple(at.T), behind.shape), True)
     organs = middle | behind | grid.mask(grid.present("aorta", "thyroid_gland"), box)
     space = (space & _beside(organs, round(BESIDE_MM / grid.spacing_mm[0]))) | organs
-    slices = np.flatnonzero(heart.any(axis=(0, 1)))
+    slices = np.flatnonzero(np.any(heart, axis=(0, 1)))
     top = grid.height(["vertebrae_T1"], 1.0)
     space[..., : slices[0]] = False
     if top is not None:
@@ -103,13 +103,13 @@ def _beside(organs: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     x = np.arange(len(seen))[:, None]
     first = np.where(seen.any(axis=0), seen.argmax(axis=0), len(seen) + reach)
     last = np.where(seen.any(axis=0), len(seen) - 1 - seen[::-1].argmax(axis=0), -1 - reach)
-    found: NDArray[np.bool_] = (x >= first - reach) & (x <= last + reach)
-    return found[:, None, :]
+    found: NDArray[np.bool_] = ((x >= first - reach) & (x <= last + reach)).reshape(len(seen), 1, -1)
+    return found
 
 
 def _heart_rows(heart: NDArray[np.bool_], slices: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the first and last row of the heart in each slice, carried on above and below it."""
-    cut = heart.any(axis=0)
+    cut: NDArray[np.bool_] = np.any(heart, axis=0)
     first, last = cut.argmax(axis=0), cut.shape[0] - 1 - cut[::-1].argmax(axis=0)
     every = np.arange(cut.shape[1])
     return np.interp(every, slices, first[slices]), np.interp(every, slices, last[slices])
