@@ -90,7 +90,10 @@ class Structures(ArrayRecord):
 
     def present(self) -> tuple[int, ...]:
         """Return the ids that at least one voxel carries, in order."""
-        found = np.bincount(self.ids.ravel(), minlength=1)
+        flat, size = self.ids.ravel(order="K"), int(self.ids.max()) + 1
+        found = np.zeros(size, np.int64)
+        for start in range(0, flat.size, 2**20):  # in pieces, as counting first makes 8-byte integers
+            found += np.bincount(flat[start : start + 2**20], minlength=size)
         return tuple(int(i) for i in np.flatnonzero(found) if i)
 
     def wanted(self, names: Iterable[str]) -> tuple[int, ...]:
