@@ -176,8 +176,9 @@ def detected(
     *,
     pitch_mm: float,
     magnification: float = 1.1,
-) -> tuple[Pixels, Pixels, dict[str, float]]:
-    """Return the detector's signal, the scatter in it, and what was measured on the way.
+    cover: Pixels | None = None,
+) -> tuple[Pixels, dict[str, float]]:
+    """Return the detector's signal and what was measured on the way.
 
     Args:
         primary: share of the open beam (rows, columns), by `beam.transmit`.
@@ -185,10 +186,11 @@ def detected(
         rng: of quanta and electronics.
         pitch_mm: of the pixels at the detector.
         magnification: at the isocentre.
+        cover: share (rows, columns) that passes what lies on the detector, e.g. a lead letter; it stops scatter too.
 
     Returns:
-        signal and scatter as shares of the open beam, float32 (rows, columns); the signal is above 0. The numbers:
-        quanta per pixel in the middle of the body, scatter fraction there.
+        signal as share of the open beam, float32 (rows, columns), above 0; and the numbers: quanta per pixel and
+        scatter fraction in the middle of the body, quanta per pixel in the open beam.
     """
     sharp = focal_blur(primary, pitch_mm, focal_mm=exposure.focal_mm, magnification=magnification)
     scattered = scatter(primary, pitch_mm, strength=exposure.scatter, grid=exposure.grid)
@@ -198,6 +200,8 @@ def detected(
     per_pixel = quanta_per_ugy(exposure.spectrum, exposure.response) * exposure.detector_ugy * pitch_mm**2
     scale = per_pixel / max(middle, 1e-9)
     counts = signal * np.float32(scale)
+    if cover is not None:
+        counts *= cover
     if exposure.quanta:
         counts = rng.poisson(counts).astype(np.float32)
     if exposure.mtf:
@@ -207,4 +211,4 @@ def detected(
         counts += np.float32(deviation) * rng.standard_normal(counts.shape, np.float32)
     fraction = float(np.median(scatter_fraction(primary, scattered)[body])) if body.any() else 0.0
     facts = {"quanta_per_pixel": per_pixel, "scatter_fraction": fraction, "open_beam_quanta": scale}
-    return np.maximum(counts, np.float32(0.5)) / np.float32(scale), scattered, facts
+    return np.maximum(counts, np.float32(0.5)) / np.float32(scale), facts

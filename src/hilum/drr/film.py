@@ -115,11 +115,11 @@ def film(
         if shape != geometry.shape:
             raise InputError(f"the map of {each} is {shape} and the detector {geometry.shape}: project it again")
     maps = added(maps, extra or {})
-    marked = _with_marker(maps, geometry, processing, pitch)
-    primary = transmit(marked, exposure.spectrum, exposure.response)
-    signal, _, facts = detected(
-        primary, exposure, generator(seed, "film", "exposure"), pitch_mm=pitch, magnification=geometry.magnification
-    )
+    primary = transmit(maps, exposure.spectrum, exposure.response)
+    signal, facts = detected(
+        primary, exposure, generator(seed, "film", "exposure"), pitch_mm=pitch,
+        magnification=geometry.magnification, cover=_marker(geometry, exposure, processing, pitch),
+    )  # fmt: skip
     shown, drawn = developed(signal, primary < _BODY, processing, pitch_mm=pitch, seed=seed)
     shown = _with_text(shown, processing, pitch)
     image = Image(
@@ -182,10 +182,10 @@ def _inside(shape: tuple[int, ...], border_mm: tuple[float, float, float, float]
     return inside
 
 
-def _with_marker(maps: Maps, geometry: Geometry, processing: Processing, pitch_mm: float) -> Maps:
-    """Lay a lead letter on the detector in the upper corner on the patient's left, on laterals in front."""
+def _marker(geometry: Geometry, exposure: Exposure, processing: Processing, pitch_mm: float) -> Pixels | None:
+    """What passes a lead letter on the detector, in the upper corner on the patient's left; on laterals in front."""
     if not processing.marker:
-        return maps
+        return None
     stamp = letters(processing.marker, round(MARKER_MM / pitch_mm))
     top, _, left, right = (round((side + CORNER_MM) / pitch_mm) for side in processing.border_mm)
     on_right = geometry.orientation[0] == "L"
@@ -193,7 +193,7 @@ def _with_marker(maps: Maps, geometry: Geometry, processing: Processing, pitch_m
     lead = np.zeros(geometry.shape, np.float32)
     down, along, part = stamped(lead, stamp, top, column)
     lead[down, along] = part * np.float32(MARKER_G_CM2)
-    return added(maps, {"lead": lead})
+    return transmit({"lead": lead}, exposure.spectrum, exposure.response)
 
 
 def _with_text(shown: Pixels, processing: Processing, pitch_mm: float) -> Pixels:
