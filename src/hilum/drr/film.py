@@ -27,6 +27,7 @@ from hilum.drr.detector_display import (
 from hilum.drr.field import Structures
 from hilum.drr.geometry import Geometry
 from hilum.drr.materials import Materials, decompose
+from hilum.drr.restore import RESTORE, restored
 
 Pixels = NDArray[np.float32]
 Maps = Mapping[str, Pixels]
@@ -87,6 +88,7 @@ def film(
     processing: Processing = PROCESSING,
     extra: Maps | None = None,
     structures: Structures | None = None,
+    restore: float = RESTORE,
     seed: int = 0,
     name: str = "",
 ) -> Film:
@@ -100,6 +102,8 @@ def film(
         extra: maps of what lies in the beam besides, e.g. devices: added before the exponential, so that metal goes
             white by saturation.
         structures: bones of a CT given as a Volume; without them bone is what has 200 HU.
+        restore: largest gain against the blur of a CT's voxels (`restore.restored`), 1 for none; maps are taken as they
+            are.
         seed: of quanta, electronics and the random histogram.
         name: id of the image.
 
@@ -109,7 +113,7 @@ def film(
     Raises:
         InputError: if maps do not fit the geometry or each other, or hold an unknown material.
     """
-    maps = dict(_maps(source, geometry, structures))
+    maps = _maps(source, geometry, structures, restore)
     pitch = float(np.mean(geometry.pitch_mm))
     for each, shape in ((n, m.shape) for n, m in maps.items()):
         if shape != geometry.shape:
@@ -134,7 +138,9 @@ def film(
         made_by=MadeBy("hilum film"),
         synthetic=True,
     )
-    made = {"materials": dict(source.log)} if isinstance(source, Materials) else {}
+    made: dict[str, Any] = {} if isinstance(source, Mapping) else {"restore": restore}
+    if isinstance(source, Materials):
+        made["materials"] = dict(source.log)
     log = {
         "seed": seed, "geometry": geometry.as_dict(), "exposure": exposure.as_dict(),
         "processing": processing.as_dict(), "measured": facts, "drawn": drawn, **made,
@@ -143,10 +149,14 @@ def film(
     return Film(image, primary, maps, log)
 
 
-def _maps(source: Volume | Materials | Maps, geometry: Geometry, structures: Structures | None) -> Maps:
+def _maps(
+    source: Volume | Materials | Maps, geometry: Geometry, structures: Structures | None, restore: float
+) -> dict[str, Pixels]:
     if isinstance(source, Volume):
         source = decompose(source, structures=structures)
-    return source.maps(geometry) if isinstance(source, Materials) else source
+    if not isinstance(source, Materials):
+        return dict(source)
+    return restored(source.maps(geometry), next(iter(source.fields.values())), geometry, most=restore)
 
 
 def developed(
@@ -163,9 +173,7 @@ def developed(
     """
     inside = _inside(signal.shape, processing.border_mm, pitch_mm)
     stored = curve_of(signal, processing.curve)
-    stored = detailed(
-        stored, power=processing.detail_power, gain=processing.detail_gain, levels=processing.detail_levels
-    )
+    stored = detailed(stored, power=processing.detail_power, edge=processing.edge_gain, levels=processing.detail_levels)
     window = window_of(stored, body & inside, processing.window_percent)
     shown = toned(stored, processing, window)
     drawn: dict[str, Any] = {"window": [round(v, 5) for v in window]}
