@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hilum.core.errors import InputError
 from hilum.drr.beam import CESIUM_IODIDE, SPECTRA, Response, Spectrum
 from hilum.drr.coefficients import mass_attenuation, matter
+from hilum.drr.fourier import filtered
 
 Pixels = NDArray[np.float32]
 
@@ -143,17 +144,7 @@ def mtf(frequency_per_mm: NDArray[Any]) -> NDArray[Any]:
 
 def detector_blur(image: Pixels, pitch_mm: float) -> Pixels:
     """Filter an image by `mtf`; edges are mirrored."""
-    from scipy import fft
-
-    margin = min(16, *image.shape)
-    padded = np.pad(image, margin, mode="symmetric")
-    sizes = [int(fft.next_fast_len(n, real=True)) for n in padded.shape]
-    down, across = fft.fftfreq(sizes[0], pitch_mm), fft.rfftfreq(sizes[1], pitch_mm)
-    transfer = mtf(np.hypot(down[:, None], across[None, :])).astype(np.float32)
-    wave = fft.rfft2(padded, s=sizes, workers=-1)
-    wave *= transfer
-    whole = fft.irfft2(wave, s=sizes, workers=-1)
-    return np.asarray(whole[margin : margin + image.shape[0], margin : margin + image.shape[1]], np.float32)
+    return filtered(image, (pitch_mm, pitch_mm), lambda down, across: mtf(np.hypot(down, across)), margin=16)
 
 
 def quanta_per_ugy(spectrum: Spectrum, response: Response) -> float:

@@ -196,7 +196,7 @@ def random_histogram(
     given = np.concatenate([[0.0], np.sort(rng.uniform(0.0, 1.0, points)), [1.0]])
     taken = np.concatenate([[0.0], np.sort(rng.uniform(0.0, 1.0, points)), [1.0]])
     changed = np.interp(image, given, taken).astype(np.float32)
-    return changed, [(round(float(a), 4), round(float(b), 4)) for a, b in zip(given, taken, strict=True)]
+    return changed, [(float(a), float(b)) for a, b in zip(given, taken, strict=True)]
 
 
 def letters(text: str, height: int) -> Pixels:

@@ -48,6 +48,21 @@ def body_mask(volume: Volume) -> NDArray[np.bool_]:
     return np.asarray(body, np.bool_)
 
 
+def _outline_mm(structures: Structures) -> NDArray[np.float64]:
+    """First and last voxel of the lungs in every line of the second axis, in patient mm (N, 3)."""
+    table = np.zeros(int(np.iinfo(structures.ids.dtype).max) + 1, np.bool_)
+    table[list(structures.wanted(LOBES))] = True
+    lung = table[structures.ids]
+    lines = np.argwhere(lung.any(axis=1))
+    if not len(lines):
+        raise InputError("the structures hold no voxel of a lung: segment the lobes, or use film_geometry")
+    first = lung.argmax(axis=1)
+    last = lung.shape[1] - 1 - lung[:, ::-1].argmax(axis=1)
+    ends = [np.stack([lines[:, 0], end[lines[:, 0], lines[:, 1]], lines[:, 1]], axis=1) for end in (first, last)]
+    points: NDArray[np.float64] = np.concatenate(ends) @ structures.affine[:3, :3].T + structures.affine[:3, 3]
+    return points
+
+
 def chest_geometry(
     grid: Volume | Materials,
     structures: Structures,
@@ -80,11 +95,7 @@ def chest_geometry(
     else:
         first = next(iter(grid.fields.values()))
         affine, shape = first.affine, first.shape
-    lobes = structures.wanted(LOBES)
-    index = np.argwhere(np.isin(structures.ids[::4, ::4, ::2], lobes)) * (4, 4, 2)
-    if not len(index):
-        raise InputError("the structures hold no voxel of a lung: segment the lobes, or use film_geometry")
-    points = index @ structures.affine[:3, :3].T + structures.affine[:3, 3]
+    points = _outline_mm(structures)
     rows, columns = (size, size) if isinstance(size, int) else size
     axis = 1 if view in ("PA", "AP") else 0
     corners = box_corners(affine, shape)

@@ -140,6 +140,7 @@ def decompose(
         "ct_kev": ct_kev,
         "device": device_material if device is not None else None,
         "cap_hu": cap_hu,
+        "outside the body": "kept" if body is None else "air",
     }
     return Materials(fields, log)
 

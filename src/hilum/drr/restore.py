@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.drr.axes import axis_order
 from hilum.drr.field import Field
+from hilum.drr.fourier import filtered
 from hilum.drr.geometry import Geometry
 
 Pixels = NDArray[np.float32]
 RESTORE = 3.0
 """Largest gain along the body; what real films' spectra ask for and ringing does not forbid yet."""
 _ACROSS = 0.5
-_MARGIN = 32
 
 
 def restored(
@@ -33,25 +34,17 @@ def restored(
         geometry: of the projection; the blur is taken as it looks at the isocentre, with rows along the body.
         most: largest gain along the body; across it half as much more than 1 at the most. 1 changes nothing.
     """
-    from scipy import fft
-
     if most <= 1.0:
         return dict(maps)
     spacing = np.array(grid.spacing_mm)[list(axis_order(grid.affine)[0])]  # along left, back, head
-    rows_mm, columns_mm = (p / geometry.magnification for p in geometry.pitch_mm)
     beside = float(spacing[0] if geometry.view in ("PA", "AP") else spacing[1])
-    margin = min(_MARGIN, *geometry.shape)
-    sizes = [int(fft.next_fast_len(n + 2 * margin, real=True)) for n in geometry.shape]
-    down = _gain(fft.fftfreq(sizes[0], rows_mm), float(spacing[2]), 3, most)
-    across = _gain(fft.rfftfreq(sizes[1], columns_mm), beside, 2, 1.0 + _ACROSS * (most - 1.0) / 2.0)
-    gain = (down[:, None] * across[None, :]).astype(np.float32)
-    made = {}
-    for name, each in maps.items():
-        wave = fft.rfft2(np.pad(each, margin, mode="symmetric"), s=sizes, workers=-1)
-        whole = fft.irfft2(wave * gain, s=sizes, workers=-1)
-        inner = whole[margin : margin + each.shape[0], margin : margin + each.shape[1]]
-        made[name] = np.maximum(inner, 0.0).astype(np.float32)
-    return made
+    pitch = (geometry.pitch_mm[0] / geometry.magnification, geometry.pitch_mm[1] / geometry.magnification)
+
+    def gain(down: NDArray[Any], across: NDArray[Any]) -> NDArray[Any]:
+        along = _gain(down, float(spacing[2]), 3, most)
+        return along * _gain(across, beside, 2, 1.0 + _ACROSS * (most - 1.0) / 2.0)
+
+    return {name: np.maximum(filtered(each, pitch, gain), 0.0) for name, each in maps.items()}
 
 
 def _gain(frequency: NDArray[np.float64], step_mm: float, boxes: int, most: float) -> NDArray[np.float64]:
