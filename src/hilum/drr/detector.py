@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hilum.core.errors import InputError
 from hilum.drr.beam import CESIUM_IODIDE, SPECTRA, Response, Spectrum
 from hilum.drr.coefficients import mass_attenuation, matter
+from hilum.drr.fourier import filtered
 
 Pixels = NDArray[np.float32]
 
@@ -143,17 +144,7 @@ def mtf(frequency_per_mm: NDArray[Any]) -> NDArray[Any]:
 
 def detector_blur(image: Pixels, pitch_mm: float) -> Pixels:
     """Filter an image by `mtf`; edges are mirrored."""
-    from scipy import fft
-
-    margin = min(16, *image.shape)
-    padded = np.pad(image, margin, mode="symmetric")
-    sizes = [int(fft.next_fast_len(n, real=True)) for n in padded.shape]
-    down, across = fft.fftfreq(sizes[0], pitch_mm), fft.rfftfreq(sizes[1], pitch_mm)
-    transfer = mtf(np.hypot(down[:, None], across[None, :])).astype(np.float32)
-    wave = fft.rfft2(padded, s=sizes, workers=-1)
-    wave *= transfer
-    whole = fft.irfft2(wave, s=sizes, workers=-1)
-    return np.asarray(whole[margin : margin + image.shape[0], margin : margin + image.shape[1]], np.float32)
+    return filtered(image, (pitch_mm, pitch_mm), lambda down, across: mtf(np.hypot(down, across)), margin=16)
 
 
 def quanta_per_ugy(spectrum: Spectrum, response: Response) -> float:
@@ -176,8 +167,9 @@ def detected(
     *,
     pitch_mm: float,
     magnification: float = 1.1,
-) -> tuple[Pixels, Pixels, dict[str, float]]:
-    """Return the detector's signal, the scatter in it, and what was measured on the way.
+    cover: Pixels | None = None,
+) -> tuple[Pixels, dict[str, float]]:
+    """Return the detector's signal and what was measured on the way.
 
     Args:
         primary: share of the open beam (rows, columns), by `beam.transmit`.
@@ -185,10 +177,11 @@ def detected(
         rng: of quanta and electronics.
         pitch_mm: of the pixels at the detector.
         magnification: at the isocentre.
+        cover: share (rows, columns) that passes what lies on the detector, e.g. a lead letter; it stops scatter too.
 
     Returns:
-        signal and scatter as shares of the open beam, float32 (rows, columns); the signal is above 0. The numbers:
-        quanta per pixel in the middle of the body, scatter fraction there.
+        signal as share of the open beam, float32 (rows, columns), above 0; and the numbers: quanta per pixel and
+        scatter fraction in the middle of the body, quanta per pixel in the open beam.
     """
     sharp = focal_blur(primary, pitch_mm, focal_mm=exposure.focal_mm, magnification=magnification)
     scattered = scatter(primary, pitch_mm, strength=exposure.scatter, grid=exposure.grid)
@@ -198,6 +191,8 @@ def detected(
     per_pixel = quanta_per_ugy(exposure.spectrum, exposure.response) * exposure.detector_ugy * pitch_mm**2
     scale = per_pixel / max(middle, 1e-9)
     counts = signal * np.float32(scale)
+    if cover is not None:
+        counts *= cover
     if exposure.quanta:
         counts = rng.poisson(counts).astype(np.float32)
     if exposure.mtf:
@@ -207,4 +202,4 @@ def detected(
         counts += np.float32(deviation) * rng.standard_normal(counts.shape, np.float32)
     fraction = float(np.median(scatter_fraction(primary, scattered)[body])) if body.any() else 0.0
     facts = {"quanta_per_pixel": per_pixel, "scatter_fraction": fraction, "open_beam_quanta": scale}
-    return np.maximum(counts, np.float32(0.5)) / np.float32(scale), scattered, facts
+    return np.maximum(counts, np.float32(0.5)) / np.float32(scale), facts

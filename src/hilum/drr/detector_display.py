@@ -23,7 +23,7 @@ class Processing:
         curve: 'log' shows -ln(signal), 'sqrt' the root and 'linear' the signal itself, all with bone bright.
         detail_power: exponent under 1 that raises faint detail over strong in each band of a Laplacian pyramid, 0.5
             to 0.9; 1 leaves the bands as they are.
-        detail_gain: factor on the bands, 1 for none.
+        edge_gain: factor on the finest band, falling to 1 at the coarsest; 1 for none.
         detail_levels: bands from the finest.
         window_percent: percentiles of the body that become black and white.
         tone: 'linear', 'sigmoid' (a film's toe and shoulder) or 'power'.
@@ -42,7 +42,7 @@ class Processing:
 
     curve: Curve = "log"
     detail_power: float = 0.7
-    detail_gain: float = 1.0
+    edge_gain: float = 1.0
     detail_levels: int = 6
     window_percent: tuple[float, float] = (0.5, 99.7)
     tone: Tone = "sigmoid"
@@ -58,7 +58,7 @@ class Processing:
         low, high = self.window_percent
         checks = {
             "a detail power above 0 and up to 1": 0 < self.detail_power <= 1,
-            "a detail gain of 0 or more": self.detail_gain >= 0,
+            "an edge gain above 0": self.edge_gain > 0,
             "0 to 12 levels of detail": 0 <= self.detail_levels <= 12,
             "rising window percentiles from 0 to 100": 0 <= low < high <= 100,
             "contrast and gamma above 0": self.contrast > 0 and self.gamma > 0,
@@ -134,15 +134,16 @@ def collapsed(bands: list[Pixels], rest: Pixels) -> Pixels:
     return rest
 
 
-def detailed(image: Pixels, *, power: float = 0.7, gain: float = 1.0, levels: int = 6) -> Pixels:
-    """Raise faint detail over strong, band by band: b becomes gain M sign(b) (|b| / M)^power.
+def detailed(image: Pixels, *, power: float = 0.7, edge: float = 1.0, levels: int = 6) -> Pixels:
+    """Raise faint detail over strong and fine over coarse, band by band of a pyramid.
 
-    M is the 99.5th percentile of |b| over all bands, so strong edges stay as they are. Below M / 100 the curve is a
-    straight line, which keeps noise from growing without bound.
+    A band's value b becomes g M sign(b) (|b| / M)^power: M is the largest of the bands' 99.5th percentiles of |b|, so
+    strong edges stay as they are; g rises in equal ratios from 1 at the coarsest band to `edge` at the finest. Below
+    M / 100 the curve is a straight line, which keeps noise from growing without bound.
 
     Source: the idea of multi-scale contrast amplification, Vuylsteke and Schoeters, Proc SPIE 1994;2167:551.
     """
-    if power == 1.0 and gain == 1.0:
+    if power == 1.0 and edge == 1.0:
         return image
     bands, rest = pyramid(image, levels)
     most = max((float(np.percentile(np.abs(band[::2, ::2]), 99.5)) for band in bands), default=0.0)
@@ -150,9 +151,11 @@ def detailed(image: Pixels, *, power: float = 0.7, gain: float = 1.0, levels: in
         return image
     knee = np.float32(0.01 * most)
     for index, band in enumerate(bands):
-        size = np.maximum(np.abs(band), knee)
-        raised = np.float32(gain) * (size / np.float32(most)) ** np.float32(power - 1.0)
-        bands[index] = np.asarray(band * raised, np.float32)
+        gain = np.float32(edge ** ((len(bands) - 1 - index) / max(len(bands) - 1, 1)))
+        if power != 1.0:
+            size = np.maximum(np.abs(band), knee) * np.float32(1.0 / most)
+            band = band * np.exp(np.log(size) * np.float32(power - 1.0))  # noqa: PLW2901
+        bands[index] = np.asarray(band * gain, np.float32)
     return collapsed(bands, rest)
 
 
@@ -193,7 +196,7 @@ def random_histogram(
     given = np.concatenate([[0.0], np.sort(rng.uniform(0.0, 1.0, points)), [1.0]])
     taken = np.concatenate([[0.0], np.sort(rng.uniform(0.0, 1.0, points)), [1.0]])
     changed = np.interp(image, given, taken).astype(np.float32)
-    return changed, [(round(float(a), 4), round(float(b), 4)) for a, b in zip(given, taken, strict=True)]
+    return changed, [(float(a), float(b)) for a, b in zip(given, taken, strict=True)]
 
 
 def letters(text: str, height: int) -> Pixels:

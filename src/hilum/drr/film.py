@@ -27,6 +27,7 @@ from hilum.drr.detector_display import (
 from hilum.drr.field import Structures
 from hilum.drr.geometry import Geometry
 from hilum.drr.materials import Materials, decompose
+from hilum.drr.restore import RESTORE, restored
 
 Pixels = NDArray[np.float32]
 Maps = Mapping[str, Pixels]
@@ -87,6 +88,7 @@ def film(
     processing: Processing = PROCESSING,
     extra: Maps | None = None,
     structures: Structures | None = None,
+    restore: float = RESTORE,
     seed: int = 0,
     name: str = "",
 ) -> Film:
@@ -100,6 +102,8 @@ def film(
         extra: maps of what lies in the beam besides, e.g. devices: added before the exponential, so that metal goes
             white by saturation.
         structures: bones of a CT given as a Volume; without them bone is what has 200 HU.
+        restore: largest gain against the blur of a CT's voxels (`restore.restored`), 1 for none; maps are taken as they
+            are.
         seed: of quanta, electronics and the random histogram.
         name: id of the image.
 
@@ -109,17 +113,17 @@ def film(
     Raises:
         InputError: if maps do not fit the geometry or each other, or hold an unknown material.
     """
-    maps = dict(_maps(source, geometry, structures))
+    maps = _maps(source, geometry, structures, restore)
     pitch = float(np.mean(geometry.pitch_mm))
     for each, shape in ((n, m.shape) for n, m in maps.items()):
         if shape != geometry.shape:
             raise InputError(f"the map of {each} is {shape} and the detector {geometry.shape}: project it again")
     maps = added(maps, extra or {})
-    marked = _with_marker(maps, geometry, processing, pitch)
-    primary = transmit(marked, exposure.spectrum, exposure.response)
-    signal, _, facts = detected(
-        primary, exposure, generator(seed, "film", "exposure"), pitch_mm=pitch, magnification=geometry.magnification
-    )
+    primary = transmit(maps, exposure.spectrum, exposure.response)
+    signal, facts = detected(
+        primary, exposure, generator(seed, "film", "exposure"), pitch_mm=pitch,
+        magnification=geometry.magnification, cover=_marker(geometry, exposure, processing, pitch),
+    )  # fmt: skip
     shown, drawn = developed(signal, primary < _BODY, processing, pitch_mm=pitch, seed=seed)
     shown = _with_text(shown, processing, pitch)
     image = Image(
@@ -134,7 +138,9 @@ def film(
         made_by=MadeBy("hilum film"),
         synthetic=True,
     )
-    made = {"materials": dict(source.log)} if isinstance(source, Materials) else {}
+    made: dict[str, Any] = {} if isinstance(source, Mapping) else {"restore": restore}
+    if isinstance(source, Materials):
+        made["materials"] = dict(source.log)
     log = {
         "seed": seed, "geometry": geometry.as_dict(), "exposure": exposure.as_dict(),
         "processing": processing.as_dict(), "measured": facts, "drawn": drawn, **made,
@@ -143,10 +149,14 @@ def film(
     return Film(image, primary, maps, log)
 
 
-def _maps(source: Volume | Materials | Maps, geometry: Geometry, structures: Structures | None) -> Maps:
+def _maps(
+    source: Volume | Materials | Maps, geometry: Geometry, structures: Structures | None, restore: float
+) -> dict[str, Pixels]:
     if isinstance(source, Volume):
         source = decompose(source, structures=structures)
-    return source.maps(geometry) if isinstance(source, Materials) else source
+    if not isinstance(source, Materials):
+        return dict(source)
+    return restored(source.maps(geometry), next(iter(source.fields.values())), geometry, most=restore)
 
 
 def developed(
@@ -163,9 +173,7 @@ def developed(
     """
     inside = _inside(signal.shape, processing.border_mm, pitch_mm)
     stored = curve_of(signal, processing.curve)
-    stored = detailed(
-        stored, power=processing.detail_power, gain=processing.detail_gain, levels=processing.detail_levels
-    )
+    stored = detailed(stored, power=processing.detail_power, edge=processing.edge_gain, levels=processing.detail_levels)
     window = window_of(stored, body & inside, processing.window_percent)
     shown = toned(stored, processing, window)
     drawn: dict[str, Any] = {"window": [round(v, 5) for v in window]}
@@ -182,10 +190,10 @@ def _inside(shape: tuple[int, ...], border_mm: tuple[float, float, float, float]
     return inside
 
 
-def _with_marker(maps: Maps, geometry: Geometry, processing: Processing, pitch_mm: float) -> Maps:
-    """Lay a lead letter on the detector in the upper corner on the patient's left, on laterals in front."""
+def _marker(geometry: Geometry, exposure: Exposure, processing: Processing, pitch_mm: float) -> Pixels | None:
+    """What passes a lead letter on the detector, in the upper corner on the patient's left; on laterals in front."""
     if not processing.marker:
-        return maps
+        return None
     stamp = letters(processing.marker, round(MARKER_MM / pitch_mm))
     top, _, left, right = (round((side + CORNER_MM) / pitch_mm) for side in processing.border_mm)
     on_right = geometry.orientation[0] == "L"
@@ -193,7 +201,7 @@ def _with_marker(maps: Maps, geometry: Geometry, processing: Processing, pitch_m
     lead = np.zeros(geometry.shape, np.float32)
     down, along, part = stamped(lead, stamp, top, column)
     lead[down, along] = part * np.float32(MARKER_G_CM2)
-    return added(maps, {"lead": lead})
+    return transmit({"lead": lead}, exposure.spectrum, exposure.response)
 
 
 def _with_text(shown: Pixels, processing: Processing, pitch_mm: float) -> Pixels:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hilum.core.errors import InputError
 from hilum.core.image import Volume
+from hilum.drr.axes import axis_order
 from hilum.drr.coefficients import density_g_cm3, mass_attenuation
 from hilum.drr.field import Field, Structures
 from hilum.drr.geometry import Geometry
@@ -45,6 +46,24 @@ class Materials:
             found[name] = float(each.values.sum(dtype=np.float64)) * each.scale * voxel_cm3
         return found
 
+    def extended(self, length_mm: float) -> Materials:
+        """Return the same densities with the first and last slice towards head and feet repeated.
+
+        A CT of the chest ends inside the body; rays near its ends would leave it too early.
+
+        Args:
+            length_mm: of what is added at each end.
+        """
+        longer = {}
+        for name, each in self.fields.items():
+            axis = axis_order(each.affine)[0][2]
+            count = max(0, round(length_mm / each.spacing_mm[axis]))
+            widths = [(count, count) if a == axis else (0, 0) for a in range(3)]
+            affine = each.affine.copy()
+            affine[:3, 3] -= count * affine[:3, axis]
+            longer[name] = Field(np.pad(each.values, widths, mode="edge"), affine, each.scale)
+        return Materials(longer, {**self.log, "extended_mm": length_mm})
+
     def maps(self, geometry: Geometry) -> dict[str, NDArray[np.float32]]:
         """Return areal density in g/cm2 (rows, columns) along the rays of an exposure, by material."""
         from hilum.drr.render import line_integrals
@@ -61,6 +80,7 @@ def decompose(
     device_material: str = "titanium",
     ct_kev: float | None = None,
     cap_hu: float | None = None,
+    body: Bools | None = None,
 ) -> Materials:
     """Split a CT into soft tissue, cortical bone and, with a mask, a device.
 
@@ -79,14 +99,15 @@ def decompose(
             at this energy as its Hounsfield units say.
         cap_hu: outside bone nothing is denser than this, which takes contrast medium out of blood (about 60). With no
             mask of bone, contrast medium of 200 HU counts as bone first and stays.
+        body: bool mask of the patient; all outside it becomes air, e.g. the table (`framing.body_mask`).
 
     Raises:
         InputError: if a mask is of another shape, or the material is not known.
     """
     shape = volume.voxels.shape
-    for name, mask in (
-        ("bone mask", bone), ("device mask", device), ("structures", None if structures is None else structures.ids)
-    ):  # fmt: skip
+    ids = None if structures is None else structures.ids
+    given = {"bone mask": bone, "device mask": device, "body mask": body, "structures": ids}
+    for name, mask in given.items():
         if mask is not None and mask.shape != shape:
             raise InputError(f"the {name} are {mask.shape} and the CT {shape}: bring both to one grid")
     table, how = _bone_table(structures), "mask"
@@ -107,6 +128,8 @@ def decompose(
         kept = plane if device is None else np.where(device[index], np.float32(-1000.0), plane)
         if cap_hu is not None:
             kept = np.where(where, kept, np.minimum(kept, np.float32(cap_hu)))
+        if body is not None:
+            kept = np.where(body[index], kept, np.float32(-1000.0))
         soft[index], hard[index] = _codes(kept, where, heavier)
     fields = {SOFT: Field(soft, volume.affine, _STEP_G_CM3), BONE: Field(hard, volume.affine, _STEP_G_CM3)}
     if device is not None:
@@ -117,6 +140,7 @@ def decompose(
         "ct_kev": ct_kev,
         "device": device_material if device is not None else None,
         "cap_hu": cap_hu,
+        "outside the body": "kept" if body is None else "air",
     }
     return Materials(fields, log)
 
