@@ -39,7 +39,7 @@ def centre(mask: np.ndarray) -> np.ndarray:
 
 
 def part(film: object, name: str) -> np.ndarray:
-    (found,) = (each.mask.pixels for each in film.parts if each.name == name)  # type: ignore[attr-defined]
+    (found,) = (each.shadow.mask().pixels for each in film.parts if each.name == name)  # type: ignore[attr-defined]
     return found
 
 

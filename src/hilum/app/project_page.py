@@ -49,7 +49,9 @@ def _stage(films: list[Film], names: list[str]) -> Html:
     shown = []
     for film in films:
         drawn = [
-            Drawn(names.index(part.name) + 1, Finding(part.name), (part.mask,)) for part in film.parts if part.mask.area
+            Drawn(names.index(part.name) + 1, Finding(part.name), (part.shadow.mask(),))
+            for part in film.parts
+            if part.shadow.area_px
         ]
         turned = f", turned {film.angles_deg}" if any(film.angles_deg) else ""
         shown.append(figure(film.image, name=f"{film.name}.png", when=f"projected{turned}", drawn=drawn))
@@ -61,7 +63,7 @@ def _list(films: list[Film], names: list[str]) -> Html:
     for number, name in enumerate(names, 1):
         found = [(film, part) for film in films for part in film.parts if part.name == name]
         members = next(part.members for _, part in found)
-        facts = [f"{film.name}: {_extent(film, part.mask.area)}, up to {part.lengths.max():.0f} mm deep"
+        facts = [f"{film.name}: {_extent(film, part.shadow.area_px)}, up to {part.shadow.path_mm.max():.0f} mm deep"
                  for film, part in found]  # fmt: skip
         facts += [f"{len(members)} structures"] if len(members) > 1 else []
         parts = [

@@ -84,14 +84,14 @@ def _film(
     materials: Materials, geometry: Geometry, settings: Settings, image_id: str, case: str, name: str
 ) -> tuple[Image, dict[str, Any]]:
     from hilum.drr.film import EXPOSURES, PROCESSING, film
+    from hilum.drr.randomise import random_exposure, random_processing
 
     chosen = {"chest-pa": "PA", "chest-lateral": "lateral", "portable-ap": "portable AP"}.get(settings.physics, "")
     by_view = "lateral" if geometry.view in LATERAL else "portable AP" if geometry.view == "AP" else "PA"
-    exposure = EXPOSURES[chosen or by_view]
-    processing = replace(PROCESSING, marker=settings.marker)
-    if settings.physics == "random":
-        processing = replace(processing, histogram_points=6)
     seed = int(generator(settings.seed, "project", case, name).integers(2**31))
+    exposure, processing = EXPOSURES[chosen or by_view], replace(PROCESSING, marker=settings.marker)
+    if settings.physics == "random":
+        exposure, processing = random_exposure(seed, view=geometry.view), random_processing(seed, start=processing)
     made = film(materials, geometry, exposure=exposure, processing=processing, seed=seed, name=image_id)
     _check_hit(any(float(each.max()) >= _NOTHING_G_CM2 for each in made.maps.values()), settings, name)
     log: Mapping[str, Any] = {key: value for key, value in made.log.items() if key != "geometry"}

@@ -11,7 +11,7 @@ from hilum.drr.geometry import FIELD_MM, SOURCE_DETECTOR_MM, DrrView
 from hilum.drr.render import Model
 
 PHYSICS = ("film", "chest-pa", "chest-lateral", "portable-ap", "random", "raw")
-"""'film' takes the exposure that goes with the view; 'random' adds a random histogram to it."""
+"""'film' takes the exposure that goes with the view; 'random' draws exposure and processing."""
 FORMATS = ("dicom", "masks", "seg", "coco", "html")
 Angles = tuple[float, float, float]
 
@@ -33,7 +33,8 @@ class Settings:
         model: projection model, 'trilinear' or 'siddon'.
         physics: 'raw' for line integrals, else one of `PHYSICS`.
         marker: lead letter on the film, '' for none.
-        least_mm: shortest way of a ray through a structure that counts.
+        frame: 'field' centres the detector on the CT, 'lungs' collimates to the lungs, which needs their masks.
+        no_table: leave out what lies outside the patient.
         rescale, series, memory_bytes: as `read_ct`.
         formats: what to write beside PNG and JSON.
         lengths: also write each structure's path lengths as PNG.
@@ -57,7 +58,8 @@ class Settings:
     model: Model = "trilinear"
     physics: str = "film"
     marker: str = ""
-    least_mm: float = 2.0
+    frame: str = "field"
+    no_table: bool = False
     rescale: str = "auto"
     series: str = ""
     memory_bytes: int = 4 * 2**30
@@ -71,6 +73,7 @@ class Settings:
             ("--view", self.views, get_args(DrrView)),
             ("--formats", self.formats, FORMATS),
             ("--model", (self.model,), get_args(Model)),
+            ("--frame", (self.frame,), ("field", "lungs")),
             ("--physics", (self.physics,), PHYSICS),
         ):
             wrong = [each for each in given if each not in known]
