@@ -57,6 +57,23 @@ def test_ct_rate_gives_reports_labels_splits_and_hounsfield_units_of_both_releas
     assert found["train_1_a_1"].patient != found["valid_9_a_1"].patient
 
 
+def test_collections_are_registered_as_cohorts_of_volumes(tmp_path: Path) -> None:
+    from hilum.core.registry import get
+
+    cohort = get("dataset", "ct-rate")(ct_rate(tmp_path))
+    assert [study.id for study in cohort.split("valid")] == ["valid_9_a_1"]
+    assert cohort.label_set == "ct-rate-18"
+    series(tmp_path / "lidc" / "LIDC-IDRI-0001" / "s" / "t", HU)
+    lidc = get("dataset", "lidc-idri")(tmp_path / "lidc")
+    (study,) = lidc
+    assert lidc.split_of(study.patient) in ("train", "val", "test")
+    (volume,) = study.images
+    assert not volume.loaded
+    np.testing.assert_array_equal(volume.voxels, HU)  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="LIDC-IDRI-0001"):
+        get("dataset", "lidc-idri")(tmp_path / "dataset")
+
+
 def test_lidc_gives_each_ct_series_under_its_patient(tmp_path: Path) -> None:
     root = tmp_path / "LIDC-IDRI"
     series(root / "LIDC-IDRI-0001" / "study-1" / "series-ct", HU)
