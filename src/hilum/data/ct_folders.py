@@ -17,6 +17,7 @@ from hilum.io.tags import text
 
 _NIFTI = (".nii.gz", ".nii")
 _ANYONE = re.compile(r"(anon\w*|unknown|none|0*|x*|-*)", re.IGNORECASE)
+_GENERIC = ("ct", "image", "volume")
 MASK_FOLDERS = ("segmentations", "masks", "structures")
 _MASK_NAME = re.compile(r"(^|[-_.])(seg|segmentation|mask|masks|label|labels|structures)([-_.]|$)", re.IGNORECASE)
 
@@ -39,17 +40,32 @@ def folder_cases(root: Path) -> Iterator[Case]:
         names[:] = sorted(name for name in names if not name.startswith(".") and name.lower() not in MASK_FOLDERS)
         place = Path(folder)
         volumes = [place / name for name in sorted(files) if name.lower().endswith(_NIFTI) and not name.startswith(".")]
-        scans = [path for path in volumes if not _MASK_NAME.search(stem_of(path))]
-        for path in scans:
-            # A file called ct.nii.gz is named by its folder.
-            whole = path.parent if stem_of(path).lower() in ("ct", "image", "volume") and path.parent != root else path
-            name = "-".join((*whole.relative_to(root).parts[:-1], stem_of(whole)))
-            yield Case(name or stem_of(path), str(path), patient=name, masks=_masks_beside(path, alone=len(scans) == 1))
+        for path in volumes:
+            if not _MASK_NAME.search(stem_of(path)):
+                yield file_case(path, root)
         if not volumes:
             first = _first_dicom(place, sorted(files))
             if first:
                 name = "-".join(place.relative_to(root).parts) or place.resolve().name
                 yield Case(name, str(place), patient=_patient(first) or name)
+
+
+def file_case(path: Path, root: Path | None = None) -> Case:
+    """Return one NIfTI file as a case, with the masks beside it; a file called ct.nii.gz is named by its folder.
+
+    Args:
+        path: the file.
+        root: the folder its name starts from; None takes its own.
+    """
+    start = root or path.absolute().parent.parent
+    whole = path.absolute()
+    if stem_of(path).lower() in _GENERIC and whole.parent != start.absolute():
+        whole = whole.parent
+    above = whole.relative_to(start.absolute()).parts[:-1] if root else ()
+    name = "-".join((*above, whole.name if whole.is_dir() else stem_of(whole)))
+    scans = [each for each in path.parent.iterdir() if each.name.lower().endswith(_NIFTI)
+             and not _MASK_NAME.search(stem_of(each))]  # fmt: skip
+    return Case(name, str(path), patient=name, masks=_masks_beside(path, alone=len(scans) == 1))
 
 
 def _masks_beside(path: Path, *, alone: bool) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any, cast
 
@@ -236,7 +237,7 @@ def _counted(left_out: dict[str, int]) -> str:
 
 
 def _bytes(shape: tuple[int, ...]) -> int:
-    return int(np.prod(shape, dtype=np.int64)) * 4
+    return prod(shape) * 4
 
 
 def _averaged(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Iterator
+from math import prod
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -20,7 +21,7 @@ _AIR_HU = -1000.0
 def block_factor(shape: tuple[int, ...], spacing_mm: tuple[float, ...], voxels: int) -> Factor:
     """Return by how much each axis has to shrink for at most `voxels` voxels, finest axis first."""
     factor = [1, 1, 1]
-    while np.prod([-(-size // by) for size, by in zip(shape, factor, strict=True)]) > max(voxels, 1):
+    while prod(-(-size // by) for size, by in zip(shape, factor, strict=True)) > max(voxels, 1):
         steps = [spacing * by for spacing, by in zip(spacing_mm, factor, strict=True)]
         finest = min((axis for axis in range(3) if factor[axis] < shape[axis]), key=lambda axis: steps[axis])
         factor[finest] += 1
