@@ -195,3 +195,43 @@ def test_without_nibabel_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
 def test_values_that_are_no_hounsfield_units_are_noticed(tmp_path: Path) -> None:
     ct_slices(tmp_path, RescaleIntercept=0, RescaleSlope=1)
     assert "may not be Hounsfield" in volume.hu_hint(volume.read_series(tmp_path))
+
+
+def test_a_tilted_series_is_kept_as_a_sheared_grid_where_that_is_accepted(tmp_path: Path) -> None:
+    """Every slice's Image Position is where the affine puts its first voxel, the tilt included."""
+    ct_slices(tmp_path, ImagePositionPatient=lambda i: [0, i * 0.8, i * 2.5])
+    slices = [volume.slice_of(dicom.read_header(path)) for path in tmp_path.iterdir()]
+    found = volume.volume_of(slices, rules=volume.Rules(sheared=True))
+    for index in range(5):
+        np.testing.assert_allclose((found.affine @ [index, 0, 0, 1])[:3], [0, index * 0.8, index * 2.5], atol=1e-6)
+
+
+def test_a_sheared_nifti_keeps_its_axes_where_that_is_accepted(tmp_path: Path) -> None:
+    ras = np.array([[1.0, 0, 0.4, 0], [0, 1, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]])
+    picture = nibabel.Nifti1Image(np.zeros((3, 4, 5), np.int16), ras)
+    picture.set_sform(ras, 1)
+    nibabel.save(picture, tmp_path / "a.nii")
+    with pytest.raises(DecodeError, match="right angles"):
+        volume.read_nifti(tmp_path / "a.nii")
+    found = volume.read_nifti(tmp_path / "a.nii", rules=volume.Rules(sheared=True))
+    np.testing.assert_allclose(found.affine, (np.diag([-1, -1, 1, 1]) @ ras)[:, [2, 1, 0, 3]])
+
+
+def test_a_given_slope_and_intercept_replace_the_headers(tmp_path: Path) -> None:
+    ct_slices(tmp_path)
+    slices = [volume.slice_of(dicom.read_header(path)) for path in tmp_path.iterdir()]
+    raw = volume.volume_of(slices, rules=volume.Rules(rescale=(1.0, 0.0)))
+    assert raw.voxels[2, -1, -1] == 1002
+    again = volume.volume_of(slices, rules=volume.Rules(rescale=(0.5, -7.0)))
+    np.testing.assert_allclose(again.voxels, raw.voxels * 0.5 - 7.0)
+
+
+def test_voxels_that_are_not_numbers_become_air_where_that_is_asked(tmp_path: Path) -> None:
+    data = np.full((3, 4, 5), 40, np.float32)
+    data[0, 0, 0], data[1, 1, 1] = np.nan, np.inf
+    path = nifti(tmp_path / "a.nii", data, np.eye(4))
+    with pytest.raises(DecodeError, match="not numbers"):
+        volume.read_nifti(path)
+    found = volume.read_nifti(path, rules=volume.Rules(fill=True))
+    assert sorted(np.unique(found.voxels)) == [-1000, 40]
+    assert (found.voxels == -1000).sum() == 2

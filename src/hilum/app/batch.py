@@ -194,7 +194,7 @@ def _read_one(
     names = dict(zip((film.id for film in working.films), files, strict=True))
     try:
         if not working.films:
-            raise InputError("this is a CT series, not a radiograph: a later version projects it (hilum project)")
+            raise InputError("this is a CT series, not a radiograph: 'hilum project' makes radiographs of it")
         before = None
         earlier = prior or study.prior
         if earlier:

@@ -113,7 +113,7 @@ def write_study(
         record = study_record(reading, names, card=card, keep_identifiers=keep_identifiers)
         (partial / "study.json").write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
         written = tuple(sorted(path.name for path in partial.iterdir()))
-        _swap(partial, folder)
+        swap(partial, folder)
     except OSError as error:
         raise InputError(f"cannot write to '{folder}': {error.strerror or error}") from error
     finally:
@@ -121,7 +121,8 @@ def write_study(
     return written
 
 
-def _swap(partial: Path, folder: Path) -> None:
+def swap(partial: Path, folder: Path) -> None:
+    """Put a finished folder in the place of an earlier one."""
     if not folder.exists():
         partial.rename(folder)
         return

@@ -102,6 +102,10 @@ def index_page(rows: Sequence[IndexRow]) -> str:
     return document(
         "index",
         f"Hilum batch: {len(rows)} studies",
+        heading="Hilum batch",
+        what="Study",
+        last="Present and uncertain findings, or the reason",
+        hint="a name, a finding, refused, failed",
         counts=f"{len(rows)} studies: {counts}",
         rows=join(map(_index_row, rows)),
     )

@@ -12,6 +12,7 @@ from hilum import __version__
 from hilum.app.markup import text
 
 CAUTION = "AI-made · Research use only · not a medical device"
+COMPUTED = "Computed from a CT, never exposed · Research use only · not a medical device"
 
 
 @cache
@@ -20,7 +21,7 @@ def _static(name: str) -> str:
     return files("hilum.app").joinpath("static", name).read_text(encoding="utf-8").replace("\r\n", "\n")
 
 
-def document(kind: str, title: str, **slots: object) -> str:
+def document(kind: str, title: str, *, caution: str = CAUTION, **slots: object) -> str:
     """Fill a page template; slots are escaped unless they are markup, and only the page's own script may run."""
     script = _static("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
@@ -31,6 +32,6 @@ def document(kind: str, title: str, **slots: object) -> str:
         css=_static("page.css"),
         js=script,
         digest=digest,
-        caution=CAUTION,
+        caution=text(caution),
         version=text(__version__),
     )

@@ -28,7 +28,7 @@ def run(
     Raises:
         HilumError: if nothing could be scored or written.
     """
-    _writable(out)
+    writable(out)
     names = (reference.name, *(rivals(candidate, compare) if compare else (candidate.name, "")))
     with Steps("scoring", hidden=quiet or as_json) as steps:
         outcome = score_files(reference, candidate, compare=compare, choices=choices, on_step=steps.step)
@@ -40,7 +40,7 @@ def run(
         print(summary(outcome, written, names))
 
 
-def _writable(out: Path) -> None:
+def writable(out: Path) -> None:
     """Raise InputError where results could not be written: better now than after minutes of work."""
     if out.exists() and not out.is_dir():
         raise InputError(f"'{out}' is a file: name a folder for the results with -o")

@@ -1,8 +1,11 @@
-"""A CT to one Volume in HU with an exact affine: DICOM series and NIfTI; what is not a regular grid is refused."""
+"""A CT to one Volume in HU with an exact affine: DICOM series and NIfTI; what is not a regular grid is refused.
+
+Oblique grids are kept as they are. Sheared ones (a tilted gantry) are refused too unless `Rules` accept them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +24,33 @@ _TILT_DEG = 0.5
 _UNEVEN, _ROUNDING_MM = 0.01, 0.02
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _METRE, _MICRON = 1, 3
+_AIR_HU = -1000.0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is accepted beyond upright grids of finite Hounsfield units, for callers that can use it.
+
+    Args:
+        sheared: keep a gantry tilt, or axes that are not at right angles, in the affine; exact for rays.
+        rescale: (slope, intercept) for stored values in place of the header's, None for the header's.
+        fill: take voxels that are not numbers as air.
+    """
+
+    sheared: bool = False
+    rescale: tuple[float, float] | None = None
+    fill: bool = False
+
+    def values(self, stored: NDArray[Any]) -> NDArray[np.float32]:
+        """Return stored values with this rescale as float32."""
+        slope, intercept = self.rescale or (1.0, 0.0)
+        scaled: NDArray[np.float32] = (stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)).astype(
+            np.float32
+        )
+        return scaled
+
+
+STRICT = Rules()
 
 
 @dataclass(frozen=True)
@@ -98,12 +128,13 @@ def read_series(folder: str | Path, *, limits: Limits | None = None) -> Volume:
     return volume
 
 
-def volume_of(slices: Sequence[Slice], *, limits: Limits | None = None) -> Volume:
+def volume_of(slices: Sequence[Slice], *, limits: Limits | None = None, rules: Rules = STRICT) -> Volume:
     """Return the lazy Volume of one series, slices ordered along their normal.
 
     Args:
         slices: one series, in any order.
         limits: bound on memory.
+        rules: what is accepted beyond upright grids.
 
     Returns:
         Volume whose affine maps (d, h, w) to patient mm (LPS): d along the normal, h down a column, w along a row.
@@ -113,19 +144,11 @@ def volume_of(slices: Sequence[Slice], *, limits: Limits | None = None) -> Volum
         TooLargeError: if the voxels need more memory than `limits.volume_bytes`.
     """
     bounds = limits or Limits()
-    _check_one_grid(slices)
-    first = slices[0]
-    across, down = np.array(first.across), np.array(first.down)
-    normal = np.cross(across, down)
-    ordered = sorted(slices, key=lambda item: float(normal @ np.array(item.position)))
-    name = f"{len(ordered)} slices from {ordered[0].name}"
-    bounds.check_volume(len(ordered) * first.shape[0] * first.shape[1], name)
-    step = _step(ordered, normal)
-    affine = np.eye(4)
-    affine[:3, 0], affine[:3, 1], affine[:3, 2] = step, down * first.spacing_mm[0], across * first.spacing_mm[1]
-    affine[:3, 3] = ordered[0].position
+    ordered, affine = stack_of(slices, rules=rules)
+    first = ordered[0]
+    bounds.check_volume(len(ordered) * first.shape[0] * first.shape[1], f"{len(ordered)} slices from {first.name}")
     return Volume(
-        voxels=cast(Any, lambda: _load_slices(ordered, bounds)),
+        voxels=cast(Any, lambda: _load_slices(ordered, bounds, rules)),
         affine=affine,
         id=first.series or ordered[0].uid,
         made_by=MadeBy(first.maker) if first.maker else None,
@@ -133,7 +156,27 @@ def volume_of(slices: Sequence[Slice], *, limits: Limits | None = None) -> Volum
     )
 
 
-def read_nifti(path: str | Path, *, lazy: bool = False, limits: Limits | None = None, name: str = "") -> Volume:
+def stack_of(slices: Sequence[Slice], *, rules: Rules = STRICT) -> tuple[list[Slice], NDArray[np.float64]]:
+    """Return the slices of one series in order along their normal, and the affine of their stack.
+
+    Raises:
+        RefusedError: as `volume_of`.
+    """
+    _check_one_grid(slices)
+    first = slices[0]
+    across, down = np.array(first.across), np.array(first.down)
+    normal = np.cross(across, down)
+    ordered = sorted(slices, key=lambda item: float(normal @ np.array(item.position)))
+    affine = np.eye(4)
+    affine[:3, 0] = _step(ordered, normal, sheared=rules.sheared)
+    affine[:3, 1], affine[:3, 2] = down * first.spacing_mm[0], across * first.spacing_mm[1]
+    affine[:3, 3] = ordered[0].position
+    return ordered, affine
+
+
+def read_nifti(
+    path: str | Path, *, lazy: bool = False, limits: Limits | None = None, name: str = "", rules: Rules = STRICT
+) -> Volume:
     """Read a CT from NIfTI (.nii, .nii.gz): its RAS axes become LPS, its (i, j, k) becomes (d, h, w) = (k, j, i).
 
     Raises:
@@ -151,13 +194,15 @@ def read_nifti(path: str | Path, *, lazy: bool = False, limits: Limits | None = 
         raise DecodeError(f"'{shown}' is not a NIfTI file")
     try:
         picture = _nifti(nibabel, path, bounds)
-        affine, shape = _nifti_grid(picture, shown)
+        affine, shape = nifti_grid(picture, shown, rules)
     except HilumError:
         raise
     except Exception as error:  # nibabel raises many kinds on damaged headers
         raise DecodeError(f"'{shown}' cannot be used: its header is damaged ({type(error).__name__})") from None
     bounds.check_volume(int(np.prod(shape, dtype=np.float64)), shown)
-    volume = Volume(cast(Any, lambda: _load_nifti(path, shown, bounds)), affine, id=file_hash(path), source=str(path))
+    volume = Volume(
+        cast(Any, lambda: _load_nifti(path, shown, bounds, rules)), affine, id=file_hash(path), source=str(path)
+    )
     if not lazy:
         _ = volume.voxels
     return volume
@@ -197,7 +242,7 @@ def _check_one_grid(slices: Sequence[Slice]) -> None:
             raise RefusedError(f"the slices of one series lie at different angles: '{first.name}' and '{item.name}'")
 
 
-def _step(ordered: list[Slice], normal: NDArray[np.float64]) -> NDArray[np.float64]:
+def _step(ordered: list[Slice], normal: NDArray[np.float64], *, sheared: bool) -> NDArray[np.float64]:
     """Return the mm vector from one slice to the next; refuses what is not one even, straight stack."""
     places = np.array([item.position for item in ordered])
     heights = places @ normal
@@ -218,7 +263,7 @@ def _step(ordered: list[Slice], normal: NDArray[np.float64]) -> NDArray[np.float
         )
     step: NDArray[np.float64] = (places[-1] - places[0]) / (len(ordered) - 1)
     tilt = float(np.degrees(np.arccos(np.clip(step @ normal / np.linalg.norm(step), -1, 1))))
-    if tilt > _TILT_DEG:
+    if tilt > _TILT_DEG and not sheared:
         raise RefusedError(
             f"the gantry was tilted: slices are stacked {tilt:.1f} degrees off their normal; resample the series first"
         )
@@ -227,9 +272,22 @@ def _step(ordered: list[Slice], normal: NDArray[np.float64]) -> NDArray[np.float
     return step
 
 
-def _load_slices(ordered: list[Slice], limits: Limits) -> NDArray[np.float32]:
+def _load_slices(ordered: list[Slice], limits: Limits, rules: Rules) -> NDArray[np.float32]:
     voxels = np.empty((len(ordered), *ordered[0].shape), np.float32)
-    for index, item in enumerate(ordered):
+    for index, plane in enumerate(slice_planes(ordered, limits=limits, rules=rules)):
+        voxels[index] = plane
+    return voxels
+
+
+def slice_planes(
+    ordered: Sequence[Slice], *, limits: Limits | None = None, rules: Rules = STRICT
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the values (H, W) of each slice, read when it is asked for.
+
+    Raises:
+        DecodeError: if a file is gone, damaged or of another size than its header said.
+    """
+    for item in ordered:
         if not item.path.exists():
             raise DecodeError(
                 f"'{item.name}' is gone: voxels are read on first use, so use them while the intake is open"
@@ -238,8 +296,7 @@ def _load_slices(ordered: list[Slice], limits: Limits) -> NDArray[np.float32]:
         stored = stored_pixels(header, limits=limits, slices=True)
         if stored.shape != item.shape:
             raise DecodeError(f"'{item.name}' is colour or of another size than its header said")
-        voxels[index] = grey.modality_values(header.dataset, stored)
-    return voxels
+        yield rules.values(stored) if rules.rescale else grey.modality_values(header.dataset, stored)
 
 
 def _nifti(nibabel: Any, path: Path, limits: Limits) -> Any:
@@ -254,7 +311,12 @@ def _nifti(nibabel: Any, path: Path, limits: Limits) -> Any:
         return nibabel.Nifti1Image.from_bytes(stream.read(limits.volume_bytes))
 
 
-def _nifti_grid(picture: Any, name: str) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+def nifti_grid(picture: Any, name: str, rules: Rules = STRICT) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+    """Return the affine of an opened NIfTI for (k, j, i) order in LPS mm, and its shape in (i, j, k) order.
+
+    Raises:
+        DecodeError: if it is not 3-D, does not say how it lies in the patient, or has sheared axes.
+    """
     shape = tuple(picture.shape)
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
@@ -270,23 +332,29 @@ def _nifti_grid(picture: Any, name: str) -> tuple[NDArray[np.float64], tuple[int
     ras[:3] *= scale
     lps = (_RAS_TO_LPS @ ras)[:, [2, 1, 0, 3]]
     axes = lps[:3, :3] / np.linalg.norm(lps[:3, :3], axis=0)
-    if np.abs(axes.T @ axes - np.eye(3)).max() > np.sin(np.radians(_TILT_DEG)):
+    square = np.abs(axes.T @ axes - np.eye(3)).max() <= np.sin(np.radians(_TILT_DEG))
+    if not square and not rules.sheared:
         raise DecodeError(f"'{name}' has axes that are not at right angles; resample it first")
     return lps, shape
 
 
-def _load_nifti(path: Path, name: str, bounds: Limits) -> NDArray[np.float32]:
+def _load_nifti(path: Path, name: str, bounds: Limits, rules: Rules) -> NDArray[np.float32]:
     import nibabel
 
     try:
         picture = _nifti(nibabel, path, bounds)
-        data = picture.get_fdata(dtype=np.float32, caching="unchanged")
+        if rules.rescale:
+            data = rules.values(picture.dataobj.get_unscaled())
+        else:
+            data = picture.get_fdata(dtype=np.float32, caching="unchanged")
     except MemoryError:
         raise DecodeError(f"'{name}' cannot be used: it asks for more memory than there is") from None
     except Exception as error:  # truncated gzip, short file, codec errors
         raise DecodeError(
             f"'{name}' cannot be used: its voxels are truncated or damaged ({type(error).__name__})"
         ) from None
-    if not np.isfinite(data).all():
+    if rules.fill:
+        np.nan_to_num(data, copy=False, nan=_AIR_HU, posinf=_AIR_HU, neginf=_AIR_HU)
+    elif not np.isfinite(data).all():
         raise DecodeError(f"'{name}' cannot be used: it holds voxels that are not numbers")
     return np.ascontiguousarray(data.reshape(data.shape[:3]).transpose(2, 1, 0))
