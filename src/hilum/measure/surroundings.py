@@ -1,0 +1,234 @@
+"""What lies around a nodule in a chest CT: distances to pleura, airway and vessel, branches that reach it, volumes.
+
+After the features of arXiv 2106.12991: minimum surface distance in mm, the count of branches that touch a nodule or
+point at it, and the volume of tubes in a shell about it over the shell's volume. Masks come from
+`measure.surroundings_masks` or from elsewhere. All lengths are mm along the array's axes; no axis has a preferred
+direction, and voxels need not be cubes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+from scipy.spatial import cKDTree
+
+from hilum.core.errors import InputError
+from hilum.measure.surroundings_branches import Branches, branches
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Spacing = tuple[float, float, float]
+SHELL_MM, TOUCH_MM, REACH_MM = 5.0, 1.5, 10.0
+"""Thickness of the shell; how near a tube touches (its wall); how far ahead of a free end is looked."""
+
+
+def surface_mm(mask: Mask, spacing_mm: Spacing, corner: tuple[int, ...] = (0, 0, 0)) -> Floats:
+    """Return points on the surface of a mask (P, 3) in mm: half-way between each voxel inside and its neighbour outside.
+
+    Args:
+        mask: bool (A, B, C); beyond its edge lies nothing.
+        spacing_mm: of a voxel.
+        corner: voxel of a larger grid that the mask's first voxel is.
+    """
+    padded = np.pad(mask, 1)
+    found = []
+    for axis in range(3):
+        before = np.moveaxis(padded, axis, 0)
+        crossing = np.argwhere(before[1:] != before[:-1]).astype(np.float64)
+        crossing[:, 0] += 0.5
+        order = [1, 2]
+        order.insert(axis, 0)
+        found.append(crossing[:, order])
+    return (np.concatenate(found) - 1 + np.asarray(corner)) * np.asarray(spacing_mm)
+
+
+def signed_distance_mm(mask: Mask, spacing_mm: Spacing) -> NDArray[np.float32]:
+    """Return each voxel's distance to the surface of a mask in mm, below 0 inside; exact to a fraction of a voxel.
+
+    The distance to the nearest voxel of the other side reaches half a voxel too far, along the way to that voxel; that
+    half is taken off.
+
+    Args:
+        mask: bool (A, B, C), neither empty nor full.
+        spacing_mm: of a voxel.
+
+    Raises:
+        InputError: if the mask is empty or full.
+    """
+    if mask.all() or not mask.any():
+        raise InputError(f"a mask that is {'full' if mask.all() else 'empty'} has no surface to be distant from")
+    step = np.asarray(spacing_mm).reshape(3, 1, 1, 1)
+    found = np.zeros(mask.shape)
+    for side, sign in ((mask, 1.0), (~mask, -1.0)):
+        far, near = distance_transform_edt(~side, sampling=spacing_mm, return_indices=True)
+        way = (near - np.indices(mask.shape)) * step
+        length = np.maximum(far, 1e-9)
+        half = 0.5 / np.maximum((np.abs(way / length) / step).max(axis=0), 1e-9)
+        found += sign * np.where(far > 0, np.maximum(far - half, 0.0), 0.0)
+    return found.astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Tubes:
+    """Airways or vessels, ready to be measured from many nodules.
+
+    Args:
+        mask: bool (A, B, C).
+        spacing_mm: of a voxel.
+    """
+
+    mask: Mask
+    spacing_mm: Spacing
+
+    @cached_property
+    def surface(self) -> cKDTree:
+        """A search tree of points on the surface."""
+        return cKDTree(surface_mm(self.mask, self.spacing_mm))
+
+    @cached_property
+    def branches(self) -> Branches:
+        """The branch graph."""
+        return branches(self.mask, self.spacing_mm)
+
+
+@dataclass(frozen=True, eq=False)
+class Lung:
+    """A lung with its tubes on one grid; `pleura` is a search tree of points on the lung's surface."""
+
+    lung: Mask
+    airways: Tubes
+    vessels: Tubes
+    spacing_mm: Spacing
+
+    @cached_property
+    def pleura(self) -> cKDTree:
+        """A search tree of points on the surface of the lung."""
+        return cKDTree(surface_mm(self.lung, self.spacing_mm))
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Features of one nodule.
+
+    Args:
+        diameter_mm: of the sphere of the same volume.
+        pleura_mm, airway_mm, vessel_mm: smallest distance between the surfaces, 0 where they touch or overlap, NaN where
+            there is no such thing.
+        airway_count, vessel_count: branches that touch the nodule or point at it.
+        airway_share, vessel_share: volume of tubes in the shell, over the shell's.
+        airway_per_nodule, vessel_per_nodule: the same volume over the nodule's.
+    """
+
+    diameter_mm: float
+    pleura_mm: float
+    airway_mm: float
+    vessel_mm: float
+    airway_count: int
+    vessel_count: int
+    airway_share: float
+    vessel_share: float
+    airway_per_nodule: float
+    vessel_per_nodule: float
+
+
+def surroundings(
+    nodule: Mask, corner: tuple[int, int, int], lung: Lung, *,
+    shell_mm: float = SHELL_MM, touch_mm: float = TOUCH_MM, reach_mm: float = REACH_MM,
+) -> Surroundings:  # fmt: skip
+    """Measure what surrounds a nodule.
+
+    Args:
+        nodule: bool box that holds the nodule.
+        corner: the lung's voxel that the box's first voxel is.
+        lung: see `Lung`; the nodule may lie partly outside it.
+        shell_mm: thickness of the shell whose tubes are counted by volume; the shell keeps within the lung.
+        touch_mm: a branch with a surface point this near the nodule's, or within it, touches it.
+        reach_mm: a free end whose straight continuation meets the nodule within this length points at it.
+
+    Raises:
+        InputError: if the nodule is empty or leaves the grid.
+    """
+    spots = np.argwhere(nodule)
+    if not len(spots):
+        raise InputError("the nodule's mask is empty: leave it out, or take a lower share of its readers")
+    if min(corner) < 0 or any(c + n > size for c, n, size in zip(corner, nodule.shape, lung.lung.shape, strict=True)):
+        raise InputError(f"a nodule of {nodule.shape} voxels at {corner} leaves the grid of {lung.lung.shape}")
+    skin = surface_mm(nodule, lung.spacing_mm, corner)
+    box, inside, shell = _shell(nodule, corner, lung, shell_mm)
+    step = np.asarray(lung.spacing_mm)
+    mm3, whole = float(np.prod(step)), len(spots)
+    near = _Near(skin, cKDTree(skin), inside, np.array([s.start for s in box]), step)
+    gaps, counts, volumes = [], [], []
+    for tubes in (lung.airways, lung.vessels):
+        part = tubes.mask[box]
+        gaps.append(0.0 if (part & inside).any() else _gap(tubes.surface, skin))
+        counts.append(_reaching(tubes, near, touch_mm, reach_mm) if tubes.mask.any() else 0)
+        volumes.append(float((part & shell).sum()))
+    shares = [volume / max(float(shell.sum()), 1.0) for volume in volumes]
+    outside = bool((inside & ~lung.lung[box]).any())
+    return Surroundings(
+        float((6 * whole * mm3 / np.pi) ** (1 / 3)), 0.0 if outside else _gap(lung.pleura, skin), *gaps,
+        *counts, *shares, *(volume / whole for volume in volumes),
+    )  # fmt: skip
+
+
+def _gap(surface: cKDTree, skin: Floats) -> float:
+    return float(surface.query(skin)[0].min()) if surface.n else float("nan")
+
+
+def _shell(nodule: Mask, corner: tuple[int, int, int], lung: Lung, shell_mm: float) -> tuple[tuple[slice, ...], Mask, Mask]:
+    """The box about nodule and shell in the lung's grid, the nodule in it, and the shell within the lung."""
+    margin = [int(np.ceil(shell_mm / step)) + 1 for step in lung.spacing_mm]
+    low = [max(0, c - m) for c, m in zip(corner, margin, strict=True)]
+    ends = zip(corner, nodule.shape, margin, lung.lung.shape, strict=True)
+    high = [min(size, c + n + m) for c, n, m, size in ends]
+    inside = np.zeros([b - a for a, b in zip(low, high, strict=True)], dtype=bool)
+    place = tuple(slice(c - a, c - a + n) for c, a, n in zip(corner, low, nodule.shape, strict=True))
+    inside[place] = nodule
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    far = distance_transform_edt(~inside, sampling=lung.spacing_mm)
+    return box, inside, (far > 0) & (far <= shell_mm) & lung.lung[box]
+
+
+@dataclass(frozen=True, eq=False)
+class _Near:
+    """A nodule's surface points, and its mask in a box at `corner`."""
+
+    skin: Floats
+    tree: cKDTree
+    inside: Mask
+    corner: NDArray[np.intp]
+    step: Floats
+
+    def holds(self, points_mm: Floats) -> Mask:
+        """Whether points (..., 3) lie in a voxel of the nodule."""
+        voxel = np.rint(points_mm / self.step).astype(np.intp) - self.corner
+        there = ((voxel >= 0) & (voxel < self.inside.shape)).all(axis=-1)
+        safe = np.where(there[..., None], voxel, 0)
+        return np.asarray(there & self.inside[tuple(np.moveaxis(safe, -1, 0))])
+
+
+def _reaching(tubes: Tubes, near: _Near, touch_mm: float, reach_mm: float) -> int:
+    """How many branches touch the nodule or point at it."""
+    graph = tubes.branches
+    if not graph.count:
+        return 0
+    middle = (near.skin.min(axis=0) + near.skin.max(axis=0)) / 2
+    radius = float(np.linalg.norm(near.skin - middle, axis=1).max())
+    found: set[int] = set()
+    surface = np.asarray(tubes.surface.data)[tubes.surface.query_ball_point(middle, radius + touch_mm)]
+    if len(surface):
+        touching = surface[(near.tree.query(surface)[0] <= touch_mm) | near.holds(surface)]
+        if len(touching):
+            found |= set(graph.branch[graph.line.query(touching)[1]].tolist())
+    ahead = np.flatnonzero(np.linalg.norm(graph.ends_mm - middle, axis=1) <= radius + reach_mm)
+    ahead = ahead[np.isfinite(graph.ways[ahead]).all(axis=1)]
+    if len(ahead):
+        steps = np.arange(0.0, reach_mm + 1e-9, float(near.step.min()) / 2)
+        path = graph.ends_mm[ahead, None] + steps[:, None] * graph.ways[ahead, None]
+        found |= set(graph.end_branch[ahead[near.holds(path).any(axis=1)]].tolist())
+    return len(found)
