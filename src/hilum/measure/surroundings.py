@@ -165,19 +165,24 @@ def surroundings(
     gaps, counts, volumes = [], [], []
     for tubes in (lung.airways, lung.vessels):
         part = tubes.mask[box]
-        gaps.append(0.0 if (part & inside).any() else _gap(tubes.surface, skin))
+        gaps.append(0.0 if (part & inside).any() else _gap(tubes.surface, near))
         counts.append(_reaching(tubes, near, touch_mm, reach_mm) if tubes.mask.any() else 0)
         volumes.append(float((part & shell).sum()))
     shares = [volume / max(float(shell.sum()), 1.0) for volume in volumes]
     outside = bool((inside & ~lung.lung[box]).any())
     return Surroundings(
-        float((6 * whole * mm3 / np.pi) ** (1 / 3)), 0.0 if outside else _gap(lung.pleura, skin), *gaps,
+        float((6 * whole * mm3 / np.pi) ** (1 / 3)), 0.0 if outside else _gap(lung.pleura, near), *gaps,
         *counts, *shares, *(volume / whole for volume in volumes),
     )  # fmt: skip
 
 
-def _gap(surface: cKDTree, skin: Floats) -> float:
-    return float(surface.query(skin)[0].min()) if surface.n else float("nan")
+def _gap(surface: cKDTree, near: _Near) -> float:
+    """Smallest distance of two surfaces: only points that the nodule's middle allows to be nearest are compared."""
+    if not surface.n:
+        return float("nan")
+    within = float(surface.query(near.middle)[0]) + near.radius + float(np.linalg.norm(near.step))
+    points = np.asarray(surface.data)[surface.query_ball_point(near.middle, within)]
+    return float(near.tree.query(points)[0].min())
 
 
 def _shell(nodule: Mask, corner: tuple[int, int, int], lung: Lung, shell_mm: float) -> tuple[tuple[slice, ...], Mask, Mask]:
@@ -204,6 +209,16 @@ class _Near:
     corner: NDArray[np.intp]
     step: Floats
 
+    @cached_property
+    def middle(self) -> Floats:
+        """Middle of the box about the surface, (3,) mm."""
+        return np.asarray((self.skin.min(axis=0) + self.skin.max(axis=0)) / 2)
+
+    @cached_property
+    def radius(self) -> float:
+        """Largest distance of the surface from its middle."""
+        return float(np.linalg.norm(self.skin - self.middle, axis=1).max())
+
     def holds(self, points_mm: Floats) -> Mask:
         """Whether points (..., 3) lie in a voxel of the nodule."""
         voxel = np.rint(points_mm / self.step).astype(np.intp) - self.corner
@@ -217,8 +232,7 @@ def _reaching(tubes: Tubes, near: _Near, touch_mm: float, reach_mm: float) -> in
     graph = tubes.branches
     if not graph.count:
         return 0
-    middle = (near.skin.min(axis=0) + near.skin.max(axis=0)) / 2
-    radius = float(np.linalg.norm(near.skin - middle, axis=1).max())
+    middle, radius = near.middle, near.radius
     found: set[int] = set()
     surface = np.asarray(tubes.surface.data)[tubes.surface.query_ball_point(middle, radius + touch_mm)]
     if len(surface):
