@@ -83,7 +83,9 @@ class Nodule:
                 for r in self.readings]  # fmt: skip
         return float(np.mean(each)) * self.spacing_mm[1]
 
-    def consensus(self, share: float = 0.5, *, slices_mm: NDArray[np.float64] | None = None) -> tuple[Mask, tuple[int, int, int]]:
+    def consensus(
+        self, share: float = 0.5, *, slices_mm: NDArray[np.float64] | None = None
+    ) -> tuple[Mask, tuple[int, int, int]]:
         """Return the mask (slices, rows, columns) that at least this share of its readers outlined, and its corner.
 
         Args:
@@ -109,7 +111,9 @@ class Nodule:
                         raise InputError(f"an outline of {self.patient} lies at {z:g} mm, where the scan has no slice")
                     if added == adds and low[0] <= level <= high[0]:
                         filled = _filled(xy - low[1:], votes.shape[1:], rim=not adds)
-                        drawn[level - low[0]] = (drawn[level - low[0]] | filled) if adds else drawn[level - low[0]] & ~filled
+                        drawn[level - low[0]] = (
+                            (drawn[level - low[0]] | filled) if adds else drawn[level - low[0]] & ~filled
+                        )
             votes += drawn
         return votes >= share * len(self.readings) - 1e-9, (int(low[0]), int(low[1]), int(low[2]))
 

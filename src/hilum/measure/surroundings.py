@@ -27,7 +27,7 @@ SHELL_MM, TOUCH_MM, REACH_MM = 5.0, 1.5, 10.0
 
 
 def surface_mm(mask: Mask, spacing_mm: Spacing, corner: tuple[int, ...] = (0, 0, 0)) -> Floats:
-    """Return points on the surface of a mask (P, 3) in mm: half-way between each voxel inside and its neighbour outside.
+    """Return points on the surface of a mask (P, 3) in mm: half-way from each voxel inside to its neighbour outside.
 
     Args:
         mask: bool (A, B, C); beyond its edge lies nothing.
@@ -43,7 +43,7 @@ def surface_mm(mask: Mask, spacing_mm: Spacing, corner: tuple[int, ...] = (0, 0,
         order = [1, 2]
         order.insert(axis, 0)
         found.append(crossing[:, order])
-    return (np.concatenate(found) - 1 + np.asarray(corner)) * np.asarray(spacing_mm)
+    return np.asarray((np.concatenate(found) - 1 + np.asarray(corner)) * np.asarray(spacing_mm))
 
 
 def signed_distance_mm(mask: Mask, spacing_mm: Spacing) -> NDArray[np.float32]:
@@ -116,8 +116,8 @@ class Surroundings:
 
     Args:
         diameter_mm: of the sphere of the same volume.
-        pleura_mm, airway_mm, vessel_mm: smallest distance between the surfaces, 0 where they touch or overlap, NaN where
-            there is no such thing.
+        pleura_mm, airway_mm, vessel_mm: smallest distance between the surfaces, 0 where they touch or overlap, NaN
+            where there is no such thing.
         airway_count, vessel_count: branches that touch the nodule or point at it.
         airway_share, vessel_share: volume of tubes in the shell, over the shell's.
         airway_per_nodule, vessel_per_nodule: the same volume over the nodule's.
@@ -171,8 +171,11 @@ def surroundings(
     shares = [volume / max(float(shell.sum()), 1.0) for volume in volumes]
     outside = bool((inside & ~lung.lung[box]).any())
     return Surroundings(
-        float((6 * whole * mm3 / np.pi) ** (1 / 3)), 0.0 if outside else _gap(lung.pleura, near), *gaps,
-        *counts, *shares, *(volume / whole for volume in volumes),
+        diameter_mm=float((6 * whole * mm3 / np.pi) ** (1 / 3)),
+        pleura_mm=0.0 if outside else _gap(lung.pleura, near),
+        airway_mm=gaps[0], vessel_mm=gaps[1], airway_count=counts[0], vessel_count=counts[1],
+        airway_share=shares[0], vessel_share=shares[1],
+        airway_per_nodule=volumes[0] / whole, vessel_per_nodule=volumes[1] / whole,
     )  # fmt: skip
 
 
@@ -185,7 +188,9 @@ def _gap(surface: cKDTree, near: _Near) -> float:
     return float(near.tree.query(points)[0].min())
 
 
-def _shell(nodule: Mask, corner: tuple[int, int, int], lung: Lung, shell_mm: float) -> tuple[tuple[slice, ...], Mask, Mask]:
+def _shell(
+    nodule: Mask, corner: tuple[int, int, int], lung: Lung, shell_mm: float
+) -> tuple[tuple[slice, ...], Mask, Mask]:
     """The box about nodule and shell in the lung's grid, the nodule in it, and the shell within the lung."""
     margin = [int(np.ceil(shell_mm / step)) + 1 for step in lung.spacing_mm]
     low = [max(0, c - m) for c, m in zip(corner, margin, strict=True)]
@@ -222,7 +227,7 @@ class _Near:
     def holds(self, points_mm: Floats) -> Mask:
         """Whether points (..., 3) lie in a voxel of the nodule."""
         voxel = np.rint(points_mm / self.step).astype(np.intp) - self.corner
-        there = ((voxel >= 0) & (voxel < self.inside.shape)).all(axis=-1)
+        there: Mask = np.asarray(((voxel >= 0) & (voxel < self.inside.shape)).all(axis=-1))
         safe = np.where(there[..., None], voxel, 0)
         return np.asarray(there & self.inside[tuple(np.moveaxis(safe, -1, 0))])
 

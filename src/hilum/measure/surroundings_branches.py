@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,14 +64,15 @@ def branches(mask: Mask, spacing_mm: Spacing, *, spur_mm: float = 3.0, along_mm:
         from skimage.morphology import skeletonize
     except ModuleNotFoundError:
         raise need("skimage", "drr", "the branch graph of airways and vessels") from None
-    voxels = np.argwhere(skeletonize(np.pad(mask, 1))) - 1
+    thin: Any = skeletonize  # untyped
+    voxels = np.argwhere(thin(np.pad(mask, 1))) - 1
     for _ in range(2):
         voxels = voxels[_kept(voxels, np.asarray(spacing_mm), spur_mm)]
     degree, label = _cut(voxels)
     points = voxels * np.asarray(spacing_mm)
     line = label >= 0
     ends = np.flatnonzero((degree <= 1) & line)
-    ways = np.stack([_way(points, label, end, along_mm) for end in ends]) if len(ends) else np.zeros((0, 3))
+    ways = np.stack([_way(points, label, int(end), along_mm) for end in ends]) if len(ends) else np.zeros((0, 3))
     return Branches(points[line], label[line], points[ends], ways, label[ends])
 
 

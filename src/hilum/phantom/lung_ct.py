@@ -45,7 +45,7 @@ class LungCT:
 
 
 def outline(
-    shape: tuple[int, int, int], spacing_mm: Spacing, *, half_mm: tuple[float, float, float], centre_mm: NDArray[np.float64]
+    shape: tuple[int, int, int], spacing_mm: Spacing, *, half_mm: NDArray[np.float64], centre_mm: NDArray[np.float64]
 ) -> NDArray[np.bool_]:  # fmt: skip
     """Return a lung's mask: a squarish ellipsoid without a dome of the diaphragm below and a heart beside it."""
     z, y, x = (
@@ -74,8 +74,9 @@ def draw_lung(
     half = scale * np.array([112.0, 82.0, 56.0]) * rng.normal(1.0, 0.04, 3)
     centre = half + _PAD_MM + np.array([0.0, 0.0, scale * _MEDIAL_MM])
     size = centre + half + _PAD_MM
-    shape = tuple(int(np.ceil(mm / step)) + 1 for mm, step in zip(size, spacing_mm, strict=True))
-    lung = outline(shape, spacing_mm, half_mm=tuple(half), centre_mm=centre)  # type: ignore[arg-type]
+    deep, high, wide = (int(np.ceil(mm / step)) + 1 for mm, step in zip(size, spacing_mm, strict=True))
+    shape = (deep, high, wide)
+    lung = outline(shape, spacing_mm, half_mm=half, centre_mm=centre)
     voxels = np.argwhere(lung)
     points = (voxels[rng.choice(len(voxels), 6 * vessels)] + rng.uniform(-0.5, 0.5, (6 * vessels, 3))) * spacing_mm
     hilum = centre - np.array([0.0, 0.0, half[2] + 0.4 * scale * _MEDIAL_MM])

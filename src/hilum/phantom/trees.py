@@ -91,7 +91,7 @@ def grow(
 
 
 def _unit(way: Floats) -> Floats:
-    return way / max(float(np.linalg.norm(way)), 1e-9)
+    return np.asarray(way / max(float(np.linalg.norm(way)), 1e-9))
 
 
 def _halves(points: Floats, along: Floats) -> tuple[Floats, Floats]:
@@ -113,7 +113,7 @@ def _turned(along: Floats, way: Floats, most: float) -> Floats:
     if angle <= most or length < 1e-9:
         return way
     across = _unit(to - (to @ along) * along)
-    return length * (np.cos(most) * along + np.sin(most) * across)
+    return np.asarray(length * (np.cos(most) * along + np.sin(most) * across))
 
 
 def distance_mm(tree: Tree, points_mm: Floats) -> Floats:

@@ -61,8 +61,8 @@ def scored(columns: Columns, malignant: Bools, name: str, metric: str) -> Scored
 
 
 def judged(
-    runs: Sequence[Mapping[str, Columns]], malignant: Bools, patients: Sequence[str], wanted: Sequence[tuple[str, Claim]],
-    *, seed: int,
+    runs: Sequence[Mapping[str, Columns]], malignant: Bools, patients: Sequence[str],
+    wanted: Sequence[tuple[str, Claim]], *, seed: int,
 ) -> list[Judged]:  # fmt: skip
     """Judge claims on the arms of several seeds: each with the feature it speaks of."""
     found = []

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import find_objects
+from scipy.ndimage import distance_transform_edt, find_objects
 
 from hilum.core.errors import HilumError, InputError, RefusedError
 from hilum.core.image import Volume
@@ -24,8 +24,8 @@ from hilum.systems._nodule_judge import CLAIMED, Bools, Columns, board, means, s
 from hilum.systems._nodule_places import table
 
 READ, SHUFFLED = "as read", "scores shuffled among nodules of one size"
-_NAMES = tuple(CLAIMED) + ("near pleura", "near airway", "near vessel", "diameter")
-_STRATA = 20
+_NAMES = (*CLAIMED, "near pleura", "near airway", "near vessel", "diameter")
+_STRATA, RIM_MM = 20, 1.0
 
 
 def patient_folders(root: Path) -> dict[str, Path]:
@@ -46,7 +46,7 @@ def size_lines(decided: list[Nodule], *, seed: int) -> list[str]:
             continue
         found = raw_auroc(ill, wide, wide).interval(people, seed=seed)
         lines.append(
-            f"LIDC-IDRI outlines, {least} or more readers: {len(kept)} nodules of {len(set(people))} patients, mean "
+            f"LIDC-IDRI outlines, {least} or more readers: {len(kept)} nodules of {len(set(people))} patients, "
             f"diameter benign {wide[~ill].mean():.1f}, malignant {wide[ill].mean():.1f} mm; diameter alone AUROC {found}"
         )
     return lines
@@ -90,11 +90,14 @@ def measured_scan(volume: Volume, of_it: list[Nodule]) -> list[Surroundings | No
     seed = np.array(trachea_seed(volume, whole)) - start
     lumen = airways(hu, spacing, (int(seed[0]), int(seed[1]), int(seed[2]))).mask
     blood = vessels(hu, spacing, lung, airway=lumen)
-    places = [(mask, tuple(int(v) for v in np.array(corner) - start)) for mask, corner in masks]
-    for mask, corner in places:  # a nodule is bright and round: no vessel of its own
-        blood[tuple(slice(c, c + n) for c, n in zip(corner, mask.shape, strict=True))] &= ~mask
+    places = [(mask, np.array(corner) - start) for mask, corner in masks]
+    own = np.zeros(lung.shape, dtype=bool)
+    for mask, at in places:
+        own[tuple(slice(c, c + n) for c, n in zip(at, mask.shape, strict=True))] |= mask
+    if own.any():  # a nodule and its blurred rim are bright and round: no vessel of their own
+        blood &= distance_transform_edt(~own, sampling=spacing) > RIM_MM
     held = Lung(lung, Tubes(lumen, spacing), Tubes(blood, spacing), spacing)
-    return [surroundings(mask, at, held) if mask.any() else None for mask, at in places]  # type: ignore[arg-type]
+    return [surroundings(mask, (int(a), int(b), int(c)), held) if mask.any() else None for mask, (a, b, c) in places]
 
 
 def measured(
@@ -123,7 +126,9 @@ def judge_lidc(rows: list[tuple[Nodule, Surroundings]], *, seed: int) -> tuple[l
     ill = np.array([each.label == "malignant" for each, _ in rows])
     people = [each.patient for each, _ in rows]
     if min(int(ill.sum()), int((~ill).sum())) < 5:
-        raise InputError(f"{len(rows)} nodules of LIDC-IDRI were measured, {int(ill.sum())} malignant: too few to judge")
+        raise InputError(
+            f"{len(rows)} nodules of LIDC-IDRI were measured, {int(ill.sum())} malignant: too few to judge"
+        )
     dealt = [_dealt(ill, columns["diameter_mm"], seed + number) for number in range(3)]
     parts = []
     for name in CLAIMED:

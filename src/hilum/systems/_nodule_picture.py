@@ -33,13 +33,15 @@ def picture(made: LungCT, lung: Lung, benign_mm: Floats, malignant_mm: Floats, *
     hu = made.volume.voxels[:, made.lung.shape[1] // 2]
     grey = np.clip((hu + 1050) / 1250, 0, 1) * 255
     left = np.repeat(grey[..., None], 3, axis=2)
-    right = np.zeros_like(left) + 18.0 * made.lung.any(axis=1)[..., None]
+    right = np.zeros_like(left) + 18.0 * np.asarray(made.lung.any(axis=1))[..., None]
     for mask, colour in ((lung.vessels.mask, VESSEL), (lung.airways.mask, AIRWAY)):
         depth = mask.sum(axis=1)[..., None]
         right = np.where(depth > 0, np.minimum(0.55 + 0.15 * depth, 1.0) * np.array(colour), right)
     both = np.concatenate([left, right], axis=1)[::-1].astype(np.uint8)  # head up
     height, width = both.shape[:2]
-    shown = Image.fromarray(both).resize((width * zoom, round(height * zoom * down / across)), Image.Resampling.BILINEAR)
+    shown = Image.fromarray(both).resize(
+        (width * zoom, round(height * zoom * down / across)), Image.Resampling.BILINEAR
+    )
     pen = ImageDraw.Draw(shown)
     for centres, colour in ((benign_mm, BENIGN), (malignant_mm, MALIGNANT)):
         for z, _, x in _voxels(centres, lung):

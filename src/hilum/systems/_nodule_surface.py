@@ -45,7 +45,7 @@ def judge_surface(
     coarse = (2 * spacing[0], 2 * spacing[1], spacing[2])
     none = Tubes(np.zeros(lung.shape, dtype=bool), coarse)
     depth = distance_transform_edt(lung, sampling=coarse)
-    runs = []
+    runs: list[Mapping[str, Columns]] = []
     for number in range(seeds):
         pool = even_pool(lung, coarse, seed + number, 0)
         away = depth[tuple(np.rint(pool / coarse).astype(int).T)]
@@ -63,7 +63,7 @@ def segmentation_lines(volume: Volume, told: np.ndarray[tuple[int, ...], np.dtyp
     box = find_objects(ours.astype(np.uint8))[0]
     seed = trachea_seed(volume, ours)
     inner = tuple(at - part.start for at, part in zip(seed, box, strict=True))
-    grown = airways(volume.voxels[box], volume.spacing_mm, inner)  # type: ignore[arg-type]
+    grown = airways(volume.voxels[box], volume.spacing_mm, inner)
     size = float(grown.mask.sum()) * float(np.prod(volume.spacing_mm)) / 1000
     gap = distance_transform_edt(~grown.mask, sampling=volume.spacing_mm)[told[box]].mean()
     last = f"the next threshold leaked: {list(grown.tried_ml.values())[-1]:.0f} ml" if grown.leaked else "no leak"

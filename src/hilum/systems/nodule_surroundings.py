@@ -17,11 +17,13 @@ import numpy as np
 from hilum.core.errors import InputError, MissingError
 from hilum.core.registry import register
 from hilum.measure.claim import Judged, verdict
+from hilum.measure.size_adjusted import MATCHED
 from hilum.measure.verdict import Verdict
+from hilum.phantom.lung_ct import LungCT
 from hilum.systems import _nodule_judge as judging
 from hilum.systems._nodule_lidc import judge_lidc, measured, patient_folders, size_lines
 from hilum.systems._nodule_picture import CAPTION, picture
-from hilum.systems._nodule_places import ARMS, SIZE, Site, layout, made_site, place
+from hilum.systems._nodule_places import ARMS, SIZE, Layout, Site, layout, made_site, place
 from hilum.systems._nodule_surface import NAME, judge_surface
 
 __all__ = ["NoduleSurroundings", "reproduce"]
@@ -63,7 +65,7 @@ def reproduce(
     notes: list[str] = []
     figures: dict[str, bytes] = {}
     if "made" in chosen:
-        runs = []
+        runs: list[Mapping[str, judging.Columns]] = []
         for number in range(seeds):
             say(f"seed {number + 1} of {seeds}: growing and segmenting {lungs} lungs")
             lands = [made_site(seed + number, which, scale=scale) for which in range(lungs)]
@@ -76,8 +78,8 @@ def reproduce(
         notes += _boards(runs, given, list(judging.SHOWN), seed=seed)
     if "surface" in chosen:
         try:
-            beside, runs, lines = judge_surface(given, seed=seed, seeds=seeds, say=say)
-            notes += [*lines, *_boards(runs, given, [NAME, "diameter"], seed=seed)]
+            beside, real, lines = judge_surface(given, seed=seed, seeds=seeds, say=say)
+            notes += [*lines, *_boards(real, given, [NAME, "diameter"], seed=seed)]
             notes += [f"{each.claim.text}: {each.outcome}, gain {each.gain}" for each in beside]
         except MissingError as missing:
             notes.append(f"surface class not run: {missing}")
@@ -89,9 +91,7 @@ def reproduce(
     return replace(verdict(TEXT, found, notes=[*notes, *PUBLISHED]), figures=figures)
 
 
-def _boards(
-    runs: Sequence[Mapping[str, judging.Columns]], given: judging.Layout, names: list[str], *, seed: int
-) -> list[str]:
+def _boards(runs: Sequence[Mapping[str, judging.Columns]], given: Layout, names: list[str], *, seed: int) -> list[str]:
     """Every arm's table, and whether size-matching clears the arm that differs by size only."""
     lines: list[str] = []
     for arm in ARMS:
@@ -99,12 +99,13 @@ def _boards(
         table, numbers = judging.board(mine, given.malignant, given.patients.tolist(), names, seed=seed)
         lines += [f"  {arm}", judging.means(mine, given.malignant), *table]
         if arm == SIZE:
-            bad = [name for name, each in numbers.items() if not each[judging.MATCHED].low <= 0.5 <= each[judging.MATCHED].high]
+            held = {name: each[MATCHED] for name, each in numbers.items()}
+            bad = [name for name, each in held.items() if not each.low <= 0.5 <= each.high]
             lines.append(f"    size-matching leaves nothing of size: {f'not in {bad}' if bad else 'holds for all'}")
     return lines
 
 
-def _shown(land: tuple[Site, judging.LungCT]) -> bytes:
+def _shown(land: tuple[Site, LungCT]) -> bytes:
     site, made = land
     rng = np.random.default_rng(0)
     count = len(site.pool_mm)
