@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 from scipy.spatial import cKDTree
 
 from hilum.core.errors import InputError
@@ -26,31 +26,42 @@ SHELL_MM, TOUCH_MM, REACH_MM = 5.0, 1.5, 10.0
 """Thickness of the shell; how near a tube touches (its wall); how far ahead of a free end is looked."""
 
 
+def _blurred(mask: Mask) -> NDArray[np.float32]:
+    """The mask as a smooth field whose level 0.5 is its surface, a voxel beyond its edge included."""
+    return np.asarray(gaussian_filter(np.pad(mask, 1).astype(np.float32), 0.8, mode="constant"))
+
+
 def surface_mm(mask: Mask, spacing_mm: Spacing, corner: tuple[int, ...] = (0, 0, 0)) -> Floats:
-    """Return points on the surface of a mask (P, 3) in mm: half-way from each voxel inside to its neighbour outside.
+    """Return points on the surface of a mask (P, 3) in mm, one between each voxel inside and its neighbour outside.
+
+    The point lies where a slightly blurred mask crosses 0.5, which is finer than a voxel; half-way where the blur has no
+    crossing there, as in tubes a voxel thin.
 
     Args:
         mask: bool (A, B, C); beyond its edge lies nothing.
         spacing_mm: of a voxel.
         corner: voxel of a larger grid that the mask's first voxel is.
     """
-    padded = np.pad(mask, 1)
+    padded, smooth = np.pad(mask, 1), _blurred(mask)
     found = []
     for axis in range(3):
-        before = np.moveaxis(padded, axis, 0)
-        crossing = np.argwhere(before[1:] != before[:-1]).astype(np.float64)
-        crossing[:, 0] += 0.5
+        hard, soft = np.moveaxis(padded, axis, 0), np.moveaxis(smooth, axis, 0)
+        crossing = hard[1:] != hard[:-1]
+        spots = np.argwhere(crossing).astype(np.float64)
+        before, after = soft[:-1][crossing].astype(np.float64), soft[1:][crossing].astype(np.float64)
+        there = (before - 0.5) * (after - 0.5) < 0
+        spots[:, 0] += np.where(there, (before - 0.5) / np.where(there, before - after, 1.0), 0.5)
         order = [1, 2]
         order.insert(axis, 0)
-        found.append(crossing[:, order])
+        found.append(spots[:, order])
     return np.asarray((np.concatenate(found) - 1 + np.asarray(corner)) * np.asarray(spacing_mm))
 
 
 def signed_distance_mm(mask: Mask, spacing_mm: Spacing) -> NDArray[np.float32]:
-    """Return each voxel's distance to the surface of a mask in mm, below 0 inside; exact to a fraction of a voxel.
+    """Return each voxel's distance to the surface of a mask in mm, below 0 inside, finer than a voxel.
 
-    The distance to the nearest voxel of the other side reaches half a voxel too far, along the way to that voxel; that
-    half is taken off.
+    A distance map reaches the centre of the nearest voxel of the other side; how deep that centre lies beneath the
+    surface (of a slightly blurred mask, at most half a voxel) is taken off.
 
     Args:
         mask: bool (A, B, C), neither empty nor full.
@@ -61,14 +72,14 @@ def signed_distance_mm(mask: Mask, spacing_mm: Spacing) -> NDArray[np.float32]:
     """
     if mask.all() or not mask.any():
         raise InputError(f"a mask that is {'full' if mask.all() else 'empty'} has no surface to be distant from")
-    step = np.asarray(spacing_mm).reshape(3, 1, 1, 1)
+    smooth = _blurred(mask)
+    steep = np.sqrt(sum(each**2 for each in np.gradient(smooth, *spacing_mm)))
+    deep = ((smooth - 0.5) / np.maximum(steep, 1e-6))[1:-1, 1:-1, 1:-1]
     found = np.zeros(mask.shape)
     for side, sign in ((mask, 1.0), (~mask, -1.0)):
         far, near = distance_transform_edt(~side, sampling=spacing_mm, return_indices=True)
-        way = (near - np.indices(mask.shape)) * step
-        length = np.maximum(far, 1e-9)
-        half = 0.5 / np.maximum((np.abs(way / length) / step).max(axis=0), 1e-9)
-        found += sign * np.where(far > 0, np.maximum(far - half, 0.0), 0.0)
+        under = np.clip(sign * deep, 0.0, 0.5 * max(spacing_mm))[tuple(near)]
+        found += sign * np.where(far > 0, np.maximum(far - under, 1e-3), 0.0)
     return found.astype(np.float32)
 
 

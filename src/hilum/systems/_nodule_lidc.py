@@ -47,7 +47,7 @@ def size_lines(decided: list[Nodule], *, seed: int) -> list[str]:
         found = raw_auroc(ill, wide, wide).interval(people, seed=seed)
         lines.append(
             f"LIDC-IDRI outlines, {least} or more readers: {len(kept)} nodules of {len(set(people))} patients, "
-            f"diameter benign {wide[~ill].mean():.1f}, malignant {wide[ill].mean():.1f} mm; diameter alone AUROC {found}"
+            f"mm across: benign {wide[~ill].mean():.1f}, malignant {wide[ill].mean():.1f}; diameter alone AUROC {found}"
         )
     return lines
 
