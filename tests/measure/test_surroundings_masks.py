@@ -19,7 +19,7 @@ def made() -> LungCT:
 
 
 def chest(spacing: float = 2.0, *, up: bool = True) -> tuple[Volume, np.ndarray]:
-    """A body of water with two lungs and a trachea between them, and the true lungs; the first axis is along the body."""
+    """A body of water with two lungs and a trachea between them, and the true lungs; slices come first."""
     shape = (90, 70, 110)
     z, y, x = (np.arange(n).reshape([-1 if a == k else 1 for a in range(3)]) * spacing for k, n in enumerate(shape))
     body = ((x - 110) / 100) ** 2 + ((y - 70) / 62) ** 2 < 1
@@ -119,7 +119,7 @@ def test_distances_by_the_segmentation_are_those_of_the_true_trees(made: LungCT)
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 1.0, 1.0)])
 def test_a_tube_is_a_tube_and_a_plate_is_none(spacing: tuple[float, float, float]) -> None:
-    z, y, x = np.meshgrid(*[np.arange(40) * s for s in spacing], indexing="ij")
+    _, y, x = np.meshgrid(*[np.arange(40) * s for s in spacing], indexing="ij")
     tube = np.where((y - 20) ** 2 + (x - 20) ** 2 <= 4, 0.0, -850.0).astype(np.float32)
     plate = np.where(np.abs(x - 20) <= 2, 0.0, -850.0).astype(np.float32)
     everywhere = np.ones(tube.shape, bool)

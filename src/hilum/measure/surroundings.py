@@ -34,8 +34,8 @@ def _blurred(mask: Mask) -> NDArray[np.float32]:
 def surface_mm(mask: Mask, spacing_mm: Spacing, corner: tuple[int, ...] = (0, 0, 0)) -> Floats:
     """Return points on the surface of a mask (P, 3) in mm, one between each voxel inside and its neighbour outside.
 
-    The point lies where a slightly blurred mask crosses 0.5, which is finer than a voxel; half-way where the blur has no
-    crossing there, as in tubes a voxel thin.
+    The point lies where a slightly blurred mask crosses 0.5, which is finer than a voxel; half-way where the blur has
+    no crossing there, as in tubes a voxel thin.
 
     Args:
         mask: bool (A, B, C); beyond its edge lies nothing.
