@@ -312,6 +312,7 @@ def gradient(field: Field, kinds: list[type[peers.Peer]], args: Any) -> dict[str
     """Value and gradient by the six numbers of a pose, against the value alone."""
     try:
         import torch
+
         from hilum.drr.gradient import Projector
     except (ImportError, HilumError):
         print("\ngradient: hilum.drr.gradient is not here yet, or torch is missing")

@@ -38,6 +38,8 @@ _PUBLIC = {
     "label": "text.labels",
     "label_table": "app.label_table",
     "score": "measure.score",
+    "project": "drr.project",
+    "register_film": "drr.register",
 }
 
 __all__ = ["RESEARCH_USE", "__version__", *_PUBLIC]

@@ -1,4 +1,4 @@
-"""LIDC-IDRI's table: outlines grouped to nodules, scores to classes, consensus masks; and the real table where it is."""
+"""LIDC-IDRI's table: outlines grouped to nodules, scores to classes, consensus masks; the real table where it is."""
 
 from __future__ import annotations
 

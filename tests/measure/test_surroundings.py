@@ -20,7 +20,7 @@ def grid(spacing: Spacing, side: float = SIDE_MM) -> list[np.ndarray]:
 
 
 def ball(spacing: Spacing, centre: tuple[float, float, float], radius: float) -> np.ndarray:
-    return sum((g - c) ** 2 for g, c in zip(grid(spacing), centre)) <= radius**2
+    return sum((g - c) ** 2 for g, c in zip(grid(spacing), centre, strict=False)) <= radius**2
 
 
 def rod(
@@ -28,8 +28,8 @@ def rod(
 ) -> np.ndarray:
     run = np.subtract(end, start)
     axes = [g - s for g, s in zip(grid(spacing), start, strict=True)]
-    share = np.clip(sum(a * r for a, r in zip(axes, run)) / (run @ run), 0, 1)
-    return sum((a - share * r) ** 2 for a, r in zip(axes, run)) <= radius**2
+    share = np.clip(sum(a * r for a, r in zip(axes, run, strict=False)) / (run @ run), 0, 1)
+    return sum((a - share * r) ** 2 for a, r in zip(axes, run, strict=False)) <= radius**2
 
 
 def lung(spacing: Spacing, *, airway: np.ndarray | None = None, vessel: np.ndarray | None = None) -> Lung:
@@ -42,7 +42,7 @@ def lung(spacing: Spacing, *, airway: np.ndarray | None = None, vessel: np.ndarr
 def measured(nodule: np.ndarray, where: Lung) -> Surroundings:
     spots = np.argwhere(nodule)
     low, high = spots.min(axis=0), spots.max(axis=0) + 1
-    box = nodule[tuple(slice(a, b) for a, b in zip(low, high))]
+    box = nodule[tuple(slice(a, b) for a, b in zip(low, high, strict=False))]
     return surroundings(box, tuple(int(v) for v in low), where)
 
 
@@ -62,7 +62,7 @@ def test_distances_of_spheres_and_rods_are_what_geometry_says(spacing: Spacing) 
 def test_signed_distance_is_that_of_a_sphere(spacing: Spacing) -> None:
     centre, radius = (31.3, 32.2, 30.9), 14.0
     found = signed_distance_mm(ball(spacing, centre, radius), spacing)
-    exact = np.sqrt(sum((g - c) ** 2 for g, c in zip(grid(spacing), centre))) - radius
+    exact = np.sqrt(sum((g - c) ** 2 for g, c in zip(grid(spacing), centre, strict=False))) - radius
     error = found - exact
     assert abs(float(error.mean())) < 0.25 * max(spacing)
     assert float(np.abs(error).max()) < 1.0 * max(spacing)

@@ -38,7 +38,8 @@ def jit(*, parallel: bool = False, fast: bool = True, inline: bool = False) -> C
 
 def pointer_of(context: Any, builder: Any, kind: Any, array: Any) -> Any:
     """Return the address of a contiguous array's first number, inside an `intrinsic`."""
-    return numba.core.cgutils.create_struct_proxy(kind)(context, builder, value=array).data
+    proxy = cast(Any, numba.core.cgutils).create_struct_proxy(kind)
+    return proxy(context, builder, value=array).data
 
 
 def threads_at_work() -> int:

@@ -253,6 +253,8 @@ def register_film(
     else:
         given = [geometry] if isinstance(geometry, Geometry) else list(geometry)
     _check(films, given, within_deg=within_deg, within_mm=within_mm)
+    if not field.values.any():
+        raise InputError("the CT holds nothing but air: nothing in it can be matched")
     search = _Search(films, field, given, [np.radians(within_deg)] * 3 + [within_mm] * 3)
     poses, signs = search.start(starts, seed)
     for longest, steps, kept in LEVELS:

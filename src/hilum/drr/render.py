@@ -13,7 +13,7 @@ from hilum.drr.field import Field
 from hilum.drr.geometry import Geometry
 
 Model = Literal["trilinear", "siddon"]
-Kernel = Literal["auto", "slab", "plane", "gather"]
+Kernel = Literal["auto", "slab", "gather"]
 
 
 def line_integrals(
@@ -25,8 +25,8 @@ def line_integrals(
         field: what the rays run through, e.g. attenuation in 1/mm.
         geometry: source and detector; the volume is taken to lie between them.
         model: 'trilinear' between voxel centres, or 'siddon' for constant voxels (exact path lengths).
-        kernel: how the trilinear model is computed: 'slab' (detectors aligned with the grid), 'plane' (oblique ones, by
-            way of a finer plane parallel to the slabs), 'gather' (any), or 'auto' for the fastest that is accurate.
+        kernel: how the trilinear model is computed: 'slab' (detectors aligned with the grid), 'gather' (any), or
+            'auto' for the faster that takes this geometry.
 
     Returns:
         float32 (rows, columns), the field's unit times mm.
@@ -38,7 +38,8 @@ def line_integrals(
         from hilum.drr import siddon
 
         return siddon.integrals(field, geometry)
-    return line_integrals_many([field], geometry, model=model, kernel=kernel)[0]
+    film: NDArray[np.float32] = line_integrals_many([field], geometry, model=model, kernel=kernel)[0]
+    return film
 
 
 def line_integrals_many(

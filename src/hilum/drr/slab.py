@@ -1,9 +1,10 @@
 """The slab projector: where a detector is aligned with the grid, a whole slab is resampled at once, without gathers.
 
-Rays of one source scale about it, so in every slab the column of a pixel fixes where it lies along one grid axis and its
-row along the other. Each slab is interpolated along its contiguous axis once per column tile, and the lines so made are
-added to every detector row with that row's two weights: contiguous, vectorised, several slabs to a pass. The samples are
-Joseph's; only the order of the sums differs. Blocks of 16 columns by 16 places that hold nothing are passed over.
+Rays of one source scale about it, so in every slab the column of a pixel fixes where it lies along one grid axis and
+its row along the other. Each slab is interpolated along its contiguous axis once per column tile, and the lines so made
+are added to every detector row with that row's two weights: contiguous, vectorised, several slabs to a pass. The
+samples are Joseph's; only the order of the sums differs. Blocks of 16 columns by 16 places that hold nothing are
+passed over.
 """
 
 from __future__ import annotations
@@ -83,29 +84,22 @@ def part_places(count: int) -> int:
     return LANES * max(1, -(-count // (LANES * _BITS)))
 
 
-@jit(parallel=True)
-def _fill(field: Any, values: Any, busy: Any, part: int) -> None:
-    for b in prange(field.shape[0]):
-        for u in range(field.shape[1]):
-            bits = np.uint64(0)
-            for v in range(field.shape[2]):
-                value = field[b, u, v]
-                values[b, u + 2, v] = value
-                if value != 0:
-                    bits |= np.uint64(1) << np.uint64(v // part)
-            busy[b, u + 2] = bits
-
-
 def layout(field: Field, axes: tuple[int, int, int]) -> Layout:
     """Return a field reordered for a slab axis (b, v, u), made once and kept with it."""
 
     def make() -> Layout:
         b, v, u = axes
         ordered = field.values.transpose(b, u, v)
-        count = -(-ordered.shape[2] // LANES) * LANES
-        values = np.zeros((ordered.shape[0], ordered.shape[1] + 4, count), field.values.dtype)
+        slabs, size, places = ordered.shape
+        count = -(-places // LANES) * LANES
+        values = np.zeros((slabs, size + 4, count), field.values.dtype)
         busy = np.zeros(values.shape[:2], np.uint64)
-        _fill(ordered, values, busy, part_places(count))
+        part = part_places(count)
+        bit = np.uint64(1) << np.arange(-(-count // part), dtype=np.uint64)
+        for slab, held, plane in zip(values, busy, ordered, strict=True):
+            slab[2:-2, :places] = plane
+            filled = np.logical_or.reduceat(slab != 0, np.arange(0, count, part), axis=1)
+            held[:] = (filled * bit).sum(axis=1, dtype=np.uint64)
         return Layout(values, busy)
 
     kept: Layout = field.keep(("slabs", axes), make)
@@ -116,8 +110,8 @@ def layout(field: Field, axes: tuple[int, int, int]) -> Layout:
 def row_table(slabs: int, count: int, part: int, fan_v: Any, fan_b: Any, at: Any, weight: Any, bits: Any) -> None:
     """Write where every detector row meets every slab, which all column tiles share.
 
-    at, weight: (groups, rows, GROUP), as `add_slabs` takes them for lines (GROUP, count + 4, TILE). bits: (groups, rows)
-    uint64, the parts of a line that a row reads in a group.
+    at, weight: (groups, rows, GROUP), as `add_slabs` takes them for lines (GROUP, count + 4, TILE). bits: (groups,
+    rows) uint64, the parts of a line that a row reads in a group.
     """
     for group in prange(at.shape[0]):
         for s in range(GROUP):
@@ -172,36 +166,42 @@ def _place(tile: int, b: int, shape: Any, fan_u: Any, fan_b: Any, start: Any, sh
         start[c], share[c] = (b * shape[1] + int(whole) + 2) * shape[2], np.float32(u - whole)
 
 
+@jit()
+def _tile(tile: int, slabs: Any, fan: Any, table: Any, part: int, out: Any) -> None:
+    """Add up the samples of one tile of columns."""
+    (values, busy), (fan_u, fan_b), (at, weight, bits) = slabs, fan, table
+    count, rows = values.shape[2], out.shape[0]
+    lines, sums = np.zeros((GROUP, count + 4, TILE), np.float32), np.zeros((rows, TILE), np.float32)
+    start, share = np.empty(TILE, np.int64), np.empty(TILE, np.float32)
+    dirty = np.zeros((GROUP, TILE // LANES), np.uint64)
+    for group in range(at.shape[0]):
+        found = np.uint64(0)
+        for s in range(GROUP):
+            b = group * GROUP + s
+            if b < values.shape[0]:
+                _place(tile, b, values.shape, fan_u, fan_b, start, share)
+            else:
+                b = -1
+            found |= _resample(values, busy, b, start, share, lines, s, dirty, part)
+        if found:
+            for r in range(rows):
+                if bits[group, r] & found:
+                    add_slabs(lines, at, weight, (group * rows + r) * GROUP, sums, r * TILE)
+    left = tile * TILE
+    for r in range(rows):
+        for c in range(min(TILE, out.shape[1] - left)):
+            out[r, left + c] = sums[r, c]
+
+
 @jit(parallel=True)
-def project(
-    values: Any, busy: Any, fan_u: Any, fan_b: Any, at: Any, weight: Any, bits: Any, order: Any, part: int, out: Any
-) -> None:
+def project(slabs: Any, fan: Any, table: Any, order: Any, part: int, out: Any) -> None:
     """Add up the samples of every ray of an aligned detector: out (rows, columns) float32.
 
-    at, weight, bits: from `row_table`. order: the column tiles in the order in which threads take them.
+    slabs: a Layout's values and busy. fan: its u and b. table: at, weight and bits of `row_table`. order: the column
+    tiles in the order in which threads take them.
     """
-    slabs, count = values.shape[0], values.shape[2]
-    rows, columns = out.shape
     for turn in prange(order.size):
-        tile = order[turn]
-        lines, sums = np.zeros((GROUP, count + 4, TILE), np.float32), np.zeros((rows, TILE), np.float32)
-        start, share = np.empty(TILE, np.int64), np.empty(TILE, np.float32)
-        dirty = np.zeros((GROUP, TILE // LANES), np.uint64)
-        for group in range(at.shape[0]):
-            found = np.uint64(0)
-            for s in range(GROUP):
-                b = group * GROUP + s
-                if b < slabs:
-                    _place(tile, b, values.shape, fan_u, fan_b, start, share)
-                found |= _resample(values, busy, b if b < slabs else -1, start, share, lines, s, dirty, part)
-            if found:
-                for r in range(rows):
-                    if bits[group, r] & found:
-                        add_slabs(lines, at, weight, (group * rows + r) * GROUP, sums, r * TILE)
-        left = tile * TILE
-        for r in range(rows):
-            for c in range(min(TILE, columns - left)):
-                out[r, left + c] = sums[r, c]
+        _tile(order[turn], slabs, fan, table, part, out)
 
 
 @jit(parallel=True)
@@ -226,7 +226,7 @@ def sample_sums(layouts: Sequence[Layout], fan: Fan, shape: tuple[int, int], out
     row_table(slabs, count, part, fan.v, fan.b, at, weight, bits)
     order = tile_order(-(-shape[1] // TILE))
     for packed, target in zip(layouts, out, strict=True):
-        project(packed.values, packed.busy, fan.u, fan.b, at, weight, bits, order, part, target)
+        project((packed.values, packed.busy), (fan.u, fan.b), (at, weight, bits), order, part, target)
 
 
 def tile_order(tiles: int) -> NDArray[np.int64]:
@@ -265,4 +265,5 @@ def integrals(field: Field, geometry: Geometry) -> NDArray[np.float32]:
     Raises:
         InputError: if the detector is oblique to the grid.
     """
-    return integrals_many([field], geometry)[0]
+    film: NDArray[np.float32] = integrals_many([field], geometry)[0]
+    return film

@@ -16,33 +16,37 @@ from hilum.drr.compiled import intrinsic, pointer_of, types
 LANES, TILE, GROUP = 16, 64, 8
 """Floats in a step, columns in a tile, slabs added to a row at once."""
 
-_I32, _I64, _FLOAT = ir.IntType(32), ir.IntType(64), ir.FloatType()
-_FLOATS = ir.VectorType(_FLOAT, LANES)
-_FAST = ("contract", "reassoc", "nsz")
+I32, I64, FLOAT = ir.IntType(32), ir.IntType(64), ir.FloatType()
+FLOATS = ir.VectorType(FLOAT, LANES)
+FAST = ("contract", "reassoc", "nsz")
+
+_in_registers: Any = intrinsic
 
 
 def _index(value: int) -> ir.Constant:
-    return ir.Constant(_I64, value)
+    return ir.Constant(I64, value)
 
 
 def _mask(places: list[int]) -> ir.Constant:
-    return ir.Constant(ir.VectorType(_I32, len(places)), places)
+    return ir.Constant(ir.VectorType(I32, len(places)), places)
 
 
-def _splat(builder: Any, number: Any) -> Any:
-    one = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), number, ir.Constant(_I32, 0))
-    return builder.shuffle_vector(one, ir.Constant(_FLOATS, ir.Undefined), _mask([0] * LANES))
+def splat(builder: Any, number: Any) -> Any:
+    """Return a register that holds one number 16 times."""
+    kind = ir.VectorType(number.type, LANES)
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), number, ir.Constant(I32, 0))
+    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), _mask([0] * LANES))
 
 
 def _load(builder: Any, pointer: Any, element: Any) -> Any:
     """Load 16 numbers from anywhere and return them as floats."""
     whole = builder.bitcast(pointer, ir.VectorType(element, LANES).as_pointer())
     found = builder.load(whole, align=2 if isinstance(element, ir.IntType) else 4)
-    return builder.uitofp(found, _FLOATS) if isinstance(element, ir.IntType) else found
+    return builder.uitofp(found, FLOATS) if isinstance(element, ir.IntType) else found
 
 
 def _store(builder: Any, pointer: Any, values: Any) -> None:
-    builder.store(values, builder.bitcast(pointer, _FLOATS.as_pointer()), align=4)
+    builder.store(values, builder.bitcast(pointer, FLOATS.as_pointer()), align=4)
 
 
 # Places in two registers laid end to end: numbers of equal quarter lanes, then pairs, then quarters.
@@ -70,7 +74,7 @@ def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
     return turned
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_in_registers  # type: ignore[untyped-decorator]
 def mix_block(
     typing: Any, values: Any, start: Any, step: Any, share: Any, column: Any, v: Any, lines: Any, to: Any
 ) -> Any:
@@ -93,8 +97,8 @@ def mix_block(
             at = builder.add(arguments[4], _index(lane))
             one = builder.gep(source, [builder.add(builder.load(builder.gep(starts, [at])), arguments[5])])
             near, far = _load(builder, one, element), _load(builder, builder.gep(one, [arguments[2]]), element)
-            weight = _splat(builder, builder.load(builder.gep(shares, [at])))
-            mixed.append(builder.fadd(near, builder.fmul(weight, builder.fsub(far, near, _FAST), _FAST), _FAST))
+            weight = splat(builder, builder.load(builder.gep(shares, [at])))
+            mixed.append(builder.fadd(near, builder.fmul(weight, builder.fsub(far, near, FAST), FAST), FAST))
         first = builder.gep(out, [builder.add(arguments[7], arguments[4])])
         for place, line in enumerate(_transposed(builder, mixed)):
             _store(builder, builder.gep(first, [_index(place * TILE)]), line)
@@ -103,7 +107,7 @@ def mix_block(
     return types.void(values, start, types.int64, share, types.int64, types.int64, lines, types.int64), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_in_registers  # type: ignore[untyped-decorator]
 def add_slabs(typing: Any, lines: Any, at: Any, weight: Any, entry: Any, out: Any, to: Any) -> Any:
     """Add GROUP slabs to a tile of one detector row: two lines each, sums kept in registers.
 
@@ -120,16 +124,16 @@ def add_slabs(typing: Any, lines: Any, at: Any, weight: Any, entry: Any, out: An
         )
         first = builder.gep(target, [arguments[5]])
         parts = [builder.gep(first, [_index(k)]) for k in range(0, TILE, LANES)]
-        sums = [_load(builder, part, _FLOAT) for part in parts]
+        sums = [_load(builder, part, FLOAT) for part in parts]
         for slab in range(GROUP):
             index = builder.add(arguments[3], _index(slab))
-            line = builder.gep(source, [builder.sext(builder.load(builder.gep(places, [index])), _I64)])
+            line = builder.gep(source, [builder.sext(builder.load(builder.gep(places, [index])), I64)])
             share = builder.load(builder.gep(weights, [index]))
-            far, near = _splat(builder, share), _splat(builder, builder.fsub(ir.Constant(_FLOAT, 1.0), share))
+            far, near = splat(builder, share), splat(builder, builder.fsub(ir.Constant(FLOAT, 1.0), share))
             for k in range(TILE // LANES):
                 for side, scale in ((0, near), (TILE, far)):
-                    part = _load(builder, builder.gep(line, [_index(side + k * LANES)]), _FLOAT)
-                    sums[k] = builder.fadd(sums[k], builder.fmul(scale, part, _FAST), _FAST)
+                    part = _load(builder, builder.gep(line, [_index(side + k * LANES)]), FLOAT)
+                    sums[k] = builder.fadd(sums[k], builder.fmul(scale, part, FAST), FAST)
         for part, total in zip(parts, sums, strict=True):
             _store(builder, part, total)
         return context.get_dummy_value()

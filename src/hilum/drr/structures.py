@@ -158,11 +158,21 @@ def _route(
 
     lookup = np.full(int(np.iinfo(structures.ids.dtype).max) + 1, -1, np.int64)
     lookup[list(ids)] = np.arange(len(ids))
-    values = np.zeros((1, 1, 1), np.float32) if field is None else field.values
+    spacing = voxel_spacing(structures.affine)
+    values = np.zeros((1, 1, 1), np.float32)
+    if field is not None:
+        values = field.keep("slices apart", lambda: _slices_apart(field.values, spacing))
     structures_siddon.route(
-        structures.ids, lookup, values, structures.keep("box", lambda: _box(structures)),
-        np.stack(geometry.pencil(structures.affine)), ray_steps(geometry), mode, out,
+        structures.keep("slices apart", lambda: _slices_apart(structures.ids, spacing)), lookup, values,
+        structures.keep("box", lambda: _box(structures)), np.stack(geometry.pencil(structures.affine)),
+        ray_steps(geometry), mode, out,
     )  # fmt: skip
+
+
+def _slices_apart(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> NDArray[Any]:
+    """Return an array with the thickest axis slowest in memory, as neighbouring rays stay in a slice; no copy if so."""
+    order = sorted(range(3), key=lambda axis: (-spacing_mm[axis], -axis))
+    return np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
 
 
 def _box(structures: Structures) -> NDArray[np.int64]:
