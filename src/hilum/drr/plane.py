@@ -1,0 +1,156 @@
+"""Oblique views by way of a plane: rays are summed on a fine grid parallel to the slabs, and pixels read off it.
+
+The source and any plane parallel to the slabs make an aligned detector, whatever the film's own tilt. The film's rays
+cross that plane at known places, where the fine image is interpolated by Catmull-Rom. Cost is that of the plane, so it
+hardly depends on how many pixels the film has. Not for rays near 45 degrees, where another slab axis would be better.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.drr.compiled import jit, prange
+from hilum.drr.field import Field
+from hilum.drr.geometry import Geometry, Pencil
+from hilum.drr.slab import Fan, layout, ray_steps, sample_sums
+
+PITCH_MM = 0.45
+"""Spacing of the plane's grid at the volume's exit face, at most half a voxel along the shorter axis."""
+_STEEP = 0.75  # the other way components over the slab one, at most; beyond, slabs are too oblique
+_MOST = 4096
+
+
+def plane_axes(pencil: Pencil, shape: tuple[int, int]) -> tuple[int, int, int] | None:
+    """Return the grid axes (b, v, u) for the plane, or None where rays are too oblique to any one axis.
+
+    The u axis is the one that detector rows run along most.
+    """
+    rows, columns = shape
+    corners = [(0, 0), (0, columns - 1), (rows - 1, 0), (rows - 1, columns - 1)]
+    ways = np.abs([pencil.way + r * pencil.way_row + c * pencil.way_column for r, c in corners])
+    b = int(np.argmax(ways.sum(axis=0)))
+    others = [axis for axis in range(3) if axis != b]
+    if (ways[:, others].max(axis=1) > _STEEP * ways[:, b]).any():
+        return None
+    along = pencil.start_column + pencil.way_column
+    u = max(others, key=lambda axis: abs(along[axis]))
+    return b, 3 - b - u, u
+
+
+@jit(parallel=True)
+def _read(plane: Any, pencil: Any, grid: Any, axes: Any, mm: Any, out: Any) -> None:
+    """Interpolate the plane where each ray crosses it: out (rows, columns) float32.
+
+    grid: (5,) slab coordinate of the plane; v and u of its first line, spacing in v and in u.
+    """
+    rows, columns = out.shape
+    height, width = plane.shape
+    ab, av, au = axes
+    for r in prange(rows):
+        for c in range(columns):
+            start_b = pencil[0, ab] + r * pencil[1, ab] + c * pencil[2, ab]
+            way_b = pencil[3, ab] + r * pencil[4, ab] + c * pencil[5, ab]
+            t = (grid[0] - start_b) / way_b
+            v = pencil[0, av] + r * pencil[1, av] + c * pencil[2, av]
+            v = (v + t * (pencil[3, av] + r * pencil[4, av] + c * pencil[5, av]) - grid[1]) / grid[3]
+            u = pencil[0, au] + r * pencil[1, au] + c * pencil[2, au]
+            u = (u + t * (pencil[3, au] + r * pencil[4, au] + c * pencil[5, au]) - grid[2]) / grid[4]
+            i, j = int(np.floor(v)), int(np.floor(u))
+            if i < 1 or j < 1 or i > height - 3 or j > width - 3:
+                out[r, c] = np.float32(0.0)
+                continue
+            y, x = np.float32(v - i), np.float32(u - j)
+            half = np.float32(0.5)
+            x2, y2 = x * x, y * y
+            x3, y3 = x2 * x, y2 * y
+            a0, a1 = half * (-x3 + 2 * x2 - x), half * (3 * x3 - 5 * x2 + 2)
+            a2, a3 = half * (-3 * x3 + 4 * x2 + x), half * (x3 - x2)
+            b0, b1 = half * (-y3 + 2 * y2 - y), half * (3 * y3 - 5 * y2 + 2)
+            b2, b3 = half * (-3 * y3 + 4 * y2 + y), half * (y3 - y2)
+            p, q, s, w = plane[i - 1], plane[i], plane[i + 1], plane[i + 2]
+            total = b0 * (a0 * p[j - 1] + a1 * p[j] + a2 * p[j + 1] + a3 * p[j + 2])
+            total += b1 * (a0 * q[j - 1] + a1 * q[j] + a2 * q[j + 1] + a3 * q[j + 2])
+            total += b2 * (a0 * s[j - 1] + a1 * s[j] + a2 * s[j + 1] + a3 * s[j + 2])
+            total += b3 * (a0 * w[j - 1] + a1 * w[j] + a2 * w[j + 1] + a3 * w[j + 2])
+            x_mm = mm[0, 0] + r * mm[1, 0] + c * mm[2, 0]
+            y_mm = mm[0, 1] + r * mm[1, 1] + c * mm[2, 1]
+            z_mm = mm[0, 2] + r * mm[1, 2] + c * mm[2, 2]
+            length = np.sqrt(x_mm * x_mm + y_mm * y_mm + z_mm * z_mm)
+            out[r, c] = total * np.float32(length / abs(way_b))
+
+
+def _extent(pencil: Pencil, at: float, axes: tuple[int, int, int], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Return (2, 2) lowest and highest v and u at which the detector's rays cross slab coordinate `at`."""
+    rows, columns = shape
+    edge = []
+    for r in (0, rows - 1):
+        for c in (0, columns - 1):
+            start = pencil.start + r * pencil.start_row + c * pencil.start_column
+            way = pencil.way + r * pencil.way_row + c * pencil.way_column
+            point = start + (at - start[axes[0]]) / way[axes[0]] * way
+            edge.append(point[[axes[1], axes[2]]])
+    return np.array([np.min(edge, axis=0), np.max(edge, axis=0)])
+
+
+def _grid(field: Field, pencil: Pencil, axes: tuple[int, int, int], shape: tuple[int, int]) -> Any:
+    """Return the plane's coordinate, first line and spacing in voxels, and its size."""
+    b, v, u = axes
+    forwards = pencil.way[b] > 0
+    at = field.shape[b] - 0.5 if forwards else -0.5
+    low, high = _extent(pencil, at, axes, shape)
+    # what lies outside the volume's own shadow on the plane is 0
+    source = None if np.any(pencil.start_row) or np.any(pencil.start_column) else pencil.start
+    near = -0.5 if forwards else field.shape[b] - 0.5
+    for axis, place in ((v, 0), (u, 1)):
+        ends = np.array([-1.0, field.shape[axis]])
+        if source is not None:
+            grow = max((at - source[b]) / (near - source[b]), 1.0)
+            ends = source[axis] + (ends - source[axis]) * grow
+            ends = np.array([min(ends[0], -1.0), max(ends[1], field.shape[axis])])
+        else:
+            lean = abs(pencil.way[axis] / pencil.way[b]) * field.shape[b]
+            ends = ends + np.array([-lean, lean])
+        low[place], high[place] = max(low[place], ends[0]), min(high[place], ends[1])
+    spacing = np.array(field.spacing_mm)
+    step = np.array([min(PITCH_MM / spacing[v], 0.5), min(PITCH_MM / spacing[u], 0.5)])
+    first = low - 3 * step
+    count = np.ceil((high - low) / step).astype(int) + 7
+    return np.array([at, *first, *step]), (int(max(count[0], 8)), int(max(count[1], 8)))
+
+
+def integrals(field: Field, geometry: Geometry) -> NDArray[np.float32] | None:
+    """Return line integrals (rows, columns) in the field's unit times mm, or None where the plane does not suit.
+
+    It does not where rays are steeper than about 37 degrees to every grid axis, or the plane would be huge.
+    """
+    pencil = geometry.pencil(field.affine)
+    axes = plane_axes(pencil, geometry.shape)
+    if axes is None:
+        return None
+    b, v, u = axes
+    grid, size = _grid(field, pencil, axes, geometry.shape)
+    if max(size) > _MOST:
+        return None
+    # the plane as an aligned detector: its point (r, c) is reached at parameter 1
+    far = grid[0] - pencil.start[b]
+    if geometry.parallel:
+        slope = pencil.way / pencil.way[b]
+        fan = Fan(
+            np.array([grid[2] - far * slope[u], grid[4], far * slope[u], 0.0]),
+            np.array([grid[1] - far * slope[v], grid[3], far * slope[v], 0.0]),
+            np.array([pencil.start[b], far]),
+        )
+    else:
+        fan = Fan(
+            np.array([pencil.start[u], 0.0, grid[2] - pencil.start[u], grid[4]]),
+            np.array([pencil.start[v], 0.0, grid[1] - pencil.start[v], grid[3]]),
+            np.array([pencil.start[b], far]),
+        )
+    planes = np.empty((1, *size), np.float32)
+    sample_sums([layout(field, axes)], fan, size, planes)
+    out = np.empty(geometry.shape, np.float32)
+    _read(planes[0], np.stack(pencil), grid, np.array(axes), ray_steps(geometry) * field.scale, out)
+    return out
