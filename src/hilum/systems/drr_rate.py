@@ -128,6 +128,6 @@ def _transfer(
 class DrrRate:
     """`rendering` makes DRR-RATE's pictures, `reproduce` judges what they keep and what they teach."""
 
-    claims, minutes = (*CONTRAST_CLAIMS, *(claim for _, claim in TRANSFER_CLAIMS)), 15.0
+    claims, minutes = (*CONTRAST_CLAIMS, *(claim for _, claim in TRANSFER_CLAIMS)), 20.0
     rendering = DrrRateRendering
     reproduce = staticmethod(reproduce)
