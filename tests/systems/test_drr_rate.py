@@ -13,10 +13,12 @@ from hilum.phantom.lesions import blob, pneumothorax
 from hilum.phantom.warp import Body, cardiothoracic_ratio, resampled
 from hilum.systems import drr_rate
 from hilum.systems._drr_rate_bodies import Rendered
+from hilum.systems._drr_rate_claims import CLAIMS, FILMS, SHUFFLED
+from hilum.systems._drr_rate_claims import LINEAR as LINEAR_ARM
+from hilum.systems._drr_rate_claims import THRESHOLD as THRESHOLD_ARM
 from hilum.systems._drr_rate_contrast import BLOBS, LAWS, LINEAR, RIM, THRESHOLD, contrast, noise
-from hilum.systems._drr_rate_judge import CLAIMS, FILMS, SHUFFLED, Effort, _one, judge_transfer
-from hilum.systems._drr_rate_judge import LINEAR as LINEAR_ARM
-from hilum.systems._drr_rate_judge import THRESHOLD as THRESHOLD_ARM
+from hilum.systems._drr_rate_judge import _one, judge_transfer
+from hilum.systems._drr_rate_learn import Effort
 from hilum.systems._drr_rate_real import REAL, RealFilms
 from hilum.systems.drr_rate import reproduce
 

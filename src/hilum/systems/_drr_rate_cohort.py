@@ -15,8 +15,9 @@ from hilum.core.vocabulary import label_set
 from hilum.data.ct import cases_from
 from hilum.measure.claim import Claim, Judged, Trials, judge
 from hilum.systems._drr_rate_real import mean_within
-from hilum.systems._drr_rate_recipe import Recipe, Scan, cached_films, out_of_fold
+from hilum.systems._drr_rate_recipe import Recipe, out_of_fold
 from hilum.systems._drr_rate_render import DrrRateRendering, eight_bit
+from hilum.systems._drr_rate_scans import Scan, cached_films
 
 LABELS = label_set("ct-rate-18").labels
 """The 18 findings of CT-RATE's reports; `label_set("ct-rate-18")` maps them to Hilum's concepts."""
