@@ -15,6 +15,7 @@ from hilum.phantom.lesions import blob, lung
 from hilum.phantom.warp import cardiothoracic_ratio
 from hilum.systems import _drr_rate_bodies as bodies
 from hilum.systems import _drr_rate_contrast as contrast
+from hilum.systems import _drr_rate_exposure as exposed
 from hilum.systems import _drr_rate_film as film
 from hilum.systems import _drr_rate_real as real
 from tests.phantom.bodies import STEP, made_body
@@ -63,10 +64,10 @@ def test_findings_change_the_paths_as_they_should() -> None:
         if len(found) == 1:
             seen.setdefault(next(iter(found)), (family, changed))
     assert {"pleural effusion", "ground glass opacity"} <= set(seen)
-    before = bodies.exposure(bodies.materials(body), bodies.pose(body, 32, 0, "x", 0))
+    before = exposed.exposure(exposed.materials(body), exposed.pose(body, 32, 0, "x", 0))
     for name, sign in {"pleural effusion": 1, "ground glass opacity": 1, "consolidation": 1}.items():
         if name in seen:
-            after = bodies.exposure(bodies.materials(seen[name][1]), bodies.pose(body, 32, 0, "x", 0))
+            after = exposed.exposure(exposed.materials(seen[name][1]), exposed.pose(body, 32, 0, "x", 0))
             assert np.sign((after.soft - before.soft).sum()) == sign
             assert np.abs(after.bone - before.bone).max() < 1e-3
             same = np.allclose(after.above, before.above, atol=1e-2)
@@ -75,7 +76,7 @@ def test_findings_change_the_paths_as_they_should() -> None:
 
 def test_materials_hold_all_mass_and_bone_only_in_bones() -> None:
     body = made_body()
-    above, soft, bone = (field.float32() for field in bodies.materials(body))
+    above, soft, bone = (field.float32() for field in exposed.materials(body))
     assert np.allclose(soft + bone, np.maximum(1 + body.volume.voxels / 1000, 0), atol=1e-5)
     assert not bone[~body.mask("vertebrae")].any()
     assert bone.max() == pytest.approx(1.5 * 460 / 1460, rel=1e-4)  # 500 HU
@@ -154,7 +155,8 @@ def test_a_folder_without_films_has_none(tmp_path: Path) -> None:
 
 
 def scans(count: int) -> list[object]:
-    recipe = pytest.importorskip("hilum.systems._drr_rate_recipe", exc_type=ImportError)
+    from hilum.systems import _drr_rate_scans as recipe
+
     rng = np.random.default_rng(0)
 
     def volume(number: int) -> Volume:
@@ -184,13 +186,14 @@ def test_the_published_recipe_learns_what_is_there_beside_its_control(tmp_path: 
 def test_folds_keep_patients_together_and_crops_keep_their_share() -> None:
     torch = pytest.importorskip("torch")
     from hilum.systems import _drr_rate_recipe as recipe
+    from hilum.systems import _drr_rate_scans as split
 
     given = scans(20)
-    fold = recipe.folds_of(given, 5, seed=1)  # type: ignore[arg-type]
+    fold = split.folds_of(given, 5, seed=1)  # type: ignore[arg-type]
     assert set(fold) == set(range(5))
     assert all(fold[n] == fold[n + 1] for n in range(0, 20, 2))
     with pytest.raises(InputError, match="11 folds need 11 patients"):
-        recipe.folds_of(given, 11, seed=1)  # type: ignore[arg-type]
+        split.folds_of(given, 11, seed=1)  # type: ignore[arg-type]
     ramp = torch.linspace(0, 1, 40)[None, None, None, :].expand(8, 1, 40, 40)
     cropped = recipe.random_crop(ramp, np.random.default_rng(0), least=0.8)
     assert cropped.shape == ramp.shape

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.core.errors import InputError, MissingError
+from hilum.core.errors import InputError
 from hilum.core.image import Volume
 from hilum.core.vocabulary import label_set
+from hilum.data.ct import cases_from
 from hilum.measure.claim import Claim, Judged, Trials, judge
 from hilum.systems._drr_rate_real import mean_within
-from hilum.systems._drr_rate_recipe import Recipe, Scan, cached_films, out_of_fold
+from hilum.systems._drr_rate_recipe import Recipe, out_of_fold
 from hilum.systems._drr_rate_render import DrrRateRendering, eight_bit
+from hilum.systems._drr_rate_scans import Scan, cached_films
 
 LABELS = label_set("ct-rate-18").labels
 """The 18 findings of CT-RATE's reports; `label_set("ct-rate-18")` maps them to Hilum's concepts."""
@@ -33,11 +33,9 @@ def scans_of(source: str) -> list[Scan]:
     """Return the CTs of 'ct-rate:FOLDER' with their 18 labels; what is not mined as present counts as absent.
 
     Raises:
-        InputError: if the folder is not there or holds no CT-RATE, or this version reads no folders of CTs.
+        InputError: if the folder is not there or holds no CT-RATE.
     """
-    if find_spec("hilum.data.ct") is None:
-        raise MissingError("this version of hilum reads no folders of CTs: install one that has 'hilum project'")
-    _, cases = import_module("hilum.data.ct").cases_from(source)
+    _, cases = cases_from(source)
     return [
         Scan(case.id, case.patient or case.id, tuple(float(name in {f.id for f in case.findings}) for name in LABELS),
              case.volume)

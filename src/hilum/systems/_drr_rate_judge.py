@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,90 +14,23 @@ from hilum.measure.claim import Claim, Judged, Trials, judge
 from hilum.measure.scored import Scored
 from hilum.measure.stats import Interval
 from hilum.systems._drr_rate_bodies import NAMES, Rendered
-from hilum.systems._drr_rate_film import (
-    Grey,
-    Paths,
-    coarsened,
-    drawn_film,
-    held_out_film,
-    linear_film,
-    threshold_film,
+from hilum.systems._drr_rate_claims import (
+    CLAIMS,
+    COLUMNS,
+    DRAWN,
+    FILMS,
+    LINEAR,
+    OWN,
+    PHYSICS,
+    REAL_ONLY,
+    SHUFFLED,
+    THRESHOLD,
 )
+from hilum.systems._drr_rate_film import held_out_film
+from hilum.systems._drr_rate_learn import VERSIONS, Effort, cross_validated, films, trained
 from hilum.systems._drr_rate_real import REAL, RealFilms, mean_within
 
-THRESHOLD, LINEAR, DRAWN, SHUFFLED, REAL_ONLY = (
-    "threshold -100 HU", "linear mu", "linear mu, drawn film physics", "shuffled labels", "real films only",
-)  # fmt: skip
-OWN, PHYSICS, FILMS = "DRRs of their own kind", "films of unseen physics", "real films"
-VERSIONS = {THRESHOLD: 2, LINEAR: 2, DRAWN: 4}
-"""How often each exposure is made into a training film; half of them are coarse, and drawn physics differs in each."""
-_MEAN, _GROUND, _AIR, _CORE = (
-    "mean AUROC",
-    "AUROC of ground glass",
-    "AUROC of pneumothorax",
-    "mean AUROC, heart and fluid",
-)
-_COLUMNS: Mapping[str, tuple[int, ...]] = {
-    _MEAN: tuple(range(len(NAMES))), _GROUND: (NAMES.index("ground glass opacity"),),
-    _AIR: (NAMES.index("pneumothorax"),), _CORE: (0, 1),
-}  # fmt: skip
-CLAIMS: tuple[tuple[str, Claim], ...] = (
-    (OWN, Claim("classifiers trained on DRR-RATE's DRRs read such DRRs of other bodies", THRESHOLD, SHUFFLED, _MEAN)),
-    (OWN, Claim("linear mu beats the threshold on ground glass, each on its own kind of DRR", LINEAR, THRESHOLD,
-                _GROUND, (SHUFFLED,))),
-    (OWN, Claim("linear mu beats the threshold on pneumothorax, each on its own kind of DRR", LINEAR, THRESHOLD,
-                _AIR, (SHUFFLED,))),
-    (PHYSICS, Claim("linear mu beats the threshold on ground glass, on films of unseen physics", LINEAR, THRESHOLD,
-                    _GROUND, (SHUFFLED,))),
-    (PHYSICS, Claim("linear mu beats the threshold on pneumothorax, on films of unseen physics", LINEAR, THRESHOLD,
-                    _AIR, (SHUFFLED,))),
-    (PHYSICS, Claim("drawn physics beats the threshold on films of unseen physics", DRAWN, THRESHOLD, _MEAN,
-                    (SHUFFLED,))),
-    (PHYSICS, Claim("drawn physics beats plain linear mu on films of unseen physics", DRAWN, LINEAR, _MEAN,
-                    (SHUFFLED,))),
-    (FILMS, Claim("what DRR-RATE's DRRs teach transfers to real films (cardiomegaly, effusion)", THRESHOLD, SHUFFLED,
-                  _CORE, (REAL_ONLY,))),
-    (FILMS, Claim("what drawn physics teaches transfers to real films (cardiomegaly, effusion)", DRAWN, SHUFFLED,
-                  _CORE, (REAL_ONLY,))),
-    (FILMS, Claim("drawn physics beats the threshold on real films (cardiomegaly, effusion)", DRAWN, THRESHOLD, _CORE,
-                  (SHUFFLED, REAL_ONLY))),
-    (FILMS, Claim("drawn physics beats plain linear mu on real films (cardiomegaly, effusion)", DRAWN, LINEAR, _CORE,
-                  (SHUFFLED, REAL_ONLY))),
-)  # fmt: skip
 Arms = dict[str, list[NDArray[np.float64]]]
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much to train.
-
-    Args:
-        seed: the first.
-        seeds: trainings of each arm.
-        steps: optimiser steps of each.
-        batch: films of a step.
-        folds: of the arm that learns from real films.
-    """
-
-    seed: int
-    seeds: int
-    steps: int
-    batch: int = 24
-    folds: int = 2
-
-
-def films(arm: str, paths: Sequence[Paths], seed: int, part: str, *, versions: int = 1) -> NDArray[np.uint8]:
-    """Return the films (versions x N, S, S) of an arm; of more than one version every other one is coarse."""
-    made: list[Grey] = []
-    for version in range(versions):
-        for number, each in enumerate(paths):
-            film = (
-                threshold_film(each) if arm == THRESHOLD
-                else linear_film(each) if arm == LINEAR
-                else drawn_film(each, seed, part, number, version)
-            )  # fmt: skip
-            made.append(coarsened(film) if version % 2 else film)
-    return np.stack(made)
 
 
 def judge_transfer(
@@ -130,44 +62,9 @@ def judge_transfer(
                 scores[FILMS][arm].append(read(real.pixels)[:, : len(REAL)])
         if real is not None:
             say(f"seed {number + 1} of {effort.seeds}: {REAL_ONLY}, {effort.folds} folds by patient")
-            scores[FILMS][REAL_ONLY].append(_cross_validated(real, effort, seed=seed))
+            scores[FILMS][REAL_ONLY].append(cross_validated(real, effort, seed=seed))
     parts = [_one(where, claim, scores.get(where, {}), judged, real, effort.seed) for where, claim in CLAIMS]
     return parts, _lines(scores, known, judged, real, effort)
-
-
-def trained(
-    pixels: NDArray[np.uint8], target: NDArray[np.bool_], effort: Effort, *, seed: int
-) -> Callable[[NDArray[np.uint8]], NDArray[np.float64]]:
-    """Train the small network and return its reader: films (N, S, S) to probabilities (N, K)."""
-    import torch
-
-    from hilum.learn.weak import LOSSES, labelled, probabilities, train
-    from hilum.nets.weak import WeakNet, small_trunk
-
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        net = WeakNet(small_trunk(), classes=target.shape[1], pooling="lse")
-        train(
-            net,
-            labelled(pixels, target),
-            LOSSES["cel"],
-            steps=effort.steps,
-            batch=effort.batch,
-            rate=5e-3,
-            seed=seed,
-            move=3,
-        )
-    return partial(probabilities, net)
-
-
-def _cross_validated(real: RealFilms, effort: Effort, *, seed: int) -> NDArray[np.float64]:
-    score = np.empty(real.target.shape)
-    fold = real.folds(effort.folds, seed=seed)
-    for number in range(effort.folds):
-        out = fold == number
-        if out.any():
-            score[out] = trained(real.pixels[~out], real.target[~out], effort, seed=seed)(real.pixels[out])
-    return score
 
 
 def _set(
@@ -185,7 +82,7 @@ def _one(where: str, claim: Claim, arms: Arms, judged: Rendered, real: RealFilms
         nothing = Interval(float("nan"), float("nan"), float("nan"))
         return Judged(claim, "cannot be tested here", nothing, reason="no NIH films: give their folder with --data")
     target, patients, strata = _set(where, judged, real)
-    columns = _COLUMNS[claim.metric]
+    columns = COLUMNS[claim.metric]
 
     def scored(runs: list[NDArray[np.float64]]) -> list[Scored]:
         return [mean_within(strata, target, run, columns, metric=claim.metric) for run in runs]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hilum.drr.project import film_geometry
 from hilum.phantom.lesions import blob, lung, pneumothorax
 from hilum.phantom.warp import Body
-from hilum.systems._drr_rate_bodies import exposure, materials
+from hilum.systems._drr_rate_exposure import exposure, materials
 from hilum.systems._drr_rate_film import drawn_film, held_out_film, linear_film, threshold_film
 from hilum.systems._drr_rate_render import DrrRateRendering
 

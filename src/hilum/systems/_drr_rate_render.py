@@ -11,7 +11,6 @@ by the ray's length from source to pixel, as its interpolator does.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +37,7 @@ class DrrRateRendering:
         source_isocentre_mm: source to isocentre.
         shift_mm: how far the volume's middle lies behind the isocentre.
         pixels, pitch_mm: rows and columns, and their distance in the isocentre's plane.
-        model: 'siddon' (constant voxels, as published) or 'trilinear'; None takes siddon where it is there.
+        model: 'siddon' (constant voxels, as published) or 'trilinear'.
     """
 
     threshold_hu: float = THRESHOLD_HU
@@ -46,7 +45,7 @@ class DrrRateRendering:
     shift_mm: float = SHIFT_MM
     pixels: int = PIXELS
     pitch_mm: float = PITCH_MM
-    model: Model | None = None
+    model: Model = "siddon"
 
     def sized(self, pixels: int) -> DrrRateRendering:
         """Return the same field of view in other pixels."""
@@ -81,7 +80,7 @@ class DrrRateRendering:
     def integrals(self, volume: Volume, *, view: str = "frontal") -> Floats:
         """Return what the projector accumulates: the mean of max(HU - threshold, 0) along source to pixel, (H, W)."""
         geometry = self.geometry(volume, view=view)
-        summed = line_integrals(thresholded(volume, self.threshold_hu), geometry, model=self.model or exact_model())
+        summed = line_integrals(thresholded(volume, self.threshold_hu), geometry, model=self.model)
         share = geometry.source_detector_mm / self.source_isocentre_mm  # published pixels lie nearer on the same rays
         return (summed / geometry.ray_mm() * share).astype(np.float32)
 
@@ -89,11 +88,6 @@ class DrrRateRendering:
         """Return the picture of a CT in HU: 8-bit grey levels as float32 (H, W) in [0, 1], bone bright."""
         picture = eight_bit(self.integrals(volume, view=view)).astype(np.float32) / 255.0
         return film_of(picture, self.geometry(volume, view=view), name=volume.id)
-
-
-def exact_model() -> Model:
-    """Return 'siddon', the published kernel, or 'trilinear' where that kernel is not there."""
-    return "siddon" if find_spec("hilum.drr.siddon") else "trilinear"
 
 
 def thresholded(volume: Volume, threshold_hu: float = THRESHOLD_HU) -> Field:

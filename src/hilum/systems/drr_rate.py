@@ -20,9 +20,9 @@ from hilum.core.registry import register
 from hilum.measure.claim import Judged, verdict
 from hilum.measure.verdict import Verdict
 from hilum.phantom.warp import Body, resampled
+from hilum.systems._drr_rate_claims import CLAIMS as TRANSFER_CLAIMS
 from hilum.systems._drr_rate_contrast import CLAIMS as CONTRAST_CLAIMS
 from hilum.systems._drr_rate_contrast import judge_contrast
-from hilum.systems._drr_rate_judge import CLAIMS as TRANSFER_CLAIMS
 from hilum.systems._drr_rate_picture import CAPTION, as_png, side_by_side
 from hilum.systems._drr_rate_render import DrrRateRendering
 
@@ -114,7 +114,8 @@ def _transfer(
     steps: int, say: Callable[[str], None],
 ) -> tuple[list[Judged], list[str]]:  # fmt: skip
     from hilum.systems._drr_rate_bodies import rendered
-    from hilum.systems._drr_rate_judge import Effort, judge_transfer
+    from hilum.systems._drr_rate_judge import judge_transfer
+    from hilum.systems._drr_rate_learn import Effort
     from hilum.systems._drr_rate_real import real_films
 
     known = rendered(base, families, each, size=size, seed=seed, part="train", say=say)
@@ -128,6 +129,6 @@ def _transfer(
 class DrrRate:
     """`rendering` makes DRR-RATE's pictures, `reproduce` judges what they keep and what they teach."""
 
-    claims, minutes = (*CONTRAST_CLAIMS, *(claim for _, claim in TRANSFER_CLAIMS)), 15.0
+    claims, minutes = (*CONTRAST_CLAIMS, *(claim for _, claim in TRANSFER_CLAIMS)), 20.0
     rendering = DrrRateRendering
     reproduce = staticmethod(reproduce)
