@@ -132,7 +132,8 @@ def test_projected_classes_lie_where_anatomy_says(base: object) -> None:
 
 
 def test_a_lesion_lies_in_the_lobe_its_sentence_names(base: object) -> None:
-    from hilum.systems._paxray_films import CLASSES, bodies, exposure, lesion_films, projected_masks
+    from hilum.systems._paxray_films import CLASSES, bodies, exposure, projected_masks
+    from hilum.systems._paxray_lesions import lesion_films
 
     made = lesion_films(base, 5, size=96, family="l", seed=0)  # type: ignore[arg-type]
     assert [ground.anatomy_of(sentence) for sentence in made.sentences] == list(made.lobes)
@@ -159,7 +160,7 @@ def test_the_claims_are_judged_in_one_run(base: object) -> None:
 def test_real_films_come_with_their_masks() -> None:
     if not (PACK / "manifest.csv").is_file():
         pytest.skip("the pack of real films is not here")
-    from hilum.systems._paxray_judge import dice, real_films
+    from hilum.systems._paxray_real import dice, real_films
 
     films, masks, patients = real_films(PACK, 64)
     assert len(films) == len(masks) == len(patients) > 60

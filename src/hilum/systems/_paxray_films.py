@@ -19,7 +19,6 @@ from hilum.drr.field import Field, Structures
 from hilum.drr.geometry import Geometry, aim
 from hilum.drr.render import line_integrals
 from hilum.drr.structures import path_lengths
-from hilum.phantom.lesions import blob
 from hilum.phantom.warp import Body, draw_warp, resampled, warped
 
 Bools = NDArray[np.bool_]
@@ -55,25 +54,6 @@ class Films:
 
     films: Floats
     masks: Bools
-    patients: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Grounded:
-    """Films with one lesion and the sentence that reports it.
-
-    Args:
-        films: float32 (N, S, S).
-        boxes: (N, 4) x0, y0, x1, y1 of the lesion in pixels.
-        sentences: what the report says.
-        lobes: where the lesion truly lies.
-        patients: of each film.
-    """
-
-    films: Floats
-    boxes: NDArray[np.float64]
-    sentences: tuple[str, ...]
-    lobes: tuple[str, ...]
     patients: tuple[str, ...]
 
 
@@ -147,30 +127,3 @@ def anatomy_films(base: Body, count: int, *, size: int, family: str, seed: int) 
         masks.append(projected_masks(body, geometry))
         patients.append(patient)
     return Films(np.stack(films), np.stack(masks), tuple(patients))
-
-
-def lesion_films(base: Body, count: int, *, size: int, family: str, seed: int) -> Grounded:
-    """Return films of bodies with one consolidation or mass in a lobe, its true box and a sentence that reports it."""
-    films, boxes, said, lobes, patients = [], [], [], [], []
-    for number, (patient, body) in enumerate(bodies(base, count, family=family, seed=seed)):
-        rng = generator(seed, "lesion", patient)
-        lobe = LOBES[number % len(LOBES)]
-        within = body.mask(*CLASSES[lobe])
-        index = np.argwhere(within)
-        x, y, z = (int(v) for v in index[int(rng.integers(len(index)))])
-        kind, hu = (("consolidation", 30.0), ("mass", 45.0), ("ground glass opacity", -450.0))[int(rng.integers(3))]
-        lesion = blob(body, (x, y, z), diameter_mm=float(rng.uniform(24, 55)), hu=hu, within=within, seed=number,
-                      ripple=0.15, veil=True)  # fmt: skip
-        geometry = exposure(body, size, generator(seed, "exposure", patient))
-        shadow = line_integrals(Field(lesion.mask.astype(np.float32), body.volume.affine), geometry) > MIN_PATH_MM
-        if not shadow.any():
-            continue
-        rows, columns = np.flatnonzero(shadow.any(axis=1)), np.flatnonzero(shadow.any(axis=0))
-        films.append(paxray_film(lesion.body, geometry))
-        boxes.append((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
-        form = ("There is {} in the {}.", "New {} in the {}.", "{} in the {}, no effusion.")[int(rng.integers(3))]
-        sentence = form.format(f"a {kind}" if form.startswith("There") and kind == "mass" else kind, lobe)
-        said.append(sentence[0].upper() + sentence[1:])
-        lobes.append(lobe)
-        patients.append(patient)
-    return Grounded(np.stack(films), np.array(boxes, np.float64), tuple(said), tuple(lobes), tuple(patients))

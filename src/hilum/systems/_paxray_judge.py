@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from hilum.measure.claim import Claim, Judged, judge
 from hilum.measure.scored import Scored, averaged, signature
 from hilum.systems import _paxray_ground as ground
-from hilum.systems._paxray_films import NAMES, SEEN, Films, Grounded, anatomy_films, base_body, lesion_films
-from hilum.systems._paxray_tone import burned, random_tone
+from hilum.systems._paxray_films import NAMES, Films, anatomy_films, base_body
+from hilum.systems._paxray_lesions import Grounded, lesion_films
+from hilum.systems._paxray_real import dice, lungs, mean_iou, picture, real_films
+from hilum.systems._paxray_tone import burned, random_tone, unseen_tone
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,52 +59,6 @@ def fitted(films: Films, arm: str, *, steps: int, seed: int) -> nn.Module:
         return fit_masks(net, films.films, films.masks, steps=steps, seed=seed, tone=tone if arm == RANDOM else None)
 
 
-def real_films(root: Path, size: int) -> tuple[Floats, Bools, tuple[str, ...]]:
-    """Return frontal films of a pack that have lung masks: films (N, S, S), masks (N, S, S), patients."""
-    from hilum.data import pack
-    from hilum.learn.frame import frame
-
-    films, masks, patients = [], [], []
-    for row in pack.rows(root, ("hannover", "covid_cc")):
-        outline = pack.mask(root, row) if row.mask and row.view in ("PA", "AP") else None
-        if outline is not None:
-            films.append(frame(pack.pixels(root, row), size)[0])
-            masks.append(_framed(outline, size))
-            patients.append(row.patient)
-    return np.stack(films), np.stack(masks), tuple(patients)
-
-
-def _framed(mask: Bools, size: int) -> Bools:
-    from PIL import Image as Picture
-
-    from hilum.core.geometry import Letterbox
-
-    box = Letterbox(mask.shape[0], mask.shape[1], size)
-    rows, columns = box.inner
-    top, left = box.pad
-    out = np.zeros((size, size), bool)
-    small = Picture.fromarray(mask.astype(np.uint8) * 255).resize((columns, rows), Picture.Resampling.BOX)
-    out[top : top + rows, left : left + columns] = np.asarray(small) > 127
-    return out
-
-
-def dice(answer: Bools, truth: Bools) -> NDArray[np.float64]:
-    """Return the Dice overlap of masks (N, S, S), film by film."""
-    both = (answer & truth).sum(axis=(1, 2))
-    found: NDArray[np.float64] = 2.0 * both / np.maximum(answer.sum(axis=(1, 2)) + truth.sum(axis=(1, 2)), 1)
-    return found
-
-
-def mean_iou(answer: Bools, truth: Bools) -> NDArray[np.float64]:
-    """Return IoU of masks (N, C, S, S) averaged over the classes that a film shows."""
-    both = (answer & truth).sum(axis=(2, 3)).astype(float)
-    either = (answer | truth).sum(axis=(2, 3)).astype(float)
-    shown = truth.any(axis=(2, 3))
-    each = np.where(shown, both / np.maximum(either, 1), 0.0)
-    found: NDArray[np.float64] = each.sum(axis=1) / np.maximum(shown.sum(axis=1), 1)
-    return found
-
-
 def judge_paxray(
     data: Path | None, *, seed: int, seeds: int, size: int, bodies: int, tests: int, steps: int,
     say: Callable[[str], None],
@@ -125,8 +81,8 @@ def judge_paxray(
     known = anatomy_films(base, bodies, size=size, family="train", seed=seed)
     judged = anatomy_films(base, tests, size=size, family="test", seed=seed)
     lesions = lesion_films(base, tests, size=size, family="lesion", seed=seed)
-    looked = _unseen_tone(judged.films, seed)
-    reports = _unseen_tone(lesions.films, seed + 1)
+    looked = unseen_tone(judged.films, seed)
+    reports = unseen_tone(lesions.films, seed + 1)
     real = real_films(data, size) if data else None
     ranked = [ground.proposals(film) for film in reports]
     trials: Trials = defaultdict(lambda: defaultdict(list))
@@ -139,7 +95,7 @@ def judge_paxray(
             trials[_IOU][arm].append(_averaged(_IOU, mean_iou(read_masks(net, looked) > 0.5, judged.masks)))
             if real is not None:
                 answers[arm] = read_masks(net, real[0])
-                trials[_DICE][arm].append(_averaged(_DICE, dice(_lungs(answers[arm]), real[1])))
+                trials[_DICE][arm].append(_averaged(_DICE, dice(lungs(answers[arm]), real[1])))
             if arm == RANDOM:
                 _ground(trials, read_masks(net, reports) > 0.5, lesions, ranked, size)
     trials[_IOU][MEAN].append(_averaged(_IOU, mean_iou(np.broadcast_to(mean, judged.masks.shape), judged.masks)))
@@ -153,36 +109,15 @@ def judge_paxray(
             "real films: cannot be tested here (give a pack with hannover/ and covid_cc/ masks: --data FOLDER)"
         )
         return parts, beside, lines, {}
-    shape = np.broadcast_to(_lungs(mean[None].astype(np.float32)), real[1].shape)
+    shape = np.broadcast_to(lungs(mean[None].astype(np.float32)), real[1].shape)
     trials[_DICE][MEAN].append(_averaged(_DICE, dice(shape, real[1])))
     parts = [*(judge(claim, trials[_DICE], real[2], seed=seed) for claim in REAL), *parts]
     beside.append(judge(BESIDE_REAL, trials[_DICE], real[2], seed=seed))
     lines.append(f"{len(real[2])} real films with V7 lung masks (Hannover, covid_cc), of {len(set(real[2]))} patients")
-    whole = dice(_lungs(answers[RANDOM], ("right lung", "left lung")), real[1])
+    whole = dice(lungs(answers[RANDOM], ("right lung", "left lung")), real[1])
     lines.append(f"the whole projected lungs, also behind the domes, where V7's masks end: Dice {whole.mean():.3f}")
-    figure = {"Real films: V7's lung mask in green, the segmenter's in red": _picture(real, answers[RANDOM])}
+    figure = {"Real films: V7's lung mask in green, the segmenter's in red": picture(real, answers[RANDOM])}
     return parts, beside, lines, figure
-
-
-def _lungs(probability: Floats, names: Sequence[str] = SEEN) -> Bools:
-    chosen = probability[:, [NAMES.index(name) for name in names]]
-    found: Bools = np.asarray((chosen > 0.5).any(axis=1))
-    return found
-
-
-def _unseen_tone(films: Floats, seed: int) -> Floats:
-    """Films by a curve that training never draws: a steep sigmoid or a logarithm, with coarse grain."""
-    from hilum.core.seed import generator
-    from hilum.systems._paxray_tone import stretched
-
-    shown = []
-    for number, film in enumerate(films):
-        rng = generator(seed, "unseen tone", number)
-        steep, middle = rng.uniform(5, 11), rng.uniform(0.3, 0.6)
-        curve = 1 / (1 + np.exp(-steep * (film - middle))) if rng.random() < 0.5 else np.log1p(steep * film)
-        grain = np.kron(rng.normal(0, 0.01, (film.shape[0] // 2 + 1,) * 2), np.ones((2, 2)))
-        shown.append(stretched((curve + grain[: film.shape[0], : film.shape[1]]).astype(np.float32)))
-    return np.stack(shown)
 
 
 def _ground(
@@ -211,24 +146,3 @@ def _ground(
 
 def _averaged(name: str, values: NDArray[np.float64]) -> Scored:
     return averaged(name, values, signature(name, 1, films="each"))
-
-
-def _picture(real: tuple[Floats, Bools, tuple[str, ...]], answer: Floats) -> bytes:
-    """Return a PNG of eight real films with both outlines."""
-    from io import BytesIO
-
-    from PIL import Image as Picture
-    from scipy.ndimage import binary_erosion
-
-    tiles = []
-    for index in np.linspace(0, len(real[0]) - 1, 8).astype(int):
-        film = np.kron(real[0][index], np.ones((2, 2)))
-        tile = np.stack([film] * 3, -1) * 0.9
-        for mask, colour in ((real[1][index], (0, 1, 0)), (_lungs(answer[index : index + 1])[0], (1, 0.2, 0.1))):
-            large = np.kron(mask, np.ones((2, 2), bool))
-            tile[large & ~binary_erosion(large)] = colour
-        tiles.append(tile)
-    rows = np.vstack([np.hstack(tiles[:4]), np.hstack(tiles[4:])])
-    stream = BytesIO()
-    Picture.fromarray(np.rint(rows * 255).astype(np.uint8)).save(stream, "PNG")
-    return stream.getvalue()

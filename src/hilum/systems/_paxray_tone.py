@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.core.seed import generator
+
 Floats = NDArray[np.float32]
 
 
@@ -53,3 +55,15 @@ def burned(film: Floats, rng: np.random.Generator) -> Floats:
         row, column = (int(v) for v in rng.integers(0, (size // 4, size - side)))
         made[row : row + side, column : column + max(2, side // 2)] = 1.0
     return made
+
+
+def unseen_tone(films: Floats, seed: int) -> Floats:
+    """Films by a curve that training never draws: a steep sigmoid or a logarithm, with coarse grain."""
+    shown = []
+    for number, film in enumerate(films):
+        rng = generator(seed, "unseen tone", number)
+        steep, middle = rng.uniform(5, 11), rng.uniform(0.3, 0.6)
+        curve = 1 / (1 + np.exp(-steep * (film - middle))) if rng.random() < 0.5 else np.log1p(steep * film)
+        grain = np.kron(rng.normal(0, 0.01, (film.shape[0] // 2 + 1,) * 2), np.ones((2, 2)))
+        shown.append(stretched((curve + grain[: film.shape[0], : film.shape[1]]).astype(np.float32)))
+    return np.stack(shown)
