@@ -15,6 +15,7 @@ from hilum.drr.axes import axis_order
 from hilum.drr.coefficients import density_g_cm3, mass_attenuation
 from hilum.drr.field import Field, Structures
 from hilum.drr.geometry import Geometry
+from hilum.drr.render import line_integrals_many
 
 SOFT, BONE = "soft tissue", "cortical bone"
 _STEP_G_CM3 = 0.001
@@ -66,14 +67,7 @@ class Materials:
 
     def maps(self, geometry: Geometry) -> dict[str, NDArray[np.float32]]:
         """Return areal density in g/cm2 (rows, columns) along the rays of an exposure, by material."""
-        from hilum.drr import render
-
-        together: Any = getattr(render, "line_integrals_many", None)  # one pass for all, where the kernel offers it
-        fields = list(self.fields.values())
-        if together is None:
-            found = [render.line_integrals(each, geometry) for each in fields]
-        else:
-            found = list(together(fields, geometry))
+        found = line_integrals_many(list(self.fields.values()), geometry)
         return {name: each / np.float32(10.0) for name, each in zip(self.fields, found, strict=True)}
 
 

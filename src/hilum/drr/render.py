@@ -18,7 +18,7 @@ _PLANE_PIXELS = 300 * 300  # fewer are gathered as fast, and more exactly
 
 
 def line_integrals(
-    field: Field, geometry: Geometry, *, model: Model = "trilinear", kernel: Kernel = "auto"
+    field: Field, geometry: Geometry, *, model: Model = "trilinear", kernel: Kernel = "auto", device: str = "cpu"
 ) -> NDArray[np.float32]:
     """Integrate a field along the rays of one exposure.
 
@@ -28,13 +28,21 @@ def line_integrals(
         model: 'trilinear' between voxel centres, or 'siddon' for constant voxels (exact path lengths).
         kernel: how the trilinear model is computed: 'slab' (detectors aligned with the grid), 'plane' (oblique
             ones, by way of a finer plane parallel to the slabs), 'gather' (any), or 'auto' for the fastest that suits.
+        device: 'cpu', or a graphics card as torch names it ('cuda'), which computes the trilinear model its own way.
 
     Returns:
         float32 (rows, columns), the field's unit times mm.
 
     Raises:
         InputError: for an unknown model or kernel, or a kernel that cannot take this geometry.
+        MissingError: if the device, or torch for it, is not there.
     """
+    if device != "cpu":
+        if model != "trilinear" or kernel != "auto":
+            raise InputError(f"on '{device}' there is the trilinear model with its own kernel only")
+        from hilum.drr import gpu
+
+        return gpu.integrals(field, geometry, device)
     if model == "siddon":
         from hilum.drr import siddon
 
