@@ -23,7 +23,7 @@ def test_the_torch_path_gives_the_processors_film() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a card is there")
 def test_a_card_that_is_not_there_is_missing() -> None:
-    with pytest.raises(MissingError, match="cuda"):
+    with pytest.raises(MissingError, match="CUDA"):
         line_integrals(FIELD, GEOMETRY, device="cuda")
 
 
