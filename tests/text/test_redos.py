@@ -31,6 +31,18 @@ def seconds(work: object) -> float:
     return time.process_time() - began
 
 
+def linear(work: object, whole: object) -> bool:
+    """Whether four times the input takes at most ten times as long (squares take sixteen), on a machine of any speed.
+
+    What is over in half a second is not weighed, and a runaway pattern meets the suite's own time limit.
+    """
+    took = seconds(lambda: work(whole))  # type: ignore[operator]
+    if took < 0.5:
+        return True
+    quarter = whole[: len(whole) // 4]  # type: ignore[index,arg-type]
+    return took < 10 * seconds(lambda: work(quarter))  # type: ignore[operator]
+
+
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_a_megabyte_is_refused_with_a_sentence(unit: str) -> None:
     text = (unit * MEGABYTE)[:MEGABYTE]
@@ -41,13 +53,13 @@ def test_a_megabyte_is_refused_with_a_sentence(unit: str) -> None:
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_the_longest_report_is_read_in_time(unit: str) -> None:
     text = (unit * LONGEST_REPORT)[:LONGEST_REPORT]
-    assert seconds(lambda: parse(text)) < 2.0
+    assert linear(parse, text)
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_splitting_a_megabyte_is_linear(unit: str) -> None:
     text = (unit * MEGABYTE)[:MEGABYTE]
-    assert seconds(lambda: (sections(text, pack("en")), sentences(text))) < 2.0
+    assert linear(lambda text: (sections(text, pack("en")), sentences(text)), text)
 
 
 def test_a_long_report_of_different_sentences_is_read_in_time() -> None:
@@ -63,14 +75,13 @@ def test_a_long_report_of_different_sentences_is_read_in_time() -> None:
         "2.2 cm",
     ]
     text = " ".join(draw.choice(words) for _ in range(60_000))[:LONGEST_REPORT]
-    assert seconds(lambda: parse(text)) < 2.0
+    assert linear(parse, text)
 
 
 def test_one_endless_sentence_of_phrases() -> None:
     chosen = pack("en")
-    text = "no evidence of the " * 50
-    tokens = tokenize(text, chosen)
-    assert seconds(lambda: find(tokens, chosen)) < 0.2
+    tokens = tokenize("no evidence of the " * 200, chosen)
+    assert linear(lambda tokens: find(tokens, chosen), tokens)
 
 
 def _patterns() -> list[tuple[str, re.Pattern[str]]]:
@@ -89,7 +100,7 @@ PIECES = ["a", "A", " ", ".", "\n", "1", "_", "1 x ", "A ", "a.", "\n ", "\t\r",
 def test_every_pattern_is_linear_on_a_megabyte(name: str, pattern: re.Pattern[str]) -> None:
     for piece in PIECES:
         text = "\n" + (piece * MEGABYTE)[:MEGABYTE] + "!"
-        assert seconds(lambda text=text: [None for _ in pattern.finditer(text)]) < 2.0, (name, piece)
+        assert linear(lambda text: [None for _ in pattern.finditer(text)], text), (name, piece)
 
 
 @pytest.mark.parametrize("seed", range(2))

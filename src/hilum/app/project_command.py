@@ -139,7 +139,9 @@ def summary(rows: Sequence[Row], out: Path) -> str:
             "",
             f"{counts}. {RESEARCH_USE}",
             f"Wrote {out / 'index.html'} (open it in a browser) and a folder per CT.",
-            f'Try next: hilum.get("dataset", "drr")("{out}") gives the films as a cohort.',
+            f'Try next: hilum.get("dataset", "drr")("{out}") gives the films as a cohort.'
+            if any(row.status != "failed" for row in rows)
+            else f"Nothing was projected; the reasons stand above and in {out / 'studies.jsonl'}.",
         ]
     )
 
