@@ -7,6 +7,7 @@ hardly depends on how many pixels the film has. Not for rays near 45 degrees, wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -121,36 +122,36 @@ def _grid(field: Field, pencil: Pencil, axes: tuple[int, int, int], shape: tuple
     return np.array([at, *first, *step]), (int(max(count[0], 8)), int(max(count[1], 8)))
 
 
-def integrals(field: Field, geometry: Geometry) -> NDArray[np.float32] | None:
-    """Return line integrals (rows, columns) in the field's unit times mm, or None where the plane does not suit.
+def _fan(pencil: Pencil, grid: NDArray[np.float64], axes: tuple[int, int, int], *, parallel: bool) -> Fan:
+    """Return the plane as an aligned detector: its point (r, c) is reached at parameter 1."""
+    b, v, u = axes
+    far = grid[0] - pencil.start[b]
+    sides = []
+    for axis, first, step in ((u, grid[2], grid[4]), (v, grid[1], grid[3])):
+        if parallel:
+            lean = far * pencil.way[axis] / pencil.way[b]
+            sides.append(np.array([first - lean, step, lean, 0.0]))
+        else:
+            sides.append(np.array([pencil.start[axis], 0.0, first - pencil.start[axis], step]))
+    return Fan(sides[0], sides[1], np.array([pencil.start[b], far]))
+
+
+def integrals_many(fields: Sequence[Field], geometry: Geometry) -> NDArray[np.float32] | None:
+    """Return line integrals (F, rows, columns) of fields on one grid, or None where the plane does not suit.
 
     It does not where rays are steeper than about 37 degrees to every grid axis, or the plane would be huge.
     """
-    pencil = geometry.pencil(field.affine)
+    pencil = geometry.pencil(fields[0].affine)
     axes = plane_axes(pencil, geometry.shape)
     if axes is None:
         return None
-    b, v, u = axes
-    grid, size = _grid(field, pencil, axes, geometry.shape)
+    grid, size = _grid(fields[0], pencil, axes, geometry.shape)
     if max(size) > _MOST:
         return None
-    # the plane as an aligned detector: its point (r, c) is reached at parameter 1
-    far = grid[0] - pencil.start[b]
-    if geometry.parallel:
-        slope = pencil.way / pencil.way[b]
-        fan = Fan(
-            np.array([grid[2] - far * slope[u], grid[4], far * slope[u], 0.0]),
-            np.array([grid[1] - far * slope[v], grid[3], far * slope[v], 0.0]),
-            np.array([pencil.start[b], far]),
-        )
-    else:
-        fan = Fan(
-            np.array([pencil.start[u], 0.0, grid[2] - pencil.start[u], grid[4]]),
-            np.array([pencil.start[v], 0.0, grid[1] - pencil.start[v], grid[3]]),
-            np.array([pencil.start[b], far]),
-        )
-    planes = np.empty((1, *size), np.float32)
-    sample_sums([layout(field, axes)], fan, size, planes)
-    out = np.empty(geometry.shape, np.float32)
-    _read(planes[0], np.stack(pencil), grid, np.array(axes), ray_steps(geometry) * field.scale, out)
-    return out
+    planes = np.empty((len(fields), *size), np.float32)
+    fan = _fan(pencil, grid, axes, parallel=geometry.parallel)
+    sample_sums([layout(field, axes) for field in fields], fan, size, planes)
+    films = np.empty((len(fields), *geometry.shape), np.float32)
+    for field, plane, film in zip(fields, planes, films, strict=True):
+        _read(plane, np.stack(pencil), grid, np.array(axes), ray_steps(geometry) * field.scale, film)
+    return films

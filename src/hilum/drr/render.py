@@ -14,7 +14,7 @@ from hilum.drr.geometry import Geometry
 
 Model = Literal["trilinear", "siddon"]
 Kernel = Literal["auto", "slab", "plane", "gather"]
-_PLANE_PIXELS = 300 * 300  # fewer are gathered as fast, and more exactly
+_PLANE_PIXELS = 200 * 200  # fewer are gathered as fast, and more exactly
 
 
 def line_integrals(
@@ -79,11 +79,14 @@ def line_integrals_many(
     if kernel == "slab" or (kernel == "auto" and slab.suits(fields[0], geometry)):
         return slab.integrals_many(fields, geometry)
     if kernel == "plane" or (kernel == "auto" and geometry.shape[0] * geometry.shape[1] >= _PLANE_PIXELS):
-        films = [plane.integrals(field, geometry) for field in fields]
-        if films[0] is not None:
-            return np.stack([film for film in films if film is not None])
+        films = plane.integrals_many(fields, geometry)
+        if films is not None:
+            return films
         if kernel == "plane":
-            raise InputError("the plane kernel takes no rays near 45 degrees to the grid's axes: use the gather kernel")
+            raise InputError(
+                "the plane kernel takes no rays near 45 degrees to the grid's axes, and no plane over 4096 lines: "
+                "use the gather kernel"
+            )
     return joseph.integrals_many(fields, geometry)
 
 
