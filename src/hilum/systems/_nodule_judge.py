@@ -119,6 +119,8 @@ def means(runs: Sequence[Columns], malignant: Bools) -> str:
     for name in ("pleura_mm", "airway_mm", "vessel_mm"):
         values = np.concatenate([run[name] for run in runs])
         ill = np.concatenate([malignant] * len(runs))
-        with np.errstate(invalid="ignore"):
-            told.append(f"{name[:-3]} {np.nanmean(values[~ill]):.2f} / {np.nanmean(values[ill]):.2f}")
+        there = np.isfinite(values)
+        both = [values[there & side] for side in (~ill, ill)]
+        shown = " / ".join(f"{each.mean():.2f}" if each.size else "none" for each in both)
+        told.append(f"{name[:-3]} {shown}")
     return "    mean distance benign / malignant, mm: " + ", ".join(told)
