@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import pkgutil
 import random
 import re
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -25,22 +28,29 @@ HOSTILE = ["a", " ", ".", "\n", ":", ",", "1.", "1 x ", "no ", "no effusion ", "
            "XXXX-a-"]  # fmt: skip
 
 
-def seconds(work: object) -> float:
-    began = time.process_time()
-    work()  # type: ignore[operator]
-    return time.process_time() - began
+def seconds(work: Callable[[], object]) -> float:
+    """Processor time of one call, without the collector, which may visit all that other tests left in memory."""
+    gc.disable()
+    try:
+        began = time.process_time()
+        work()
+        return time.process_time() - began
+    finally:
+        gc.enable()
 
 
-def linear(work: object, whole: object) -> bool:
+def linear(work: Callable[[Any], object], whole: Any) -> bool:
     """Whether four times the input takes at most ten times as long (squares take sixteen), on a machine of any speed.
 
-    What is over in half a second is not weighed, and a runaway pattern meets the suite's own time limit.
+    What is over in half a second is not weighed, and a runaway pattern meets the suite's own time limit. The best of
+    three turns counts: a machine that is busy makes one slower, never faster.
     """
-    took = seconds(lambda: work(whole))  # type: ignore[operator]
-    if took < 0.5:
-        return True
-    quarter = whole[: len(whole) // 4]  # type: ignore[index,arg-type]
-    return took < 10 * seconds(lambda: work(quarter))  # type: ignore[operator]
+    quarter, took, part = whole[: len(whole) // 4], float("inf"), float("inf")
+    for _ in range(3):
+        took, part = min(took, seconds(lambda: work(whole))), min(part, seconds(lambda: work(quarter)))
+        if took < max(0.5, 10 * part):
+            return True
+    return False
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
