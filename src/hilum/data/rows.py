@@ -69,7 +69,7 @@ def rows(
         raise InputError(f"{place.name} cannot be read as a table: {fault}") from None
 
 
-def film(path: str | Path, *, view: View = "unknown", id: str = "") -> Image:  # noqa: A002
+def film(path: str | Path, *, view: View = "unknown", id: str = "") -> Image:
     """Return an 8 or 16 bit grey picture as an Image of [0, 1] values that is decoded on first use.
 
     Args:
