@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +16,8 @@ from hilum import RESEARCH_USE, __version__
 from hilum.app.outputs import safe_name
 from hilum.app.project_case import EXAMPLE, project_ct
 from hilum.app.project_settings import Settings
-from hilum.core.errors import HilumError, InputError, MissingError, need
+from hilum.app.spread import spread
+from hilum.core.errors import HilumError, InputError, MissingError
 from hilum.data.ct import Case
 from hilum.io.save import save_text
 
@@ -151,7 +151,7 @@ def project_all(
     jobs = [Job(case, settings, str(out.absolute()), resume, dict(facts or {})) for case in cases]
     rows: list[Row] = []
     with (out / LOG).open("a" if resume else "w", encoding="utf-8") as log:
-        for row in _rows(jobs, workers, ray):
+        for row in spread(project_job, jobs, lost=_lost, workers=workers, ray=ray):
             rows.append(row)
             log.write(json.dumps(row.line(), ensure_ascii=False) + "\n")
             log.flush()
@@ -172,64 +172,8 @@ def _check_names(cases: Sequence[Case]) -> None:
         seen[name] = case.path
 
 
-def _rows(jobs: Sequence[Job], workers: int, ray: str) -> Iterator[Row]:
-    if ray:
-        yield from _on_ray(jobs, ray)
-    elif workers > 1 and len(jobs) > 1:
-        yield from _in_processes(jobs, min(workers, len(jobs)))
-    else:
-        yield from map(project_job, jobs)
-
-
-def _in_processes(jobs: Sequence[Job], workers: int) -> Iterator[Row]:
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-    from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_context
-
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    left = {job.case.id: job for job in jobs}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(project_job, job, threads) for job in jobs]
-        try:
-            for done in as_completed(waiting):
-                row = done.result()
-                del left[row.id]
-                yield row
-        except BrokenProcessPool:  # killed, as a rule for memory: what is left is failed, not lost
-            for job in left.values():
-                yield Row(job.case.id, "failed", Path(job.case.path).name, reason=(
-                    "a worker process was stopped, most likely for want of memory: use fewer --workers, or less "
-                    "--memory, with --resume"))  # fmt: skip
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _on_ray(jobs: Sequence[Job], address: str) -> Iterator[Row]:
-    """Run each job as a Ray task; the folder of results and the CTs must be on storage that every node sees."""
-    try:
-        import ray
-    except ImportError:
-        raise need("ray", "cluster", "--ray") from None
-    ray.init(None if address == "local" else address, ignore_reinit_error=True, log_to_driver=False)
-    try:
-        task: Any = ray.remote(project_job)
-        waiting = {task.remote(job, 1): job for job in jobs}
-        while waiting:
-            done, _ = ray.wait(list(waiting), num_returns=1)
-            job = waiting.pop(done[0])
-            try:
-                yield ray.get(done[0])
-            except ray.exceptions.RayTaskError as error:
-                if isinstance(error.cause, MissingError):
-                    raise error.cause from None
-                yield Row(job.case.id, "failed", Path(job.case.path).name, reason=f"the task failed: {error.cause}")
-            except ray.exceptions.RayError as error:
-                yield Row(
-                    job.case.id, "failed", Path(job.case.path).name, reason=f"a node was lost ({type(error).__name__})"
-                )
-    finally:
-        ray.shutdown()
+def _lost(job: Job, reason: str) -> Row:
+    return Row(job.case.id, "failed", Path(job.case.path).name, reason=reason)
 
 
 def _write_run(out: Path, rows: Sequence[Row], settings: Settings, started: float) -> None:
