@@ -1,4 +1,4 @@
-"""Jobs spread over processes: the same results as in one, and a worker that dies costs only what it had not finished."""
+"""Jobs spread over processes: the same results as in one, and a worker that dies costs only its own jobs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_one_job_starts_no_process() -> None:
 
 
 def test_a_worker_that_dies_loses_jobs_and_not_the_run() -> None:
-    made = dict((numbers, total) for numbers, total, _ in spread(add, [Sum((1,), True), *JOBS], lost=lost, workers=2))
+    made = {numbers: total for numbers, total, _ in spread(add, [Sum((1,), True), *JOBS], lost=lost, workers=2)}
     assert made[1,] == -len(STOPPED)
     assert set(made) == {(1,), *(job.numbers for job in JOBS)}
     assert all(total in (sum(numbers), -len(STOPPED)) for numbers, total in made.items())

@@ -16,7 +16,7 @@ from hilum import RESEARCH_USE, __version__
 from hilum.app.outputs import safe_name
 from hilum.app.project_case import EXAMPLE, project_ct
 from hilum.app.project_settings import Settings
-from hilum.app.spread import spread
+from hilum.app.spread import limit_threads, spread
 from hilum.core.errors import HilumError, InputError, MissingError
 from hilum.data.ct import Case
 from hilum.io.save import save_text
@@ -63,7 +63,7 @@ def project_job(job: Job, threads: int = 0) -> Row:
     """
     from hilum.app.project_outputs import write_projected
 
-    _bound(threads)
+    limit_threads(threads)
     began = time.perf_counter()
     case, target = job.case, Path(job.out) / safe_name(job.case.id)
     row = Row(case.id, "failed", Path(case.path).name, target.name, patient=case.patient, split=case.split)
@@ -83,16 +83,6 @@ def project_job(job: Job, threads: int = 0) -> Row:
         return replace(row, reason=said, folder="", seconds=time.perf_counter() - began)
     films = tuple(film.name for film in projected.films)
     return replace(row, status="projected", films=films, remarks=projected.remarks, seconds=time.perf_counter() - began)
-
-
-def _bound(threads: int) -> None:
-    if threads > 0:
-        try:
-            import numba
-
-            numba.set_num_threads(min(threads, numba.get_num_threads()))
-        except ImportError:  # said where it is needed
-            pass
 
 
 def fingerprint(job: Job) -> str:

@@ -39,6 +39,17 @@ def spread(
             yield task(job, 0)
 
 
+def limit_threads(threads: int) -> None:
+    """Let compiled kernels of this process use at most so many processor threads; 0 leaves them all."""
+    if threads > 0:
+        try:
+            import numba
+
+            numba.set_num_threads(min(threads, numba.get_num_threads()))
+        except ImportError:  # said where it is needed
+            pass
+
+
 def _in_processes(
     task: Callable[[Job, int], Result], jobs: Sequence[Job], lost: Callable[[Job, str], Result], workers: int
 ) -> Iterator[Result]:

@@ -41,8 +41,8 @@ def manifest(root: str | Path) -> dict[str, Any]:
     path = Path(root) / MANIFEST
     if not path.is_file():
         raise MissingError(
-            f"no {MANIFEST} in '{root}': make a cohort with 'hilum draw --cohort 64 --seed 1 -o {root}'; if a build was "
-            "interrupted, the same command with --resume finishes it"
+            f"no {MANIFEST} in '{root}': make one with 'hilum draw --cohort 64 --seed 1 -o {root}'; a build that "
+            "was interrupted is finished by its own command with --resume"
         )
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

@@ -14,16 +14,15 @@ from hilum.core.errors import InputError
 from hilum.io.save import save_bytes
 
 
-def save_png(pixels: NDArray[Any], path: str | Path, *, words: Mapping[str, str] | None = None) -> Path:
-    """Write a picture as grey PNG, whole or not at all.
+def png_bytes(pixels: NDArray[Any], *, words: Mapping[str, str] | None = None) -> bytes:
+    """Return a picture as the bytes of a grey PNG file.
 
     Args:
         pixels: (H, W) uint16, uint8 or bool.
-        path: where to.
         words: keyword to text, kept in the file (PNG tEXt), e.g. {'Comment': 'synthetic'}.
 
     Raises:
-        InputError: if the pixels have another type, or the place cannot be written.
+        InputError: if the pixels have another type.
     """
     from PIL import Image as Picture
     from PIL.PngImagePlugin import PngInfo
@@ -35,13 +34,18 @@ def save_png(pixels: NDArray[Any], path: str | Path, *, words: Mapping[str, str]
         told.add_text(keyword, text)
     buffer = BytesIO()
     Picture.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", pnginfo=told)
-    return save_bytes(buffer.getvalue(), path)
+    return buffer.getvalue()
 
 
-def png_words(path: str | Path) -> dict[str, str]:
-    """Return the texts kept in a PNG file by keyword."""
-    from PIL import Image as Picture
+def save_png(pixels: NDArray[Any], path: str | Path, *, words: Mapping[str, str] | None = None) -> Path:
+    """Write a picture as grey PNG, whole or not at all.
 
-    with Picture.open(path, formats=("PNG",)) as picture:
-        picture.load()
-        return {str(key): value for key, value in picture.info.items() if isinstance(value, str)}
+    Args:
+        pixels: (H, W) uint16, uint8 or bool.
+        path: where to.
+        words: as `png_bytes` takes them.
+
+    Raises:
+        InputError: if the pixels have another type, or the place cannot be written.
+    """
+    return save_bytes(png_bytes(pixels, words=words), path)

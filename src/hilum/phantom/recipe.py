@@ -1,4 +1,4 @@
-"""What a cohort of virtual patients is to be: how many, of which families, held out how; and how it falls into shards."""
+"""What a cohort of virtual patients is to be: how many, of which families, what is held out, and its shards."""
 
 from __future__ import annotations
 
