@@ -186,8 +186,8 @@ def _refuse_another(out: Path, recipe: Recipe) -> None:
     other = [key for key in now if key != "patients" and told.get(key) != now[key]]
     if other:
         raise InputError(
-            f"'{out}' holds a finished cohort with {other[0]} {told.get(other[0])}, not {now[other[0]]}: choose another "
-            "folder with -o, or remove that one"
+            f"'{out}' holds a finished cohort with {other[0]} {told.get(other[0])}, not {now[other[0]]}: choose "
+            "another folder with -o, or remove that one"
         )
 
 
