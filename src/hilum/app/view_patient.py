@@ -68,9 +68,8 @@ def timeline_page(visits: Sequence[Study]) -> str:
     """Return the page of a patient's course: films of each visit, and each finding from visit to visit."""
     heads = ("", *(f"{visit.time:%Y-%m-%d %H:%M}" if visit.time else f"visit {n}" for n, visit in enumerate(visits, 1)))
     films = element("tr", element("th", "films", scope="row"), *(
-        element("td", element("a", *(
-            element("img", src=inline(film, long_side=200, limit=16_000), alt=f"{film.view} film") for film in visit.films
-        ), href=f"./visit-{number}.html")) for number, visit in enumerate(visits, start=1)))  # fmt: skip
+        element("td", element("a", *_thumbnails(visit), href=f"./visit-{number}.html"))
+        for number, visit in enumerate(visits, start=1)))  # fmt: skip
     keys = dict.fromkeys(each.id or each.concept for visit in visits for each in visit.findings)
     rows = [films, *(row for key in keys if (row := _course(key, visits)) is not None)]
     said = element("tr", element("th", "impression", scope="row"), *(
@@ -85,6 +84,12 @@ def timeline_page(visits: Sequence[Study]) -> str:
     )
 
 
+def _thumbnails(visit: Study) -> list[Html]:
+    return [
+        element("img", src=inline(film, long_side=200, limit=16_000), alt=f"{film.view} film") for film in visit.films
+    ]
+
+
 def _course(key: str, visits: Sequence[Study]) -> Html | None:
     """One finding's row, None where it is present at no visit."""
     found = [next((each for each in visit.findings if (each.id or each.concept) == key), None) for visit in visits]
@@ -95,7 +100,7 @@ def _course(key: str, visits: Sequence[Study]) -> Html | None:
 
 
 def _said(finding: Finding | None) -> list[object]:
-    if finding is None or finding.state == "absent" and finding.change is None:
+    if finding is None or (finding.state == "absent" and finding.change is None):
         return ["-"]
     words = [
         finding.attributes.get("severity", ""),
