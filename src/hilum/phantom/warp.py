@@ -59,6 +59,8 @@ class Warp:
         dome_lift_mm: above 0 as in expiration.
         waves: (W, 3) wave vectors in 1/mm, (W, 3) amplitudes in mm and (W,) phases of the random field.
         mirror: left and right exchanged (situs inversus).
+        cage: half-lengths left and back of the rib cage about the centre, in the old body.
+        wall_scale: of the chest wall's thickness, all that lies outside the cage.
     """
 
     centre: Points
@@ -71,12 +73,16 @@ class Warp:
         default_factory=lambda: (np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
     )
     mirror: bool = False
+    cage: tuple[float, float] = (1.0, 1.0)
+    wall_scale: float = 1.0
 
     def source(self, points: Points) -> Points:
         """Return the places (N, 3) of the old body that are seen at these places (N, 3) of the new one."""
         away = (points - self.centre) / np.array(self.scale)
         if self.mirror:
             away = away * np.array([-1.0, 1.0, 1.0])
+        if self.wall_scale != 1.0:
+            away[:, :2] *= self._thinned(np.hypot(away[:, 0] / self.cage[0], away[:, 1] / self.cage[1]))[:, None]
         at: Points = self.centre + away
         vectors, sizes, phases = self.waves
         at = at + np.sin(at @ vectors.T + phases) @ sizes
@@ -87,6 +93,20 @@ class Warp:
         far = np.linalg.norm((at - middle) / half, axis=1)
         at[:, 0] += (1.0 / self.heart_scale - 1.0) * (at[:, 0] - pivot) * np.exp(-((far / 1.5) ** 4))
         return at
+
+    def goes_to(self, points: Points, *, rounds: int = 12) -> Points:
+        """Return where places (N, 3) of the old body are in the new one: `source` solved by repeated correction."""
+        scale = np.array(self.scale) * np.array([-1.0 if self.mirror else 1.0, 1.0, 1.0])
+        at: Points = self.centre + (points - self.centre) * scale
+        for _ in range(rounds):
+            at = at + (points - self.source(at)) * scale
+        return at
+
+    def _thinned(self, radius: Points) -> Points:
+        """Return what the cage's ellipse of this many radii (N,) shrinks by, so that the wall has its old thickness."""
+        outside = np.maximum(radius, 1.0)
+        found: Points = np.where(radius > 1.0, (1.0 + (outside - 1.0) / self.wall_scale) / outside, 1.0)
+        return found
 
 
 def resampled(volume: Volume, structures: Structures, *, spacing_mm: float) -> Body:
@@ -114,9 +134,18 @@ def resampled(volume: Volume, structures: Structures, *, spacing_mm: float) -> B
     return _pulled(volume, structures, identity, affine, shape, extend=False)
 
 
-def warped(body: Body, warp: Warp) -> Body:
-    """Return the body that a warp makes of another, on the same grid; beyond the CT its border goes on."""
-    return _pulled(body.volume, body.structures, warp, body.volume.affine, body.volume.voxels.shape, extend=True)
+def warped(
+    body: Body, warp: Warp, *, affine: NDArray[np.float64] | None = None, shape: tuple[int, int, int] | None = None
+) -> Body:
+    """Return the body that a warp makes of another; beyond the CT its border goes on.
+
+    Args:
+        body: the old body.
+        warp: from places of the new body to the old one.
+        affine, shape: of the new body's grid, with equal steps; None takes the old one's.
+    """
+    affine = body.volume.affine if affine is None else affine
+    return _pulled(body.volume, body.structures, warp, affine, shape or body.volume.voxels.shape, extend=True)
 
 
 def draw_warp(
@@ -159,6 +188,11 @@ def cardiothoracic_ratio(body: Body) -> float:
 
 
 def _extent(body: Body, name: str) -> tuple[Points, Points]:
+    found: tuple[Points, Points] = body.structures.keep(("extent", name), lambda: _measured(body, name))
+    return found
+
+
+def _measured(body: Body, name: str) -> tuple[Points, Points]:
     index = np.argwhere(body.mask(name))
     origin, step = body.volume.affine[:3, 3], body.spacing_mm
     return origin + step * (index.min(axis=0) - 0.5), origin + step * (index.max(axis=0) + 0.5)
