@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.core.errors import InputError
+from hilum.core.image import Volume
 from hilum.core.seed import generator
+from hilum.drr.field import Structures
 from hilum.phantom.families_base import Base, base_of, named
 from hilum.phantom.patient import Anatomy, Person
 from hilum.phantom.warp import Body, Warp, cardiothoracic_ratio, draw_warp, warped
@@ -27,6 +29,7 @@ EXPIRED_HU, PARENCHYMA_HU = 150.0, (-865.0, 20.0)
 """How much denser lungs are at full expiration; median of lungs at full inspiration, mean and deviation."""
 _DOME_MM, _EXPIRED_MM, _SUPINE_MM = 6.0, 55.0, 15.0
 _CTR_LIMITS, _HEART_LIMITS = (0.34, 0.72), (0.6, 1.6)
+_TOP_MM, _NECK_MM, _FLESH_HU, _SKIN_HU = 3.0, 55.0, 20.0, -300.0
 _AIR_SHARE = 0.45  # density in g/cm3 below which lung counts as parenchyma, not as vessel
 Floats = NDArray[np.float64]
 
@@ -82,10 +85,11 @@ def warp_anatomy(
     warp = replace(
         draw_warp(ready.body, seed, f"patient {patient}"), centre=ready.centre_mm, scale=size.scale,
         dome_lift_mm=size.dome_lift_mm, cage=ready.cage_mm, wall_scale=size.wall_scale,
+        top_mm=float(ready.box_mm[1, 2]) - _TOP_MM,
     )  # fmt: skip
     warp = replace(warp, heart_scale=_heart_scale(ready, warp, wanted))
     affine, shape = _grid(ready, warp, spacing_mm)
-    body = warped(ready.body, warp, affine=affine, shape=shape)
+    body = _necked(warped(ready.body, warp, affine=affine, shape=shape), ready, warp)
     lung = named(body, "lung")
     voxels = _aerated(body.volume.voxels, lung, ready.lung_hu, lung_hu)
     log: dict[str, Any] = {
@@ -180,11 +184,25 @@ def _grid(base: Base, warp: Warp, spacing_mm: float) -> tuple[Floats, tuple[int,
         cage = base.cage_mm[axis]
         over = np.maximum(np.abs(away[:, axis]) - cage, 0.0)
         away[:, axis] = np.sign(away[:, axis]) * (np.abs(away[:, axis]) + over * (warp.wall_scale - 1.0))
-    low, high = base.centre_mm + away * np.array(warp.scale) + np.array([[-6.0, -16.0, 0.0], [6.0, 16.0, 0.0]])
+    low, high = base.centre_mm + away * np.array(warp.scale) + np.array([[-6.0, -16.0, 0.0], [6.0, 16.0, _NECK_MM]])
     width, depth, height = (int(n) for n in np.ceil((high - low) / spacing_mm))
     affine = np.diag([spacing_mm, spacing_mm, spacing_mm, 1.0])
     affine[:3, 3] = low + spacing_mm / 2
     return affine, (width, depth, height)
+
+
+def _necked(body: Body, base: Base, warp: Warp) -> Body:
+    """The body with even flesh about the spine where the CT's last slice goes on, or films would show streaks."""
+    top = warp.goes_to(np.array([[*base.centre_mm[:2], warp.top_mm]]))[0, 2]
+    first = max(0, int((top - body.volume.affine[2, 3]) / body.spacing_mm) + 1)
+    kept = [i for i, name in body.structures.names.items() if name.startswith(("vertebrae", "trachea", "esophagus"))]
+    ids, voxels = body.structures.ids.copy(), body.volume.voxels.copy()
+    over, values = ids[:, :, first:], voxels[:, :, first:]
+    gone = ~np.isin(over, kept)
+    over[gone] = 0
+    values[gone & (values > _SKIN_HU)] = np.float32(_FLESH_HU)
+    structures = Structures(ids, body.structures.affine, body.structures.names)
+    return Body(Volume(voxels, body.volume.affine, id=body.volume.id), structures)
 
 
 def _aerated(

@@ -18,9 +18,11 @@ from hilum.core.geometry import View
 from hilum.core.image import Image
 from hilum.core.region import Box, Mask
 from hilum.core.seed import generator
+from hilum.drr.anatomy_rules import Rule
 from hilum.drr.detector import Exposure, shrunken
 from hilum.drr.detector_display import Processing
 from hilum.drr.film import PROCESSING, film
+from hilum.drr.geometry import Geometry
 from hilum.drr.labels import rule_for, shadow_mask
 from hilum.drr.materials import SOFT, decompose
 from hilum.drr.randomise import random_exposure, random_processing
@@ -62,7 +64,7 @@ def shoot(
     *,
     size: int | tuple[int, int] = 224,
     supersample: int | None = None,
-    classes: Sequence[str] = ("lungs", "heart"),
+    classes: Sequence[str] = ("lung fields", "heart"),
     sound: Anatomy | None = None,
     seed: int | None = None,
 ) -> Shot:
@@ -147,23 +149,27 @@ def expose(
 def drawn_processing(seed: int, pose: Pose, view: View) -> Processing:
     """Draw a look-up table, and how the film is marked: a lead letter, borders, the words on a portable film."""
     rng = generator(seed, "marks", view)
-    border = tuple(float(v) for v in rng.uniform(0.0, 12.0, 4) * (rng.random(4) < 0.15))  # noqa: PLR2004
+    border = tuple(float(v) for v in rng.uniform(0.0, 12.0, 4) * (rng.random(4) < 0.15))
     words = ("SUPINE" if pose.supine else "PORTABLE") if view == "AP" else "ERECT"
     start = replace(
-        PROCESSING, marker="L" if rng.random() < 0.7 else "", text=words if rng.random() < 0.25 else "",  # noqa: PLR2004
+        PROCESSING, marker="L" if rng.random() < 0.7 else "", text=words if rng.random() < 0.25 else "",
         border_mm=(border[0], border[1], border[2], border[3]),
     )  # fmt: skip
-    return random_processing(seed, start=start, histogram=bool(rng.random() < 0.5))  # noqa: PLR2004
+    return random_processing(seed, start=start, histogram=bool(rng.random() < 0.5))
 
 
 def anatomy_masks(shot: Shot, *, name: str = "") -> dict[str, Mask]:
     """Return masks of the classes of a shot by the rules of `drr.labels`: thin bones keep faint rays, organs do not."""
-    return {key: Mask(shadow_mask(path, rule_for(key)), image=name, label=key) for key, path in shot.paths.items()}
+    rules = {key: Rule(pieces=0) if key.startswith("lung") else rule_for(key) for key in shot.paths}
+    return {key: Mask(shadow_mask(path, rules[key]), image=name, label=key) for key, path in shot.paths.items()}
 
 
-def _matter(anatomy: Anatomy, geometry: Any) -> dict[str, NDArray[np.float32]]:
+def _matter(anatomy: Anatomy, geometry: Geometry) -> dict[str, NDArray[np.float32]]:
     """Areal density of soft tissue and bone; what has 150 HU outside bones is calcium too."""
     body = anatomy.body
-    bone = named(body, *BONES) | (body.volume.voxels > _CALCIUM_HU)
-    matter = decompose(body.volume, bone=bone, ct_kev=_CT_KEV).extended(_EXTENDED_MM)
+    voxels, matter = body.structures.kept.get("matter", (None, None))
+    if voxels is not body.volume.voxels:  # a second view of the same body needs no second division
+        bone = named(body, *BONES) | (body.volume.voxels > _CALCIUM_HU)
+        matter = decompose(body.volume, bone=bone, ct_kev=_CT_KEV).extended(_EXTENDED_MM)
+        body.structures.kept["matter"] = (body.volume.voxels, matter)
     return restored(matter.maps(geometry), next(iter(matter.fields.values())), geometry)

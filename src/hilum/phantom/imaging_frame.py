@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum.core.errors import InputError
 from hilum.core.geometry import View
 from hilum.core.seed import generator
-from hilum.drr.framing import lung_outline_mm
 from hilum.drr.geometry import DrrView, Geometry, aim
+from hilum.phantom.families_base import named
 from hilum.phantom.patient import Anatomy, Pose
+from hilum.phantom.warp import Body
 
 DISTANCE_MM = {"PA": (1800.0, 1830.0), "AP": (1000.0, 1270.0), "LL": (1800.0, 1830.0), "RL": (1800.0, 1830.0)}
 """Source to detector, lowest and highest."""
@@ -27,6 +29,9 @@ HEIGHT_SHARE = (0.76, 0.06)
 """Height of the lungs' box over that of a lateral film."""
 MIDDLE = ((0.47, 0.04), (0.50, 0.02))
 """Where the box's middle lies, down and along: mean and standard deviation."""
+ABDOMEN = ("liver", "stomach", "spleen", "colon", "small_bowel", "duodenum", "kidney", "pancreas")
+"""Beginnings of the names of organs that lie under the diaphragm."""
+Points = NDArray[np.float64]
 _MOST, _LEAST = 0.93, 0.66
 _TISSUE_HU = -300.0
 
@@ -52,8 +57,9 @@ def frame(
     rng = generator(seed, "frame", view)
     source_mm, gap_mm = float(rng.uniform(*DISTANCE_MM[view])), float(rng.uniform(*GAP_MM[view]))
     volume = anatomy.body.volume
-    points = lung_outline_mm(anatomy.body.structures)
-    middle, half_mm = _torso(anatomy, points, axis=1 if view in ("PA", "AP") else 0)
+    beam = 1 if view in ("PA", "AP") else 0
+    points = fields_mm(anatomy, axis=beam)
+    middle, half_mm = _torso(anatomy, points, axis=beam)
     setting: dict[str, Any] = {
         "view": which, "angles_deg": (pose.tilt_deg, 0.0, pose.rotation_deg), "source_detector_mm": source_mm,
         "source_isocentre_mm": source_mm - half_mm - gap_mm, "isocentre_mm": middle,
@@ -80,7 +86,35 @@ def frame(
     return geometry, log
 
 
-def _shares(view: View, box_mm: np.ndarray, rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+def fields_mm(anatomy: Anatomy, *, axis: int) -> Points:
+    """Return first and last place (N, 3) in mm of the lungs along an axis, where no abdominal organ lies along it.
+
+    The lungs reach far down behind the domes of the diaphragm, where a film does not show them.
+
+    Args:
+        anatomy: with lobes under TotalSegmentator's names.
+        axis: 1 for frontal films, 0 for lateral ones.
+
+    Raises:
+        InputError: if no lung is free.
+    """
+    found: Points = anatomy.body.structures.keep(("fields", axis), lambda: _fields_mm(anatomy.body, axis))
+    return found
+
+
+def _fields_mm(body: Body, axis: int) -> Points:
+    lung = np.moveaxis(named(body, "lung_"), axis, 0)
+    free = lung.any(axis=0) & ~np.moveaxis(named(body, *ABDOMEN), axis, 0).any(axis=0)
+    lines = np.argwhere(free)
+    if not len(lines):
+        raise InputError("the body has no lung above the diaphragm: a film cannot be centred on it")
+    first = lung.argmax(axis=0)[free]
+    last = lung.shape[0] - 1 - lung[::-1].argmax(axis=0)[free]
+    ends = np.concatenate([np.insert(lines, axis, end, axis=1) for end in (first, last)])
+    return np.asarray(ends * body.spacing_mm + body.volume.affine[:3, 3])
+
+
+def _shares(view: View, box_mm: Points, rng: np.random.Generator, size: tuple[int, int]) -> Points:
     """Height and width of the lungs' box over the film's, for square pixels."""
     drawn = float(np.clip(rng.normal(*(WIDTH_SHARE.get(view, HEIGHT_SHARE))), _LEAST, 0.98))
     lead = 1 if view in WIDTH_SHARE else 0
@@ -89,12 +123,12 @@ def _shares(view: View, box_mm: np.ndarray, rng: np.random.Generator, size: tupl
     return np.asarray(share * min(1.0, _MOST / share[0], 0.98 / share[1]))
 
 
-def _torso(anatomy: Anatomy, points: np.ndarray, *, axis: int) -> tuple[tuple[float, float, float], float]:
+def _torso(anatomy: Anatomy, points: Points, *, axis: int) -> tuple[tuple[float, float, float], float]:
     """Middle of the torso as high as the lungs' middle, in mm, and half its extent along the beam."""
     volume = anatomy.body.volume
     height = float(points[:, 2].min() + points[:, 2].max()) / 2
     level = round((height - volume.affine[2, 3]) / anatomy.body.spacing_mm)
-    tissue = (volume.voxels[:, :, max(level - 2, 0) : level + 3] > _TISSUE_HU).any(axis=2)
+    tissue = np.asarray((volume.voxels[:, :, max(level - 2, 0) : level + 3] > _TISSUE_HU).any(axis=2), np.bool_)
     ends = []
     for across in (0, 1):
         used = np.flatnonzero(tissue.any(axis=1 - across))

@@ -18,6 +18,7 @@ from hilum.drr.insert import surrounding_g_cm3
 from hilum.drr.materials import SOFT
 from hilum.drr.structures import path_lengths
 from hilum.drr.visibility import LUNG_PATH_MM, visibility
+from hilum.phantom.imaging_frame import ABDOMEN
 from hilum.phantom.patient import Anatomy, Placed
 
 Pixels = NDArray[np.float32]
@@ -30,13 +31,17 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
     "right lung": ("lung_upper_lobe_right", "lung_middle_lobe_right", "lung_lower_lobe_right"),
     "left lung": ("lung_upper_lobe_left", "lung_lower_lobe_left"),
 }  # fmt: skip
-"""Anatomical classes and the beginnings of TotalSegmentator's names that make them; other names stand for themselves."""
+"""Anatomical classes by the beginnings of TotalSegmentator's names; other names stand for themselves."""
+FIELDS, ABDOMEN_MM, SPINE_MM = "lung fields", 10.0, 15.0
+"""Class of the lungs as readers outline them: the heart's shadow included; without what lies behind or before 10 mm of
+abdominal organs, and on frontal films 15 mm of vertebrae."""
 LEAST_MM: Mapping[str, float] = {
     "pleural effusion": 5.0, "pneumothorax": 3.0, "consolidation": 5.0, "edema": 10.0, "emphysema": 10.0,
     "atelectasis": 5.0, "cardiomegaly": 1.0, "fibrosis": 5.0, "pneumoperitoneum": 3.0, "pleural thickening": 3.0,
 }  # fmt: skip
 """Path length from which a pixel belongs to the mask of a finding; 1 mm for others and 0.05 mm for devices."""
 _OTHER_MM, _DEVICE_MM, _SHARE = 1.0, 0.05, 0.25
+_ENOUGH_PIXELS, _BODY, _MANY_RAYS = 64, 0.5, 3
 _SEEN_KEV, _SHELL_VOXELS = 70.0, 2
 
 
@@ -64,14 +69,40 @@ def class_paths(structures: Structures, geometry: Geometry, names: Sequence[str]
         InputError: if a body has nothing of a class.
     """
     groups: dict[str, tuple[int, ...]] = {}
-    for name in names:
-        starts = CLASSES.get(name, (name,))
+    wanted = {name: CLASSES.get(name, (name,)) for name in names if name != FIELDS}
+    if FIELDS in names:
+        wanted |= {FIELDS: CLASSES["lungs"]}
+    for name, starts in wanted.items():
         groups[name] = tuple(i for i, each in structures.names.items() if each.startswith(starts))
         if not groups[name]:
             raise InputError(f"the body holds no structure of '{name}'; classes are: {', '.join(CLASSES)}")
-    ids = sorted({number for group in groups.values() for number in group})
-    lengths = dict(zip(ids, path_lengths(structures, geometry, ids), strict=True))
-    return {name: np.sum([lengths[i] for i in group], axis=0, dtype=np.float32) for name, group in groups.items()}
+    covers: dict[str, tuple[tuple[str, ...], float]] = {}
+    if FIELDS in names:
+        covers["below"] = (ABDOMEN, ABDOMEN_MM)
+        if geometry.view in ("PA", "AP"):
+            covers["behind"] = (("vertebrae",), SPINE_MM)
+    for cover, (starts, _) in covers.items():
+        groups[cover] = tuple(i for i, each in structures.names.items() if each.startswith(starts))
+    found = _grouped(structures, geometry, groups)
+    for cover, (_, most_mm) in covers.items():
+        found[FIELDS][found[cover] > most_mm] = 0.0
+    return {name: found[name] for name in names}
+
+
+def _grouped(structures: Structures, geometry: Geometry, groups: Mapping[str, tuple[int, ...]]) -> dict[str, Pixels]:
+    """Path lengths of groups of structures: what belongs to the same groups is one structure to the rays."""
+    signs = {i: tuple(name for name, group in groups.items() if i in group) for i in structures.names}
+    kinds = sorted({sign for sign in signs.values() if sign})
+    table = np.zeros(int(np.iinfo(structures.ids.dtype).max) + 1, np.uint8)
+    for number, sign in signs.items():
+        table[number] = kinds.index(sign) + 1 if sign else 0
+    joined = structures.keep(("joined", tuple(kinds)), lambda: Structures(table[structures.ids], structures.affine, {}))
+    lengths = path_lengths(joined, geometry, range(1, len(kinds) + 1))
+    found = {name: np.zeros(geometry.shape, np.float32) for name in groups}
+    for sign, length in zip(kinds, lengths, strict=True):
+        for name in sign:
+            found[name] += length
+    return found
 
 
 def lesion_paths(
@@ -125,7 +156,7 @@ def device_paths(anatomy: Anatomy, placed: Sequence[Placed], geometry: Geometry,
             continue
         length, changed = np.zeros(geometry.shape, np.float32), np.zeros(geometry.shape, np.float32)
         for solid in (solid for thing in each.things for solid in thing.solids):
-            part = path_mm(solid.vertices, solid.faces, geometry, fine=2)
+            part = path_mm(solid.vertices, solid.faces, geometry, fine=1 if fine >= _MANY_RAYS else 2)
             areal = part * np.float32(solid.density_g_cm3 / 10.0)
             aside = part * np.float32(surrounding_g_cm3(anatomy.body.volume, solid.vertices) / 10.0)
             maps[solid.material] = maps[solid.material] + areal if solid.material in maps else areal
@@ -161,10 +192,10 @@ def contrasts(
         whole -= each
     region = (
         lungs_mm if (lungs_mm > LUNG_PATH_MM).sum() >= 64 else np.where(whole > 0.5, np.float32(1e3), np.float32(0))
-    )  # noqa: PLR2004
+    )
     found = {}
     for key, changed in change.items():
-        seen = bool((paths[key] > 0).any()) and bool((region > LUNG_PATH_MM).sum() >= 16)  # noqa: PLR2004
+        seen = bool((paths[key] > 0).any()) and bool((region > LUNG_PATH_MM).sum() >= _ENOUGH_PIXELS)
         found[key] = (
             visibility(changed, whole, pitch_mm, lung_mm=region, path_mm=paths[key]).contrast_to_noise if seen else 0.0
         )
@@ -182,7 +213,7 @@ def _layers(placed: Sequence[Placed]) -> list[list[Placed]]:
         for layer, used in zip(layers, taken, strict=True):
             if not (used & mask).any():
                 layer.append(each)
-                used |= mask
+                np.logical_or(used, mask, out=used)
                 break
         else:
             layers.append([each])

@@ -22,6 +22,7 @@ from hilum.drr.field import Structures
 Points = NDArray[np.float64]
 _EVERY = 4  # voxels between the places where the warp is worked out; it is smooth over far more
 _WAVES = 6
+_NECK_MM, _SHOULDER_MM = 52.0, 28.0  # half a neck's width; height over which what lies beside it shrinks to a half
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,7 @@ class Warp:
         mirror: left and right exchanged (situs inversus).
         cage: half-lengths left and back of the rib cage about the centre, in the old body.
         wall_scale: of the chest wall's thickness, all that lies outside the cage.
+        top_mm: height in the old body above which the CT ends; the new one narrows from there to a neck.
     """
 
     centre: Points
@@ -75,6 +77,7 @@ class Warp:
     mirror: bool = False
     cage: tuple[float, float] = (1.0, 1.0)
     wall_scale: float = 1.0
+    top_mm: float = np.inf
 
     def source(self, points: Points) -> Points:
         """Return the places (N, 3) of the old body that are seen at these places (N, 3) of the new one."""
@@ -92,6 +95,11 @@ class Warp:
         pivot = middle[0] - 0.35 * half[0]  # right of the middle, so that the left border moves more
         far = np.linalg.norm((at - middle) / half, axis=1)
         at[:, 0] += (1.0 / self.heart_scale - 1.0) * (at[:, 0] - pivot) * np.exp(-((far / 1.5) ** 4))
+        over = np.maximum(at[:, 2] - self.top_mm, 0.0)
+        if over.any():
+            beside = at[:, :2] - self.centre[:2]
+            beyond = np.maximum(np.abs(beside) - _NECK_MM, 0.0)
+            at[:, :2] += np.sign(beside) * beyond * ((over / _SHOULDER_MM) ** 2)[:, None]
         return at
 
     def goes_to(self, points: Points, *, rounds: int = 12) -> Points:
