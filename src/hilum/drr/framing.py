@@ -48,8 +48,12 @@ def body_mask(volume: Volume) -> NDArray[np.bool_]:
     return np.asarray(body, np.bool_)
 
 
-def _outline_mm(structures: Structures) -> NDArray[np.float64]:
-    """First and last voxel of the lungs in every line of the second axis, in patient mm (N, 3)."""
+def lung_outline_mm(structures: Structures) -> NDArray[np.float64]:
+    """Return the first and last voxel of the lungs in every line of the second axis, in patient mm (N, 3).
+
+    Raises:
+        InputError: if the structures hold no lung.
+    """
     table = np.zeros(int(np.iinfo(structures.ids.dtype).max) + 1, np.bool_)
     table[list(structures.wanted(LOBES))] = True
     lung = table[structures.ids]
@@ -95,7 +99,7 @@ def chest_geometry(
     else:
         first = next(iter(grid.fields.values()))
         affine, shape = first.affine, first.shape
-    points = _outline_mm(structures)
+    points = lung_outline_mm(structures)
     rows, columns = (size, size) if isinstance(size, int) else size
     axis = 1 if view in ("PA", "AP") else 0
     corners = box_corners(affine, shape)

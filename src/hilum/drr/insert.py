@@ -39,7 +39,7 @@ class Insertion:
     box: tuple[float, float, float, float] | None
 
 
-def _surrounding(volume: Volume | None, vertices: NDArray[np.float64]) -> float:
+def surrounding_g_cm3(volume: Volume | None, vertices: NDArray[np.float64]) -> float:
     """Return the mean density in g/cm3 of what a body pushes aside; 0 outside the volume."""
     if volume is None:
         return 0.0
@@ -82,7 +82,7 @@ def insert(
             path_cm = path_mm(part.vertices, part.faces, geometry, fine=fine) / 10.0
             areal = path_cm * np.float32(part.density_g_cm3)
             after[part.material] = after.get(part.material, np.zeros(geometry.shape, np.float32)) + areal
-            pushed = _surrounding(volume, part.vertices)
+            pushed = surrounding_g_cm3(volume, part.vertices)
             if pushed > 0 and TISSUE in after:
                 after[TISSUE] = np.maximum(after[TISSUE] - np.float32(pushed) * path_cm, 0.0)
             whole += areal

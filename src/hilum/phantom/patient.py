@@ -188,11 +188,14 @@ class Shot:
 
     Args:
         view: 'PA', 'AP', 'LL' ...
-        geometry: of the rays.
-        maps: areal density in g/cm2 (rows, columns) by material name of `drr.beam`, devices included.
+        geometry: of the rays, `fine` of them along each side of a pixel of the film.
+        maps: areal density in g/cm2 (fine rows, fine columns) by material name of `drr.beam`, devices included.
         paths: path length in mm (rows, columns) of each anatomical class, by structure name ('lungs' etc. as asked).
         lesions: path length in mm (rows, columns) of each `Placed`, by `plan.key`; devices by their own solids.
         visible: contrast-to-noise of each `Placed` by `plan.key` (`drr.visibility`).
+        least_mm: path length from which a pixel belongs to a lesion's mask, by `plan.key`.
+        fine: rays per pixel of the film, along each side.
+        log: how it was framed, for JSON.
     """
 
     view: View
@@ -201,3 +204,11 @@ class Shot:
     paths: Mapping[str, NDArray[np.float32]]
     lesions: Mapping[str, NDArray[np.float32]]
     visible: Mapping[str, float]
+    least_mm: Mapping[str, float] = field(default_factory=dict)
+    fine: int = 1
+    log: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the film, and of paths and lesions."""
+        return (self.geometry.shape[0] // self.fine, self.geometry.shape[1] // self.fine)

@@ -22,6 +22,7 @@ from hilum.drr.field import Structures
 Points = NDArray[np.float64]
 _EVERY = 4  # voxels between the places where the warp is worked out; it is smooth over far more
 _WAVES = 6
+_NECK_MM, _SHOULDER_MM = 52.0, 28.0  # half a neck's width; height over which what lies beside it shrinks to a half
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,9 @@ class Warp:
         dome_lift_mm: above 0 as in expiration.
         waves: (W, 3) wave vectors in 1/mm, (W, 3) amplitudes in mm and (W,) phases of the random field.
         mirror: left and right exchanged (situs inversus).
+        cage: half-lengths left and back of the rib cage about the centre, in the old body.
+        wall_scale: of the chest wall's thickness, all that lies outside the cage.
+        top_mm: height in the old body above which the CT ends; the new one narrows from there to a neck.
     """
 
     centre: Points
@@ -71,12 +75,17 @@ class Warp:
         default_factory=lambda: (np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
     )
     mirror: bool = False
+    cage: tuple[float, float] = (1.0, 1.0)
+    wall_scale: float = 1.0
+    top_mm: float = np.inf
 
     def source(self, points: Points) -> Points:
         """Return the places (N, 3) of the old body that are seen at these places (N, 3) of the new one."""
         away = (points - self.centre) / np.array(self.scale)
         if self.mirror:
             away = away * np.array([-1.0, 1.0, 1.0])
+        if self.wall_scale != 1.0:
+            away[:, :2] *= self._thinned(np.hypot(away[:, 0] / self.cage[0], away[:, 1] / self.cage[1]))[:, None]
         at: Points = self.centre + away
         vectors, sizes, phases = self.waves
         at = at + np.sin(at @ vectors.T + phases) @ sizes
@@ -86,7 +95,26 @@ class Warp:
         pivot = middle[0] - 0.35 * half[0]  # right of the middle, so that the left border moves more
         far = np.linalg.norm((at - middle) / half, axis=1)
         at[:, 0] += (1.0 / self.heart_scale - 1.0) * (at[:, 0] - pivot) * np.exp(-((far / 1.5) ** 4))
+        over = np.maximum(at[:, 2] - self.top_mm, 0.0)
+        if over.any():
+            beside = at[:, :2] - self.centre[:2]
+            beyond = np.maximum(np.abs(beside) - _NECK_MM, 0.0)
+            at[:, :2] += np.sign(beside) * beyond * ((over / _SHOULDER_MM) ** 2)[:, None]
         return at
+
+    def goes_to(self, points: Points, *, rounds: int = 12) -> Points:
+        """Return where places (N, 3) of the old body are in the new one: `source` solved by repeated correction."""
+        scale = np.array(self.scale) * np.array([-1.0 if self.mirror else 1.0, 1.0, 1.0])
+        at: Points = self.centre + (points - self.centre) * scale
+        for _ in range(rounds):
+            at = at + (points - self.source(at)) * scale
+        return at
+
+    def _thinned(self, radius: Points) -> Points:
+        """Return what the cage's ellipse of this many radii (N,) shrinks by, so that the wall has its old thickness."""
+        outside = np.maximum(radius, 1.0)
+        found: Points = np.where(radius > 1.0, (1.0 + (outside - 1.0) / self.wall_scale) / outside, 1.0)
+        return found
 
 
 def resampled(volume: Volume, structures: Structures, *, spacing_mm: float) -> Body:
@@ -114,9 +142,18 @@ def resampled(volume: Volume, structures: Structures, *, spacing_mm: float) -> B
     return _pulled(volume, structures, identity, affine, shape, extend=False)
 
 
-def warped(body: Body, warp: Warp) -> Body:
-    """Return the body that a warp makes of another, on the same grid; beyond the CT its border goes on."""
-    return _pulled(body.volume, body.structures, warp, body.volume.affine, body.volume.voxels.shape, extend=True)
+def warped(
+    body: Body, warp: Warp, *, affine: NDArray[np.float64] | None = None, shape: tuple[int, int, int] | None = None
+) -> Body:
+    """Return the body that a warp makes of another; beyond the CT its border goes on.
+
+    Args:
+        body: the old body.
+        warp: from places of the new body to the old one.
+        affine, shape: of the new body's grid, with equal steps; None takes the old one's.
+    """
+    affine = body.volume.affine if affine is None else affine
+    return _pulled(body.volume, body.structures, warp, affine, shape or body.volume.voxels.shape, extend=True)
 
 
 def draw_warp(
@@ -159,6 +196,11 @@ def cardiothoracic_ratio(body: Body) -> float:
 
 
 def _extent(body: Body, name: str) -> tuple[Points, Points]:
+    found: tuple[Points, Points] = body.structures.keep(("extent", name), lambda: _measured(body, name))
+    return found
+
+
+def _measured(body: Body, name: str) -> tuple[Points, Points]:
     index = np.argwhere(body.mask(name))
     origin, step = body.volume.affine[:3, 3], body.spacing_mm
     return origin + step * (index.min(axis=0) - 0.5), origin + step * (index.max(axis=0) + 0.5)
