@@ -1,0 +1,141 @@
+"""One virtual patient from the first draw to the last sentence: body, findings, rays, films, facts, words.
+
+Everything about a study is read from its body: boxes and masks from the rays through a finding's own mask, change from
+the quantities of two visits, sentences from facts. The same id and recipe give the same study on the same machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from hilum.core.errors import InputError
+from hilum.core.finding import Finding
+from hilum.core.geometry import View
+from hilum.core.image import Image, MadeBy, Volume
+from hilum.core.region import Mask
+from hilum.core.study import Provenance, Study
+from hilum.phantom.facts import facts
+from hilum.phantom.families import hybrid_anatomy, warp_anatomy
+from hilum.phantom.illness import place
+from hilum.phantom.imaging import Exposed, expose, shoot
+from hilum.phantom.narrate import narrate
+from hilum.phantom.patient import Anatomy, Family, Patient, Placed, Pose, Shot, Visit
+from hilum.phantom.person import draw_person
+from hilum.phantom.questions import questions
+from hilum.phantom.recipe import Recipe
+from hilum.phantom.samples import Drawn, stored
+from hilum.phantom.thorax import draw_thorax
+from hilum.phantom.visits import draw_patient, plans_from_text
+from hilum.phantom.warp import Body
+
+CLASSES = (
+    "lungs", "right lung", "left lung", "heart", "ribs", "clavicles", "scapulae", "spine", "trachea", "aorta",
+)  # fmt: skip
+"""Anatomical masks of every film."""
+Stages = MutableMapping[str, float]
+_MADE_BY = MadeBy("hilum virtual patients")
+_TAKEN = datetime(2030, 1, 1, 9, 0)  # of a patient drawn from a text, who has one visit
+
+
+@dataclass(frozen=True, eq=False)
+class Before:
+    """What a visit leaves for the next one."""
+
+    findings: tuple[Finding, ...]
+    placed: tuple[Placed, ...]
+    time: datetime
+
+
+def draw_studies(
+    patient: str, recipe: Recipe, *, base: Body | None = None, clock: Stages | None = None
+) -> Iterator[Drawn]:
+    """Draw one patient of a cohort and yield his studies, earliest first.
+
+    Args:
+        patient: id, as `recipe.patient` gives it.
+        recipe: of the cohort.
+        base: the real CT on equal steps; warped and hybrid families need it.
+        clock: CPU seconds are added to it by stage.
+
+    Raises:
+        InputError: if the patient's family needs a real CT and none is given.
+    """
+    drawn = draw_patient(recipe.seed, patient, families=(recipe.family_of(patient),))
+    before: Before | None = None
+    for number in range(len(drawn.visits)):
+        made, before = _study(drawn, number, recipe, base, before, clock)
+        yield made
+
+
+def draw_from_text(
+    text: str, patient: str, recipe: Recipe, *, family: Family, views: Sequence[View], base: Body | None = None
+) -> Drawn:
+    """Draw a patient who has what a text says, in one visit.
+
+    Args:
+        text: e.g. 'moderate left pleural effusion, cardiomegaly'; '' for nothing.
+        patient: id.
+        recipe: seed, size, spacing and what is wanted besides.
+        family: of the anatomy.
+        views: films; 'AP' makes it a portable exposure.
+        base: as for `draw_studies`.
+
+    Raises:
+        InputError: if the text says what cannot be drawn.
+    """
+    seed = int(np.frombuffer(f"{recipe.seed}|{patient}".encode().ljust(64, b"\0"), "<u4").sum() % (1 << 31))
+    pose = Pose("AP" if "AP" in views and "PA" not in views else "PA", exposure_seed=seed, processing_seed=seed)
+    visit = Visit(_TAKEN, plans_from_text(text), pose, tuple(views))
+    whole = Patient(patient, recipe.seed, draw_person(recipe.seed, patient), family, (visit,))
+    return _study(whole, 0, recipe, base, None, None)[0]
+
+
+def anatomy_of(patient: Patient, pose: Pose, recipe: Recipe, base: Body | None) -> Anatomy:
+    """Return a patient's sound body in a pose.
+
+    Raises:
+        InputError: if his family needs a real CT and none is given.
+    """
+    more: dict[str, Any] = {"seed": patient.seed, "patient": patient.id, "spacing_mm": recipe.spacing_mm}
+    more |= {"inspiration": pose.inspiration, "supine": pose.supine}
+    if patient.family != "parametric" and base is None:
+        raise InputError(f"the {patient.family} family is made from a real CT: give it as `base`")
+    if patient.family == "warped":
+        return warp_anatomy(base, patient.person, **more)  # type: ignore[arg-type]
+    made = draw_thorax(patient.person, **more)
+    if patient.family == "parametric":
+        return made
+    return hybrid_anatomy(base, made, seed=patient.seed, patient=patient.id)  # type: ignore[arg-type]
+
+
+def _study(
+    patient: Patient, number: int, recipe: Recipe, base: Body | None, before: Before | None, clock: Stages | None
+) -> tuple[Drawn, Before]:
+    visit, name = patient.visits[number], f"{patient.id}-{number + 1}"
+    with _timed(clock, "anatomy"):
+        sound = anatomy_of(patient, visit.pose, recipe, base)
+    with _timed(clock, "findings"):
+        anatomy, placed = place(sound, visit.plans, supine=visit.pose.supine)
+    with _timed(clock, "rays"):
+        shots = [shoot(anatomy, placed, visit.pose, view, size=recipe.size, classes=CLASSES, sound=sound)
+                 for view in visit.views]  # fmt: skip
+    with _timed(clock, "films"):
+        films = [expose(shot, visit.pose, name=f"{name}.{shot.view.lower()}") for shot in shots]
+    with _timed(clock, "words"):
+        drawn, after = _told(patient, number, anatomy, placed, shots, films, before, recipe)
+    return drawn, after
+
+
+@contextmanager
+def _timed(clock: Stages | None, name: str) -> Iterator[None]:
+    began = time.process_time()
+    yield
+    if clock is not None:
+        clock[name] = clock.get(name, 0.0) + time.process_time() - began
