@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +18,8 @@ import numpy as np
 from hilum.core.errors import InputError
 from hilum.core.finding import Finding
 from hilum.core.geometry import View
-from hilum.core.image import Image, MadeBy, Volume
-from hilum.core.region import Mask
+from hilum.core.image import MadeBy
+from hilum.core.region import Box, Mask
 from hilum.core.study import Provenance, Study
 from hilum.phantom.facts import facts
 from hilum.phantom.families import hybrid_anatomy, warp_anatomy
@@ -30,7 +30,7 @@ from hilum.phantom.patient import Anatomy, Family, Patient, Placed, Pose, Shot, 
 from hilum.phantom.person import draw_person
 from hilum.phantom.questions import questions
 from hilum.phantom.recipe import Recipe
-from hilum.phantom.samples import Drawn, stored
+from hilum.phantom.samples import SYNTHETIC, Drawn, stored
 from hilum.phantom.thorax import draw_thorax
 from hilum.phantom.visits import draw_patient, plans_from_text
 from hilum.phantom.warp import Body
@@ -40,6 +40,8 @@ CLASSES = (
 )  # fmt: skip
 """Anatomical masks of every film."""
 Stages = MutableMapping[str, float]
+VISIBLE = 1.0
+"""Contrast-to-noise from which a finding counts as visible on the data card."""
 _MADE_BY = MadeBy("hilum virtual patients")
 _TAKEN = datetime(2030, 1, 1, 9, 0)  # of a patient drawn from a text, who has one visit
 
@@ -139,3 +141,79 @@ def _timed(clock: Stages | None, name: str) -> Iterator[None]:
     yield
     if clock is not None:
         clock[name] = clock.get(name, 0.0) + time.process_time() - began
+
+
+def _told(
+    patient: Patient, number: int, anatomy: Anatomy, placed: Sequence[Placed], shots: Sequence[Shot],
+    films: Sequence[Exposed], before: Before | None, recipe: Recipe,
+) -> tuple[Drawn, Before]:  # fmt: skip
+    """Say what is there: findings with their regions, report, questions, and the truth behind them."""
+    visit, name = patient.visits[number], f"{patient.id}-{number + 1}"
+    visible = {each.plan.key: max(shot.visible.get(each.plan.key, 0.0) for shot in shots) for each in placed}
+    found = facts(visit, placed, visible, before=before.placed if before else None)
+    told = narrate(found, visit, seed=patient.seed, name=name, prior=before is not None)
+    findings = tuple(_shown(finding, films) for finding in found)
+    study = Study(
+        name, patient.id, visit.time, tuple(stored(film.image) for film in films), told, findings,
+        questions(found, visit, seed=patient.seed, name=name),
+        provenance=(Provenance(_MADE_BY, ("images", "report", "findings", "questions"), notes=(SYNTHETIC,)),),
+    )  # fmt: skip
+    truth = _truth(patient, number, anatomy, placed, shots, films)
+    truth["row"] = _row(study, patient, anatomy, visible)
+    views = {film.image.view.lower(): tuple(film.anatomy.values()) for film in films}
+    return Drawn(study, views, truth), Before(found, tuple(placed), visit.time)
+
+
+def _shown(finding: Finding, films: Sequence[Exposed]) -> Finding:
+    """Give a finding the regions that its rays make on each film: box and mask."""
+    regions: list[Box | Mask] = []
+    for film in films:
+        if finding.id in film.boxes:
+            regions += [film.boxes[finding.id], film.masks[finding.id]]
+    return replace(finding, regions=(*finding.regions, *regions))
+
+
+def _row(study: Study, patient: Patient, anatomy: Anatomy, visible: Mapping[str, float]) -> dict[str, Any]:
+    """What a data card counts, as JSON."""
+    words = sum(len(getattr(study.report, section).split()) for section in ("findings", "impression"))
+    return {
+        "id": study.id, "patient": patient.id, "family": patient.family, "sex": patient.person.sex,
+        "age_years": round(patient.person.age_years, 1), "bmi": round(patient.person.bmi, 1),
+        "time": study.time.isoformat() if study.time else "", "views": [film.view for film in study.films],
+        "words": words, "measures": {"ctr": anatomy.log.get("ctr")},
+        "findings": [
+            {"concept": each.concept, "severity": each.attributes.get("severity", ""), "change": each.change or "",
+             "visible": visible.get(each.id, 0.0) >= VISIBLE}
+            for each in study.findings if each.state == "present"
+        ],
+    }  # fmt: skip
+
+
+def _truth(
+    patient: Patient, number: int, anatomy: Anatomy, placed: Sequence[Placed], shots: Sequence[Shot],
+    films: Sequence[Exposed],
+) -> dict[str, Any]:  # fmt: skip
+    visit = patient.visits[number]
+    return {
+        "patient": patient.id, "visit": number + 1, "seed": patient.seed, "family": patient.family,
+        "person": asdict(patient.person), "pose": asdict(visit.pose), "anatomy": _plain(anatomy.log),
+        "placed": [
+            {**asdict(each.plan), "labelled": each.labelled, "sites": list(each.sites),
+             "attributes": dict(each.attributes), "measures": _plain(each.measures),
+             "points_mm": np.round(each.points_mm, 2).tolist(),
+             "visible": {shot.view.lower(): round(float(shot.visible[each.plan.key]), 3) for shot in shots}}
+            for each in placed
+        ],
+        "films": {film.image.view.lower(): _plain(film.log) for film in films},
+    }  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """A log as JSON can hold it: plain numbers, lists and dictionaries, floats to 6 figures."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(each) for each in value]
+    if isinstance(value, (np.generic,)):
+        return _plain(value.item())
+    return float(f"{value:.6g}") if isinstance(value, float) else value
