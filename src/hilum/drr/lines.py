@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hilum.core.errors import InputError
 from hilum.drr.field import Structures
@@ -66,34 +65,39 @@ def carina(structures: Structures) -> Vector:
     return lowest
 
 
-def _endotracheal(structures: Structures, rng: np.random.Generator, above_carina_mm: float) -> Vector:
-    fork = carina(structures)
+def _endotracheal(structures: Structures, above_carina_mm: float, fork: Vector) -> Vector:
     way = centreline(_points(structures, "trachea"))
     way = way[way[:, 2] > fork[2] + 2]
-    top = way[0] + np.array([0.0, -12.0, 60.0])
+    top = (way[0] if len(way) else fork) + np.array([0.0, -12.0, 60.0])
     if above_carina_mm >= 0:
-        way = way[way[:, 2] >= fork[2] + above_carina_mm]
-        tip = [np.array([fork[0], fork[1], fork[2] + above_carina_mm])] if not len(way) else []
+        height = fork[2] + above_carina_mm
+        up = np.vstack([fork, way[::-1], top])  # the tip lies on the middle line, at its height to the micrometre
+        tip = [np.array([np.interp(height, up[:, 2], up[:, 0]), np.interp(height, up[:, 2], up[:, 1]), height])]
+        way = way[way[:, 2] > height + 2.0]
     else:  # too deep: into the right main bronchus, 25 degrees off the trachea, towards the patient's right
         tip = [fork, fork + above_carina_mm * np.array([np.sin(np.radians(25)), 0.0, np.cos(np.radians(25))])]
     return np.array([top, *way, *tip])
 
 
 def _venous(structures: Structures, side: str, entry: tuple[float, float, float], spread: float) -> Vector:
-    vein = centreline(_points(structures, f"brachiocephalic_vein_{side}"))
+    """A way through one brachiocephalic vein into the upper cava; `entry` is mirrored on the left."""
     cava = centreline(_points(structures, "superior_vena_cava"))
-    start = vein[0] + np.array(entry)
-    # the vein's middle beside the cava's top says nothing of the way: keep what lies above it
-    above = vein[vein[:, 2] > cava[0, 2] + 3]
+    vessel = _points(structures, f"brachiocephalic_vein_{side}")
     if side == "left":
-        vessel = _points(structures, "brachiocephalic_vein_left")
         order = np.argsort(-vessel[:, 0])
         above = np.array([part.mean(axis=0) for part in np.array_split(vessel[order], 6)])
-        start = above[0] + np.array(entry)
-    reach = max(2, round(len(cava) * np.clip(1.0 + spread, 0.2, 1.0)))
-    way = np.array([start, *above, *cava[:reach]])
+        start = above[0] + np.array(entry) * np.array([-1.0, 1.0, 1.0])
+    else:
+        vein = centreline(vessel)
+        start = vein[0] + np.array(entry)
+        # the vein's middle beside the cava's top says nothing of the way: keep what lies above it
+        above = vein[vein[:, 2] > cava[0, 2] + 3]
+    end = cava[-1] + np.array([0.0, 0.0, -60.0 * spread])
     if spread > 0:
-        way = np.concatenate([way, cava[-1:] + np.array([[-2.0, -4.0, -60.0 * spread]])])
+        way = np.array([start, *above, *cava, end + np.array([-2.0, -4.0, 0.0])])
+    else:
+        middle = np.array([np.interp(end[2], cava[::-1, 2], cava[::-1, axis]) for axis in range(3)])
+        way = np.array([start, *above, *cava[cava[:, 2] > end[2] + 2.0], middle])
     return way
 
 
@@ -108,17 +112,20 @@ def _tidy(points: Vector) -> Vector:
     return np.array(kept)
 
 
-def _gullet(structures: Structures) -> Vector:
+def _gullet(structures: Structures, short_mm: float) -> Vector:
     way = centreline(_points(structures, "esophagus"), step_mm=12.0)
+    top = way[0] + np.array([0.0, -8.0, 60.0])
+    if short_mm > 0:  # it ends that far above the gullet's end
+        way = way[way[:, 2] > way[-1, 2] + short_mm]
+        return np.array([top, *way])
     stomach = _points(structures, "stomach")
     lowest = way[-1]
     inside = stomach[np.argmin(np.linalg.norm(stomach - (lowest + np.array([25.0, -10.0, -30.0])), axis=1))]
     end = stomach.mean(axis=0)
-    return np.array([way[0] + np.array([0.0, -8.0, 60.0]), *way, inside, end])
+    return np.array([top, *way, inside, end])
 
 
-def _chest_tube(structures: Structures, rng: np.random.Generator) -> Vector:
-    side = "right" if rng.random() < 0.5 else "left"
+def _chest_tube(structures: Structures, side: str) -> Vector:
     lung = _points(structures, f"lung_upper_lobe_{side}", f"lung_lower_lobe_{side}")
     outward = -1.0 if side == "right" else 1.0
     low, high = lung[:, 2].min(), lung[:, 2].max()
@@ -132,7 +139,7 @@ def _chest_tube(structures: Structures, rng: np.random.Generator) -> Vector:
 
 
 def _pacemaker(structures: Structures, rng: np.random.Generator) -> tuple[Thing, ...]:
-    way = _venous(structures, "left", (35.0, -15.0, 5.0), 0.0)
+    way = _venous(structures, "left", (-35.0, -15.0, 5.0), 0.0)
     heart = _points(structures, "heart")
     low, high = heart.min(axis=0), heart.max(axis=0)
     apex = heart[np.argmin(np.linalg.norm(heart - (low + (high - low) * np.array([0.75, 0.25, 0.15])), axis=1))]
@@ -148,6 +155,42 @@ def _pacemaker(structures: Structures, rng: np.random.Generator) -> tuple[Thing,
     return (can, *leads)
 
 
+def course(
+    kind: str, structures: Structures, rng: np.random.Generator, *, tip_mm: float | None = None, side: str = "",
+    fork_mm: Vector | None = None,
+) -> Vector:  # fmt: skip
+    """Return the way of one tube or line as points (N, 3) in patient mm about 1.5 mm apart, its tip last.
+
+    Args:
+        kind: one of `KINDS` but the pacemaker.
+        structures: of the CT, with TotalSegmentator's names.
+        rng: which side, how deep, where they are not given.
+        tip_mm: for an endotracheal tube, how far its tip lies above the carina (50 +- 20 if None; below 0 it lies in
+            the right main bronchus); for a central line or PICC, how far below the end of the upper cava; for a
+            nasogastric tube, how far above the end of the gullet (0 if None: in the stomach).
+        side: 'right' or 'left' of a central line, PICC or chest tube; '' takes the usual one, or draws it.
+        fork_mm: (3,) the carina; None finds it.
+
+    Raises:
+        InputError: for an unknown kind, or where the CT lacks the structure the line runs along.
+    """
+    if kind == "endotracheal tube":
+        depth = float(np.clip(rng.normal(50, 20), 15, 90)) if tip_mm is None else tip_mm
+        points = _endotracheal(structures, depth, carina(structures) if fork_mm is None else fork_mm)
+    elif kind in ("central venous catheter", "picc"):
+        spread = float(rng.uniform(-0.3, 0.2)) if tip_mm is None else tip_mm / 60.0
+        central = kind == "central venous catheter"
+        entry = (-5.0, -10.0, 70.0) if central else (-130.0, 10.0, 10.0)
+        points = _venous(structures, side or ("right" if central else "left"), entry, spread)
+    elif kind == "nasogastric tube":
+        points = _gullet(structures, tip_mm or 0.0)
+    elif kind == "chest tube":
+        points = _chest_tube(structures, side or ("right" if rng.random() < 0.5 else "left"))
+    else:
+        raise InputError(f"no device is named '{kind}'; there are: {', '.join(KINDS)}")
+    return curve(_tidy(points), step_mm=1.5)
+
+
 def lay(
     kind: str, structures: Structures, rng: np.random.Generator, *, tip_mm: float | None = None
 ) -> tuple[Thing, ...]:
@@ -157,25 +200,11 @@ def lay(
         kind: one of `KINDS`.
         structures: of the CT, with TotalSegmentator's names.
         rng: which side, how deep.
-        tip_mm: for an endotracheal tube, how far its tip lies above the carina (50 +- 20 if None; below 0 it lies in
-            the right main bronchus); for a central line or PICC, how far below the end of the upper cava.
+        tip_mm: as in `course`.
 
     Raises:
         InputError: for an unknown kind, or where the CT lacks the structure the line runs along.
     """
     if kind == "pacemaker":
         return _pacemaker(structures, rng)
-    if kind == "endotracheal tube":
-        depth = float(np.clip(rng.normal(50, 20), 15, 90)) if tip_mm is None else tip_mm
-        points: NDArray[np.float64] = _endotracheal(structures, rng, depth)
-    elif kind in ("central venous catheter", "picc"):
-        spread = float(rng.uniform(-0.3, 0.2)) if tip_mm is None else tip_mm / 60.0
-        entry = (-5.0, -10.0, 70.0) if kind == "central venous catheter" else (130.0, 10.0, 10.0)
-        points = _venous(structures, "right" if kind == "central venous catheter" else "left", entry, spread)
-    elif kind == "nasogastric tube":
-        points = _gullet(structures)
-    elif kind == "chest tube":
-        points = _chest_tube(structures, rng)
-    else:
-        raise InputError(f"no device is named '{kind}'; there are: {', '.join(KINDS)}")
-    return (line(kind, curve(_tidy(points), step_mm=1.5)),)
+    return (line(kind, course(kind, structures, rng, tip_mm=tip_mm)),)

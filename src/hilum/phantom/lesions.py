@@ -8,7 +8,7 @@ Grids are a `Body`'s: x left, y posterior, z head. Lengths in mm, volumes in ml.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,22 +73,10 @@ def blob(
     Raises:
         InputError: if nothing of it lies within.
     """
-    step, radius = body.spacing_mm, diameter_mm / 2
-    reach = int(np.ceil(radius * (1 + 2 * ripple) / step)) + 1
-    box = tuple(slice(max(c - reach, 0), c + reach + 1) for c in centre)
-    axes = [
-        np.arange(part.start, min(part.stop, size)) - c for part, size, c in zip(box, within.shape, centre, strict=True)
-    ]
-    away = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1) * step
-    far = np.linalg.norm(away, axis=-1)
-    rng = generator(seed, "ripple")
-    ways = rng.normal(size=(_BUMPS, 3))
-    ways /= np.linalg.norm(ways, axis=1)[:, None]
-    uneven = ((away / np.maximum(far, 1e-6)[..., None]) @ ways.T * 3.0 + rng.uniform(0, 6.28, _BUMPS)).astype(
-        np.float64
+    box, weight = rippled(
+        centre, within.shape, body.spacing_mm, diameter_mm=diameter_mm, ripple=ripple, rng=generator(seed, "ripple")
     )
-    edge = radius * (1.0 + ripple * np.sin(uneven).mean(axis=-1) * 2.0)
-    weight = np.clip((edge - far) / step + 0.5, 0.0, 1.0) * within[box]
+    weight = weight * within[box]
     mask = np.zeros(within.shape, np.bool_)
     mask[box] = weight >= 0.5
     if not mask.any():
@@ -97,6 +85,35 @@ def blob(
     change = hu - voxels[box]
     voxels[box] += (weight * (np.maximum(change, 0.0) if veil else change)).astype(np.float32)
     return Lesion(body.with_hu(voxels), mask)
+
+
+def rippled(
+    centre: tuple[int, ...], shape: tuple[int, ...], step_mm: float, *, diameter_mm: float, ripple: float,
+    rng: np.random.Generator,
+) -> tuple[tuple[slice, ...], NDArray[np.float64]]:  # fmt: skip
+    """Return the box of a ball with an uneven surface and, over it, the share of each voxel that the ball fills.
+
+    Args:
+        centre: voxel index.
+        shape: of the grid.
+        step_mm: of the grid.
+        diameter_mm: of the ball before it is rippled.
+        ripple: how uneven the surface is, share of the radius.
+        rng: of the ripple.
+    """
+    radius = diameter_mm / 2
+    reach = int(np.ceil(radius * (1 + 2 * ripple) / step_mm)) + 1
+    box = tuple(slice(max(c - reach, 0), c + reach + 1) for c in centre)
+    axes = [np.arange(part.start, min(part.stop, size)) - c for part, size, c in zip(box, shape, centre, strict=True)]
+    away = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1) * step_mm
+    far = np.linalg.norm(away, axis=-1)
+    ways = rng.normal(size=(_BUMPS, 3))
+    ways /= np.linalg.norm(ways, axis=1)[:, None]
+    uneven = ((away / np.maximum(far, 1e-6)[..., None]) @ ways.T * 3.0 + rng.uniform(0, 6.28, _BUMPS)).astype(
+        np.float64
+    )
+    edge = radius * (1.0 + ripple * np.sin(uneven).mean(axis=-1) * 2.0)
+    return box, np.clip((edge - far) / step_mm + 0.5, 0.0, 1.0)
 
 
 def effusion(body: Body, side: Side, *, volume_ml: float, rise_mm: float = 35.0) -> Lesion:
@@ -110,15 +127,27 @@ def effusion(body: Body, side: Side, *, volume_ml: float, rise_mm: float = 35.0)
     """
     inside, depth = lung(body, side), depth_mm(body, side)
     height = np.arange(inside.shape[2]) * body.spacing_mm
-    lowered = (height - rise_mm * np.exp(-depth / 8.0))[inside]
     wanted = round(volume_ml * 1000.0 / body.spacing_mm**3)
-    if not 0 < wanted < lowered.size:
+    if not 0 < wanted < inside.sum():
         raise InputError(f"{volume_ml:g} ml of fluid do not fit into the {side} lung")
-    mask = np.zeros(inside.shape, np.bool_)
-    mask[inside] = lowered <= np.partition(lowered, wanted - 1)[wanted - 1]
+    mask = lowest(height - climbed(depth, rise_mm), inside, wanted)
     voxels = body.volume.voxels.copy()
     voxels[mask] = FLUID_HU
     return Lesion(body.with_hu(voxels), mask)
+
+
+def climbed(depth: NDArray[np.float32], rise_mm: float) -> NDArray[np.float32]:
+    """Return how far a meniscus climbs at each depth (mm) below the pleura: all of the rise at the wall."""
+    return np.asarray(rise_mm * np.exp(-depth / 8.0), np.float32)
+
+
+def lowest(level: NDArray[Any], room: Bools, wanted: int) -> Bools:
+    """Return bool: the `wanted` voxels of a room with the lowest level, those level with the last among them too."""
+    mask = np.zeros(room.shape, np.bool_)
+    values = level[room]
+    if 0 < wanted <= values.size:
+        mask[room] = values <= np.partition(values, wanted - 1)[wanted - 1]
+    return mask
 
 
 def pneumothorax(body: Body, side: Side, *, rim_mm: float, low_share: float = 0.6, even: bool = False) -> Lesion:
