@@ -128,7 +128,8 @@ class Chest:
         found = [numbers[name] for name in names if name not in missing]
         if not found or (every and missing):
             raise InputError(
-                f"the body shows no {', '.join(missing)}: take a body that has it, or leave out the finding that needs it"
+                f"the body shows no {', '.join(missing)}: take a body that has it, "
+                "or leave out the finding that needs it"
             )
         pad = round(pad_mm / self.step)
         sizes = self.hu.shape
@@ -150,6 +151,11 @@ class Chest:
     def lobe(self, site: str, side: OneSide) -> Part:
         """Return one lobe; raises InputError where there is none."""
         return self.part(f"lung_{site}_lobe_{side}", pad_mm=self.step)
+
+    def lobe_ids(self, side: OneSide) -> list[int]:
+        """Return the ids of one lung's lobes."""
+        wanted = [f"lung_{lobe}_lobe_{side}" for lobe in LOBES[side]]
+        return [number for number, name in self.structures.names.items() if name in wanted]
 
     def aired(self, part: Part) -> Bools:
         """Return, within a part's box, those of its voxels that hold no gas, fluid or solid of an illness yet."""
@@ -276,8 +282,12 @@ def waves(chest: Chest, box: Box, rng: np.random.Generator, *, length_mm: float,
     return np.asarray(field * np.float32(np.sqrt(2.0 / count)), np.float32)
 
 
-def spot(chest: Chest, part: Part, rng: np.random.Generator, *, deep: Floats, margin_mm: float) -> tuple[int, ...]:
+def spot(
+    chest: Chest, part: Part, rng: np.random.Generator, *, deep: Floats, margin_mm: float
+) -> tuple[int, ...] | None:
     """Return the voxel of a part that lies nearest to a place drawn by its own extent, at least a margin deep.
+
+    None where nothing of it is aired any more: fluid or air of another illness has taken its place.
 
     Args:
         chest: it lies in.
@@ -288,7 +298,7 @@ def spot(chest: Chest, part: Part, rng: np.random.Generator, *, deep: Floats, ma
     """
     inside = chest.aired(part)
     if not inside.any():
-        raise InputError("nothing of the lobe is aired any more: place the lesion elsewhere, or less of the others")
+        return None
     least = min(margin_mm, float(np.quantile(deep[inside], 0.9)))
     places = np.argwhere(inside & (deep >= least))
     shares = rng.uniform(0.05, 0.95, 3)

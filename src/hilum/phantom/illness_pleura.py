@@ -13,7 +13,7 @@ from hilum.phantom.patient import Placed, Plan
 _MOST = 0.85  # of the room of a lung that fluid may take
 _RISE_MM, _RISE_SUPINE_MM = 35.0, 12.0
 _LAYER_MM = 35.0
-_PLEURA_HU = 160.0
+_PLEURA_HU = 70.0  # over the two voxels at the lung's surface
 
 
 def effusion_ml(severity: float) -> float:
@@ -59,8 +59,11 @@ def retraction_mm(severity: float) -> float:
     return 60.0 * severity
 
 
-def _gap(chest: Chest, side: OneSide, severity: float, *, even: bool) -> Bools:
-    """Where the lung has left the chest wall: its uppermost point comes down by the retraction, to a voxel."""
+def _gap(chest: Chest, side: OneSide, severity: float, *, even: bool) -> tuple[Bools, Bools]:
+    """Where the lung has left the chest wall, and its new surface.
+
+    Its uppermost point comes down by the retraction, to a voxel.
+    """
     lung = chest.lung(side)
     room, depth = chest.aired(lung), chest.depth_mm(side)
     _, y, z = chest.axes_mm(lung.box)
@@ -70,16 +73,10 @@ def _gap(chest: Chest, side: OneSide, severity: float, *, even: bool) -> Bools:
     fall = np.clip((up - low) / max(top - low, 1.0), 1e-6, 1.0)
     needed = depth / np.sqrt(fall) if not even else depth / (0.4 + 0.6 * np.sqrt(fall))
     above = room & (up > top - retraction_mm(severity) + 1e-3)
-    return np.asarray(room & (needed <= float(needed[above].max()))) if above.any() else np.zeros_like(room)
-
-
-def _line(chest: Chest, part: Part, rest: Bools) -> Bools:
-    """Voxels of the lung that face the gap: the visceral pleura, seen as a thin white line."""
-    near = np.zeros_like(rest)
-    for axis in range(3):
-        for way in (1, -1):
-            near |= np.roll(part.mask, way, axis)  # the box has a free border, so nothing wraps around
-    return near & rest
+    if not above.any():
+        return np.zeros_like(room), np.zeros_like(room)
+    edge = float(needed[above].max())
+    return room & (needed <= edge), room & (needed > edge) & (needed <= edge + max(2.0 * chest.step, 4.0))
 
 
 def _pneumothorax(chest: Chest, plan: Plan) -> Placed:
@@ -88,13 +85,13 @@ def _pneumothorax(chest: Chest, plan: Plan) -> Placed:
     for side in sides_of(plan):
         lung = chest.lung(side)
         room = chest.aired(lung)
-        gap = Part(lung.box, _gap(chest, side, plan.severity, even=plan.kind == "tension"))
+        mask, edge = _gap(chest, side, plan.severity, even=plan.kind == "tension")
+        gap = Part(lung.box, mask)
         if not gap.count:
             continue
         pushed = chest.mass_g(gap)
         rest = room & ~gap.mask
         chest.hu[lung.box][gap.mask], chest.held[lung.box][gap.mask] = -1000.0, GAS
-        edge = _line(chest, gap, rest)
         line = Part(lung.box, edge)
         before = chest.mass_g(line)
         chest.hu[lung.box][edge] = np.maximum(
