@@ -5,7 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from hilum.drr.attenuation import AIR_HU
-from hilum.phantom.illness_chest import FREE, GAS, SIDES, SOLID, Bools, Box, Chest, OneSide, Part, draws, sides_of
+from hilum.phantom.illness_chest import (
+    FREE,
+    GAS,
+    SIDES,
+    SOLID,
+    Bools,
+    Box,
+    Chest,
+    Floats,
+    OneSide,
+    Part,
+    draws,
+    sides_of,
+)
 from hilum.phantom.illness_registry import Pathology, register
 from hilum.phantom.patient import Placed, Plan
 
@@ -26,8 +39,10 @@ def crescent_mm(severity: float) -> float:
     return 20.0 * severity
 
 
-def _crescent(chest: Chest, side: OneSide, thick_mm: float) -> tuple[Part, float]:
-    """Gas under one dome, thickest at its top, and that thickness as the voxels have it."""
+def _crescent(chest: Chest, side: OneSide, thick_mm: float) -> tuple[Part, Floats, float]:
+    """Gas under one dome, thickest at its top, as shares of voxels, and that thickness."""
+    from scipy.ndimage import binary_closing, gaussian_filter
+
     lung, step = chest.lung(side), chest.step
     down = round((thick_mm + _DIAPHRAGM_MM) / step) + 2
     x, y, z = lung.box
@@ -38,14 +53,20 @@ def _crescent(chest: Chest, side: OneSide, thick_mm: float) -> tuple[Part, float
     seat = (bottom > 0) & np.isin(footing, [0, *soft])
     if chest.has("liver") or chest.has("spleen") or chest.has("stomach"):
         seat &= np.isin(footing, soft)
+    seat = binary_closing(seat, iterations=3) & (bottom > 0)
     if not seat.any():
-        return Part(box, np.zeros((x.stop - x.start, y.stop - y.start, box[2].stop - box[2].start), np.bool_)), 0.0
-    high = int(np.quantile(bottom[seat], 0.995))
-    roof = bottom - round(_DIAPHRAGM_MM / step)
+        none = np.zeros((x.stop - x.start, y.stop - y.start, box[2].stop - box[2].start), np.float32)
+        return Part(box, none > 0), none, 0.0
+    smooth = gaussian_filter(np.where(seat, bottom, 0.0), 1.5) / np.maximum(gaussian_filter(seat * 1.0, 1.5), 1e-3)
+    bottom = np.where(seat, smooth, -1.0)
+    high = float(np.quantile(bottom[seat], 0.995))
+    roof = bottom - _DIAPHRAGM_MM / step
     thick = np.where(seat, thick_mm * np.clip(1.0 - (high - bottom) * step / _FALL_MM, 0.0, 1.0), 0.0)
-    deep = (roof[..., None] - np.arange(box[2].start, box[2].stop)) * step  # 0 in the first voxel under the diaphragm
-    mask = (deep >= 0) & (deep < thick[..., None] - step / 2 + 1e-6) & ~firm(chest, box) & (chest.held[box] == FREE)
-    return Part(box, mask), float(mask.sum(axis=2).max()) * step
+    from_top = (roof[..., None] - np.arange(box[2].start, box[2].stop) + 0.5) * step  # of each voxel's bottom
+    share = np.clip(np.minimum(from_top, thick[..., None] - from_top + step) / step, 0.0, 1.0)
+    share *= (thick > 0)[..., None] & ~firm(chest, box) & (chest.held[box] == FREE)
+    deepest = float(share.sum(axis=2).max()) * step
+    return Part(box, share >= 0.5), share.astype(np.float32), deepest
 
 
 def _gas(chest: Chest, plan: Plan) -> Placed:
@@ -53,8 +74,9 @@ def _gas(chest: Chest, plan: Plan) -> Placed:
     sides = sides_of(plan) if plan.side else SIDES if plan.severity > 0.5 else SIDES[:1]
     if not chest.supine:  # lying, the gas is in front of the bowel, and no film from in front shows it
         for side in sides:
-            part, thick = _crescent(chest, side, crescent_mm(plan.severity))
-            chest.hu[part.box][part.mask], chest.held[part.box][part.mask] = AIR_HU, GAS
+            part, share, thick = _crescent(chest, side, crescent_mm(plan.severity))
+            chest.hu[part.box] += share * (AIR_HU - chest.hu[part.box])
+            chest.held[part.box][part.mask] = GAS
             whole[part.box] |= part.mask
             thickest = max(thickest, thick)
     measures = {"thickness_mm": thickest, "volume_ml": int(whole.sum()) * chest.voxel_ml}
@@ -74,8 +96,8 @@ def _hernia(chest: Chest, plan: Plan) -> Placed:
     heart = chest.part("heart")
     low, high = (chest.mm(np.array([getattr(p, end) for p in heart.box])) for end in ("start", "stop"))
     half = 0.5 * wide * np.array([1.0, 0.75, 0.9])
-    x0 = chest.carina_mm[0] + float(rng.uniform(0.1, 0.4)) * half[0]
-    at = np.array([x0, high[1] + 0.35 * half[1], low[2] + 0.75 * half[2]])
+    x0 = chest.carina_mm[0] + float(rng.uniform(0.3, 0.7)) * half[0]
+    at = np.array([x0, high[1] + 0.35 * half[1], low[2] + 1.05 * half[2]])
     first, last = chest.index(at - half).astype(int), chest.index(at + half).astype(int) + 2
     box: Box = tuple(slice(max(int(a), 0), min(int(b), n)) for a, b, n in zip(first, last, chest.hu.shape, strict=True))  # type: ignore[assignment]
     x, y, z = chest.axes_mm(box)
@@ -86,7 +108,7 @@ def _hernia(chest: Chest, plan: Plan) -> Placed:
     }
     hollow = mask & (far <= 1.0 - _WALL_MM / half.min())
     up = np.broadcast_to(chest.height_mm(box), mask.shape)
-    level = float(np.quantile(up[hollow], rng.uniform(0.45, 0.7))) if hollow.any() else 0.0
+    level = float(np.quantile(up[hollow], rng.uniform(0.35, 0.6))) if hollow.any() else 0.0
     gas = hollow & (up > level)
     chest.hu[box][mask] = 40.0
     chest.hu[box][hollow] = 15.0

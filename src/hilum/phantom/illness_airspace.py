@@ -6,7 +6,18 @@ import numpy as np
 
 from hilum.core.errors import InputError
 from hilum.phantom.illness_chest import (
-    FREE, LOBES, SOLID, Bools, Chest, Floats, OneSide, Part, draws, sides_of, spot, waves,
+    FREE,
+    LOBES,
+    SOLID,
+    Bools,
+    Chest,
+    Floats,
+    OneSide,
+    Part,
+    draws,
+    sides_of,
+    spot,
+    waves,
 )  # fmt: skip
 from hilum.phantom.illness_registry import Pathology, register
 from hilum.phantom.lesions import lowest

@@ -45,19 +45,22 @@ def _central(chest: Chest, part: Part, side: OneSide) -> Floats:
 
 
 def _septa(chest: Chest, part: Part, side: OneSide, amount: float) -> None:
-    """Short level lines at the lung's lower outer wall, 1-2 mm thick and 10-20 mm long."""
+    """Short level lines at the lung's lower outer wall, 1-2 mm thick and 10-20 mm long, here and there."""
     rng, size = generator(7, "septa", side), part.mask.shape
-    for z in range(int(0.12 * size[2]), int(0.5 * size[2]), max(2, round(7.0 / chest.step))):
+    for z in range(int(0.10 * size[2]), int(0.5 * size[2]), max(2, round(5.0 / chest.step))):
         section = part.mask[:, :, z]
         columns = np.flatnonzero(section.any(axis=1))
-        if not columns.size:
+        if not columns.size or rng.random() < 0.35:
             continue
         length = max(2, round(float(rng.uniform(*_LINE_MM)) / chest.step))
-        reach = slice(columns[0], columns[0] + length) if side == "right" else slice(columns[-1] - length, columns[-1])
-        grid = (part.box[0], part.box[1], part.box[2].start + z)
-        values = chest.hu[grid][reach]
-        chosen = section[reach] & (values < -300.0)
-        values[chosen] += np.float32(330.0 * amount)
+        first = columns[0] if side == "right" else max(columns[-1] - length, 0)
+        reach = slice(first, first + length)
+        rows = np.flatnonzero(section[reach].any(axis=0))
+        middle = int(rows[int(rng.integers(len(rows)))])
+        deep = slice(max(middle - round(12.0 / chest.step), 0), middle + round(12.0 / chest.step))
+        values = chest.hu[part.box[0], part.box[1], part.box[2].start + z][reach, deep]
+        chosen = section[reach, deep] & (values < -300.0)
+        values[chosen] += np.float32(300.0 * amount)
 
 
 def _cuffs(chest: Chest, side: OneSide, amount: float) -> None:
@@ -154,13 +157,14 @@ def _subpleural(chest: Chest, plan: Plan, side: OneSide, room: Bools, rng: np.ra
     lung = chest.lung(side)
     high = up_share(chest, lung)
     level = (1.0 - high) if plan.kind == "apical" else high
-    return chest.depth_mm(side) / 16.0 + 2.6 * level + 0.35 * waves(chest, lung.box, rng, length_mm=28.0)
+    rank = chest.wall_mm(side) / 16.0 + 2.6 * level + 0.35 * waves(chest, lung.box, rng, length_mm=28.0)
+    return np.asarray(rank, np.float32)
 
 
 def _net(chest: Chest, box: Box, rng: np.random.Generator) -> Floats:
     """Sheets about 9 mm apart, 1 on them and 0 between: where two smooth fields pass through 0."""
-    one, two = waves(chest, box, rng, length_mm=17.0), waves(chest, box, rng, length_mm=17.0)
-    return np.asarray(np.clip(1.0 - np.minimum(np.abs(one), np.abs(two)) / 0.32, 0.0, 1.0), np.float32)
+    one, two = waves(chest, box, rng, length_mm=15.0), waves(chest, box, rng, length_mm=15.0)
+    return np.asarray(np.clip(1.0 - np.minimum(np.abs(one), np.abs(two)) / 0.35, 0.0, 1.0), np.float32)
 
 
 def _fibrosis(chest: Chest, plan: Plan) -> Placed:

@@ -28,12 +28,12 @@ class _Make:
 
 _MAKES = {
     "": _Make(0.14, (25.0, 55.0)),
-    "spiculated": _Make(0.28, (25.0, 55.0)),
+    "spiculated": _Make(0.18, (25.0, 55.0)),
     "lobulated": _Make(0.45, (25.0, 55.0)),
     "part-solid": _Make(0.2, (-650.0, -520.0), 35.0, 0.5),
     "ground glass": _Make(0.2, (-650.0, -450.0)),
     "calcified": _Make(0.06, (250.0, 600.0)),
-    "cavitary": _Make(0.2, (25.0, 55.0), -960.0, 0.6),
+    "cavitary": _Make(0.22, (25.0, 55.0), -940.0, 0.72),
     "granuloma": _Make(0.06, (350.0, 900.0)),
     "bulla": _Make(0.15, (-995.0, -980.0)),
 }
@@ -68,19 +68,19 @@ def _solved(
 
 def _spicules(chest: Chest, centre: tuple[int, ...], diameter: float, rng: np.random.Generator) -> tuple[Box, Floats]:
     """Thin rays out of a ball's surface, each tapering to its end."""
-    reach = diameter * 1.1
+    reach = 1.2 * max(diameter, 12.0)
     step, radius = chest.step, diameter / 2
     n = int(np.ceil(reach / step)) + 1
     x, y, z = (slice(max(c - n, 0), min(c + n + 1, size)) for c, size in zip(centre, chest.hu.shape, strict=True))
     away = np.stack(np.meshgrid(*(np.arange(p.start, p.stop) - c for p, c in zip((x, y, z), centre, strict=True)),
                                 indexing="ij"), axis=-1) * step  # fmt: skip
     weight = np.zeros(away.shape[:3], np.float32)
-    ways = rng.normal(size=(int(rng.integers(12, 20)), 3))
+    ways = rng.normal(size=(int(rng.integers(16, 26)), 3))
     for way in ways / np.linalg.norm(ways, axis=1)[:, None]:
-        length = radius + rng.uniform(0.35, 1.0) * max(radius, 5.0)
+        length = radius + rng.uniform(0.4, 1.2) * max(radius, 6.0)
         along = away @ way
         beside = np.sqrt(np.maximum((away**2).sum(axis=-1) - along**2, 0.0))
-        thick = 1.3 * np.clip((length - along) / max(length - 0.6 * radius, 1.0), 0.0, 1.0)
+        thick = 2.4 * np.clip((length - along) / max(length - 0.6 * radius, 1.0), 0.0, 1.0)
         ray = np.clip((thick - beside) / step + 0.5, 0.0, 1.0) * (along > 0) * (thick > 0.1)
         np.maximum(weight, 0.8 * ray, out=weight, casting="same_kind")
     return (x, y, z), weight
@@ -103,6 +103,8 @@ def _lungs(chest: Chest, side: OneSide) -> Floats:
 
 
 def _place_one(chest: Chest, plan: Plan, side: OneSide, diameter: float, whole: np.ndarray) -> tuple[int, ...] | None:
+    from scipy.ndimage import gaussian_filter
+
     make, rng = _MAKES[_CONCEPT_MAKE.get(plan.concept, plan.kind)], draws(plan, side)
     part = chest.lobe(lobe_of(plan, side), side)
     lung = chest.lung(side)
@@ -115,13 +117,15 @@ def _place_one(chest: Chest, plan: Plan, side: OneSide, diameter: float, whole: 
         box, rays = _spicules(chest, centre, diameter, rng)
         _into(chest, box, rays * _lungs(chest, side)[box], hu, mask, veil=True, held=SOLID)
     box, weight = _solved(chest, centre, plan, side, diameter, make.ripple)
+    if plan.kind == "spiculated":
+        weight = gaussian_filter(weight, 1.0)
     _into(chest, box, weight * _lungs(chest, side)[box], hu, mask, veil=veil, held=SOLID)
     if plan.concept == "bullae":  # a wall thinner than a voxel
         box, wider = _solved(chest, centre, plan, side, diameter + 2.0 * chest.step, make.ripple)
         shell = wider * ~mask[box] * _lungs(chest, side)[box] * (chest.hu[box] < -300.0)
         chest.hu[box] += np.float32(_WALL_HU) * shell
     if make.core_hu is not None:
-        box, weight = _solved(chest, centre, plan, side, make.core * diameter, 0.1)
+        box, weight = _solved(chest, centre, plan, side, make.core * diameter, 0.3)
         _into(chest, box, weight * _lungs(chest, side)[box], make.core_hu, mask, veil=False, held=SOLID)
     if not mask.any() and chest.held[centre] == FREE:
         mask[centre] = True  # smaller than half a voxel

@@ -20,7 +20,7 @@ def thickening_mm(severity: float) -> float:
 
 def _patch(chest: Chest, side: OneSide, rng: np.random.Generator, *, apical: bool) -> tuple[Points, float]:
     """The middle of a patch on the outer surface of a lung, and its radius in mm."""
-    lung, depth = chest.lung(side), chest.depth_mm(side)
+    lung, depth = chest.lung(side), chest.wall_mm(side)
     places = np.argwhere((depth > 0) & (depth <= 1.5 * chest.step))
     share = (places - places.min(axis=0)) / np.maximum(np.ptp(places, axis=0), 1)
     lateral = 1.0 - share[:, 0] if side == "right" else share[:, 0]
@@ -28,7 +28,7 @@ def _patch(chest: Chest, side: OneSide, rng: np.random.Generator, *, apical: boo
     chosen = places[fits] if fits.any() else places
     at = chosen[int(rng.integers(len(chosen)))]
     return chest.mm(at + [p.start for p in lung.box]), float(
-        rng.uniform(28.0, 40.0) if apical else rng.uniform(22.0, 45.0)
+        rng.uniform(28.0, 40.0) if apical else rng.uniform(15.0, 38.0)
     )
 
 
@@ -37,14 +37,14 @@ def _thick(chest: Chest, plan: Plan) -> Placed:
     calcified, apical = plan.concept.startswith("calcified"), plan.concept.startswith("apical")
     deepest = 0.0
     for side in sides_of(plan):
-        rng, lung, depth = draws(plan, side), chest.lung(side), chest.depth_mm(side)
+        rng, lung, depth = draws(plan, side), chest.lung(side), chest.wall_mm(side)
         for _ in range(3 if calcified else 1):
             at, radius = _patch(chest, side, rng, apical=apical)
             x, y, z = (axis - value for axis, value in zip(chest.axes_mm(lung.box), at, strict=True))
             slope = np.clip(1.0 - (x**2 + y**2 + z**2) / radius**2, 0.0, 1.0)
             edge = thick * np.sqrt(slope)
             share = np.clip((edge - depth) / chest.step + 1.0, 0.0, 1.0) * (slope > 0) * chest.aired(lung)
-            values, hu = chest.hu[lung.box], float(rng.uniform(250.0, 500.0) if calcified else rng.uniform(30.0, 60.0))
+            values, hu = chest.hu[lung.box], float(rng.uniform(150.0, 350.0) if calcified else rng.uniform(30.0, 60.0))
             values += (share * np.maximum(hu - values, 0.0)).astype(np.float32)
             mask = share >= 0.5
             whole[lung.box] |= mask
