@@ -83,8 +83,8 @@ def _object(chest: Chest, plan: Plan, name: str, site: str) -> Placed:
     middle = thing.vertices.mean(axis=0)[None]
     size = float(np.ptp(thing.vertices, axis=0).max())
     return Placed(
-        plan, None, (thing,), {"critical": float(thing.critical), "extent_mm": size}, sites=("chest",), points_mm=middle,
-        attributes={"object": name},
+        plan, None, (thing,), {"critical": float(thing.critical), "extent_mm": size}, sites=("chest",),
+        attributes={"object": name}, points_mm=middle,
     )  # fmt: skip
 
 

@@ -27,9 +27,10 @@ SUPINE_CTR = 0.03
 """What lying adds to it."""
 EXPIRED_HU, PARENCHYMA_HU = 150.0, (-865.0, 20.0)
 """How much denser lungs are at full expiration; median of lungs at full inspiration, mean and deviation."""
-_DOME_MM, _EXPIRED_MM, _SUPINE_MM = 6.0, 55.0, 15.0
+_DOME_MM, _EXPIRED_MM, _SUPINE_MM = 6.0, 45.0, 8.0
 _CTR_LIMITS, _HEART_LIMITS = (0.34, 0.72), (0.6, 1.6)
-_TOP_MM, _NECK_MM, _FLESH_HU, _SKIN_HU = 3.0, 55.0, 20.0, -300.0
+_TOP_MM, _NECK_MM, _FEET_MM, _EVEN_MM, _FLESH_HU, _SKIN_HU = 3.0, 55.0, 35.0, 22.0, 0.0, -300.0
+_SMOOTH_MM = 5.0
 _AIR_SHARE = 0.45  # density in g/cm3 below which lung counts as parenchyma, not as vessel
 Floats = NDArray[np.float64]
 
@@ -66,7 +67,8 @@ def warp_anatomy(
         spacing_mm: step of the new grid.
 
     Returns:
-        the anatomy; its log holds the ratio asked for and 'ctr' as measured on the new masks.
+        the anatomy; its log holds the ratio asked for and 'ctr' as measured on the new masks, which is what counts: a
+        ratio that the heart's widest or narrowest warp does not reach stays short of what was asked.
 
     Raises:
         InputError: if the CT lacks lungs, heart, ribs or trachea, or the ratio or inspiration is out of range.
@@ -89,7 +91,7 @@ def warp_anatomy(
     )  # fmt: skip
     warp = replace(warp, heart_scale=_heart_scale(ready, warp, wanted))
     affine, shape = _grid(ready, warp, spacing_mm)
-    body = _necked(warped(ready.body, warp, affine=affine, shape=shape), ready, warp)
+    body = _lengthened(warped(ready.body, warp, affine=affine, shape=shape), ready, warp)
     lung = named(body, "lung")
     voxels = _aerated(body.volume.voxels, lung, ready.lung_hu, lung_hu)
     log: dict[str, Any] = {
@@ -152,7 +154,7 @@ def _size(person: Person, base: Base, rng: np.random.Generator, *, inspiration: 
         stretch[1] *= 0.96
     lift = _DOME_MM + rng.normal(0.0, 7.0) + (1.0 - inspiration) * _EXPIRED_MM + _SUPINE_MM * supine
     return _Size(
-        (float(stretch[0]), float(stretch[1]), float(stretch[2])), float(np.clip(half_wall, 0.5, 3.0)), float(lift)
+        (float(stretch[0]), float(stretch[1]), float(stretch[2])), float(np.clip(half_wall, 0.7, 3.0)), float(lift)
     )
 
 
@@ -184,23 +186,34 @@ def _grid(base: Base, warp: Warp, spacing_mm: float) -> tuple[Floats, tuple[int,
         cage = base.cage_mm[axis]
         over = np.maximum(np.abs(away[:, axis]) - cage, 0.0)
         away[:, axis] = np.sign(away[:, axis]) * (np.abs(away[:, axis]) + over * (warp.wall_scale - 1.0))
-    low, high = base.centre_mm + away * np.array(warp.scale) + np.array([[-6.0, -16.0, 0.0], [6.0, 16.0, _NECK_MM]])
+    low, high = (
+        base.centre_mm + away * np.array(warp.scale) + np.array([[-6.0, -16.0, -_FEET_MM], [6.0, 16.0, _NECK_MM]])
+    )
     width, depth, height = (int(n) for n in np.ceil((high - low) / spacing_mm))
     affine = np.diag([spacing_mm, spacing_mm, spacing_mm, 1.0])
     affine[:3, 3] = low + spacing_mm / 2
     return affine, (width, depth, height)
 
 
-def _necked(body: Body, base: Base, warp: Warp) -> Body:
-    """The body with even flesh about the spine where the CT's last slice goes on, or films would show streaks."""
-    top = warp.goes_to(np.array([[*base.centre_mm[:2], warp.top_mm]]))[0, 2]
-    first = max(0, int((top - body.volume.affine[2, 3]) / body.spacing_mm) + 1)
-    kept = [i for i, name in body.structures.names.items() if name.startswith(("vertebrae", "trachea", "esophagus"))]
+def _lengthened(body: Body, base: Base, warp: Warp) -> Body:
+    """The body with flesh, not spine, that grows even beyond the CT's ends, or films would show slices as streaks."""
+    from scipy.ndimage import gaussian_filter1d
+
+    ends = np.array([[*base.centre_mm[:2], warp.top_mm], [*base.centre_mm[:2], base.box_mm[0, 2] + _TOP_MM]])
+    top, bottom = ((z - body.volume.affine[2, 3]) / body.spacing_mm for z in warp.goes_to(ends)[:, 2])
     ids, voxels = body.structures.ids.copy(), body.volume.voxels.copy()
-    over, values = ids[:, :, first:], voxels[:, :, first:]
-    gone = ~np.isin(over, kept)
-    over[gone] = 0
-    values[gone & (values > _SKIN_HU)] = np.float32(_FLESH_HU)
+    kept = [i for i, name in body.structures.names.items() if name.startswith(("vertebrae", "trachea", "esophagus"))]
+    for part, over in (
+        (slice(int(top) + 1, None), np.arange(int(top) + 1, voxels.shape[2]) - top),
+        (slice(0, max(int(bottom), 0)), bottom - np.arange(max(int(bottom), 0))),
+    ):
+        known, values = ids[:, :, part], voxels[:, :, part]
+        loose = ~np.isin(known, kept)
+        known[loose] = 0
+        loose &= values > _SKIN_HU
+        share = np.broadcast_to(np.clip(over * body.spacing_mm / _EVEN_MM, 0.0, 1.0).astype(np.float32), values.shape)
+        values[loose] += share[loose] * (np.float32(_FLESH_HU) - values[loose])
+        values[...] = np.where(share > 0, gaussian_filter1d(values, _SMOOTH_MM / body.spacing_mm, axis=0), values)
     structures = Structures(ids, body.structures.affine, body.structures.names)
     return Body(Volume(voxels, body.volume.affine, id=body.volume.id), structures)
 

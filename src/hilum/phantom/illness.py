@@ -15,16 +15,23 @@ from numpy.typing import NDArray
 from hilum.core.errors import InputError
 from hilum.phantom import (
     devices,
+    illness_abdomen,
     illness_airspace,
+    illness_collapse,
+    illness_diffuse,
     illness_heart,
     illness_nodule,
     illness_pleura,
+    illness_wall,
 )  # fmt: skip
 from hilum.phantom.illness_chest import Chest
 from hilum.phantom.illness_registry import Pathology, known
 from hilum.phantom.patient import Anatomy, Placed, Plan
 
-_FILES = (devices, illness_airspace, illness_heart, illness_nodule, illness_pleura)
+_FILES = (
+    devices, illness_abdomen, illness_airspace, illness_collapse, illness_diffuse, illness_heart, illness_nodule,
+    illness_pleura, illness_wall,
+)  # fmt: skip
 _MILD, _SEVERE = 1.0 / 3.0, 2.0 / 3.0
 
 

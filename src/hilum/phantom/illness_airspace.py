@@ -9,6 +9,7 @@ from hilum.phantom.illness_chest import (
     FREE,
     LOBES,
     SOLID,
+    Bools,
     Chest,
     Floats,
     OneSide,
@@ -96,12 +97,17 @@ def _zone(chest: Chest, plan: Plan, side: OneSide) -> Part:
     return part
 
 
-def blobs(chest: Chest, part: Part, rng: np.random.Generator, side: OneSide) -> Floats:
-    """Return a field over a part's box, highest in the middle of a few blobs, uneven: its level sets are nested."""
+def blobs(chest: Chest, part: Part, rng: np.random.Generator, side: OneSide) -> Floats | None:
+    """Return a field over a part's box, highest in the middle of a few blobs, uneven: its level sets are nested.
+
+    None where no air is left in the part.
+    """
     lung = chest.lung(side)
     offset = [p.start - o.start for p, o in zip(part.box, lung.box, strict=True)]
     inner = tuple(slice(o, o + n) for o, n in zip(offset, part.mask.shape, strict=True))
     centre = spot(chest, part, rng, deep=chest.depth_mm(side)[inner], margin_mm=10.0)
+    if centre is None:
+        return None
     size = np.ptp(np.argwhere(part.mask), axis=0) * chest.step
     x, y, z = chest.axes_mm(part.box)
     middle = chest.mm(np.array(centre))
@@ -117,9 +123,17 @@ def blobs(chest: Chest, part: Part, rng: np.random.Generator, side: OneSide) -> 
     return best
 
 
+def _softened(mask: Bools) -> Floats:
+    """1 well within a mask, about a half at its border, as voxels share what a fissure cuts through."""
+    from scipy.ndimage import uniform_filter
+
+    return np.asarray(np.clip(uniform_filter(mask.astype(np.float32), 3) * 1.25 - 0.1, 0.25, 1.0), np.float32)
+
+
 def _fill(chest: Chest, plan: Plan) -> Placed:
     glass = plan.concept == "ground glass opacity"
-    whole, measures, sites = np.zeros(chest.hu.shape, np.bool_), {"volume_ml": 0.0, "excess_hu": 0.0}, ()
+    whole, measures = np.zeros(chest.hu.shape, np.bool_), {"volume_ml": 0.0, "excess_hu": 0.0}
+    sites: tuple[str, ...] = ()
     for side in sides_of(plan):
         rng = draws(plan, side)
         part = _zone(chest, plan, side)
@@ -129,13 +143,15 @@ def _fill(chest: Chest, plan: Plan) -> Placed:
         if not plan.severity or not room.any():
             continue
         height = blobs(chest, part, rng, side)
+        if height is None:
+            continue
         open_air = lumen(chest, box, side, lobe_of(plan, side))
         room &= (open_air < 0.5) & (chest.hu[box] < target - 20.0)
         mask = lowest(-height, room, round(_MOST * plan.severity * room.sum()))
         if not mask.any():
             continue
         share = np.clip((height - height[mask].min()) / (0.9 if glass else _EDGE), 0.0, 1.0) * 0.75 + 0.25
-        share *= (1.0 - 0.9 * open_air) * mask
+        share *= (1.0 - 0.9 * open_air) * _softened(part.mask) * mask
         grain = 0.0 if glass else 14.0 * waves(chest, box, rng, length_mm=7.0)
         before = chest.hu[box]
         change = np.where(mask, np.maximum(share * (target + grain - before), 1.0), 0.0).astype(np.float32)

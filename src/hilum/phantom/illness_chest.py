@@ -28,6 +28,7 @@ OneSide = Literal["right", "left"]
 SIDES: tuple[OneSide, ...] = ("right", "left")
 LOBES = {"right": ("upper", "middle", "lower"), "left": ("upper", "lower")}
 FREE, GAS, FLUID, SOLID = 0, 1, 2, 3
+_SPLINE_SD = 0.479365**1.5  # of cubic B-splines over numbers of unit variance, in the mean over places
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +129,8 @@ class Chest:
         found = [numbers[name] for name in names if name not in missing]
         if not found or (every and missing):
             raise InputError(
-                f"the body shows no {', '.join(missing)}: take a body that has it, or leave out the finding that needs it"
+                f"the body shows no {', '.join(missing)}: take a body that has it, "
+                "or leave out the finding that needs it"
             )
         pad = round(pad_mm / self.step)
         sizes = self.hu.shape
@@ -151,6 +153,11 @@ class Chest:
         """Return one lobe; raises InputError where there is none."""
         return self.part(f"lung_{site}_lobe_{side}", pad_mm=self.step)
 
+    def lobe_ids(self, side: OneSide) -> list[int]:
+        """Return the ids of one lung's lobes."""
+        wanted = [f"lung_{lobe}_lobe_{side}" for lobe in LOBES[side]]
+        return [number for number, name in self.structures.names.items() if name in wanted]
+
     def aired(self, part: Part) -> Bools:
         """Return, within a part's box, those of its voxels that hold no gas, fluid or solid of an illness yet."""
         return np.asarray(part.mask & (self.held[part.box] == FREE))
@@ -164,6 +171,25 @@ class Chest:
             return np.asarray(distance_transform_edt(self.lung(side).mask) * self.step, np.float32)
 
         found: Floats = self.structures.keep(("illness depth", side), make)
+        return found
+
+    def wall_mm(self, side: OneSide) -> Floats:
+        """Return how far each voxel of a lung's box lies from the chest wall or the diaphragm, 0 outside; kept.
+
+        The mediastinum does not count: a lung hangs on its hilum, and neither air nor fluid gathers around that.
+        """
+
+        def make() -> Floats:
+            from scipy.ndimage import distance_transform_edt, gaussian_filter
+
+            mask = self.lung(side).mask
+            outward = mask if side == "right" else mask[::-1]
+            filled = np.logical_or.accumulate(outward, axis=0)
+            filled = filled if side == "right" else filled[::-1]
+            away = np.asarray(distance_transform_edt(filled), np.float32)
+            return np.asarray(np.where(mask, gaussian_filter(away, 0.8) * self.step, 0.0), np.float32)
+
+        found: Floats = self.structures.keep(("illness wall", side), make)
         return found
 
     def mass_g(self, part: Part) -> float:
@@ -257,27 +283,33 @@ def sides_of(plan: Plan) -> tuple[OneSide, ...]:
     return (SIDES[int(draws(plan, "side").integers(2))],)
 
 
-def waves(chest: Chest, box: Box, rng: np.random.Generator, *, length_mm: float, count: int = 24) -> Floats:
-    """Return a smooth random field over a box: mean 0, standard deviation 1, features of about a length.
+def waves(chest: Chest, box: Box, rng: np.random.Generator, *, length_mm: float) -> Floats:
+    """Return a smooth random field over a box: mean 0, standard deviation about 1, lumps of about half a length.
 
-    Plane waves about the grid's own origin, so that a lesion keeps its pattern whatever box it is made in.
+    Cubic B-splines over random numbers on a lattice that is fixed to the grid, so that a lesion keeps its pattern
+    whatever box it is made in. Plane waves would be quicker to write, and show as stripes once rays add them up.
     """
-    ways = rng.normal(size=(count, 3))
-    ways *= (2 * np.pi / (length_mm * rng.uniform(0.7, 1.5, count)) / np.linalg.norm(ways, axis=1))[:, None]
-    phase = rng.uniform(0, 2 * np.pi, count)
-    x, y, z = (np.arange(part.start, part.stop) * chest.step for part in box)
-    first = np.exp(1j * (np.outer(x, ways[:, 0]) + phase)).astype(np.complex64)
-    second = np.exp(1j * np.outer(y, ways[:, 1])).astype(np.complex64)
-    third = np.exp(1j * np.outer(z, ways[:, 2])).astype(np.complex64)
-    plane = (first[:, None, :] * second[None, :, :]).reshape(-1, count)
-    left = np.concatenate([plane.real, -plane.imag], axis=1)
-    right = np.concatenate([third.real, third.imag], axis=1)
-    field = (left @ right.T).reshape(len(x), len(y), len(z))
-    return np.asarray(field * np.float32(np.sqrt(2.0 / count)), np.float32)
+    cell = max(length_mm / 2.2 / chest.step, 1.0)  # voxels
+    values: Floats = rng.standard_normal([int(np.ceil(size / cell)) + 4 for size in chest.hu.shape], np.float32)
+    for axis, part in enumerate(box):
+        at = np.arange(part.start, part.stop) / cell + 1.0
+        low, t = np.floor(at).astype(int), at - np.floor(at)
+        pieces = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
+        first = int(low[0]) - 1
+        weights = np.zeros((len(at), int(low[-1]) + 3 - first), np.float32)
+        for k, piece in enumerate(pieces):
+            weights[np.arange(len(at)), low - 1 + k - first] += (piece / 6.0).astype(np.float32)
+        chosen = np.moveaxis(values, axis, 0)[first : first + weights.shape[1]]
+        values = np.moveaxis(np.tensordot(weights, chosen, axes=1), 0, axis)
+    return np.asarray(np.ascontiguousarray(values) / np.float32(_SPLINE_SD), np.float32)
 
 
-def spot(chest: Chest, part: Part, rng: np.random.Generator, *, deep: Floats, margin_mm: float) -> tuple[int, ...]:
+def spot(
+    chest: Chest, part: Part, rng: np.random.Generator, *, deep: Floats, margin_mm: float
+) -> tuple[int, ...] | None:
     """Return the voxel of a part that lies nearest to a place drawn by its own extent, at least a margin deep.
+
+    None where nothing of it is aired any more: fluid or air of another illness has taken its place.
 
     Args:
         chest: it lies in.
@@ -288,7 +320,7 @@ def spot(chest: Chest, part: Part, rng: np.random.Generator, *, deep: Floats, ma
     """
     inside = chest.aired(part)
     if not inside.any():
-        raise InputError("nothing of the lobe is aired any more: place the lesion elsewhere, or less of the others")
+        return None
     least = min(margin_mm, float(np.quantile(deep[inside], 0.9)))
     places = np.argwhere(inside & (deep >= least))
     shares = rng.uniform(0.05, 0.95, 3)

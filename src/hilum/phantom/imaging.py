@@ -34,6 +34,9 @@ from hilum.phantom.patient import Anatomy, Placed, Pose, Shot
 
 FINE_PIXELS = 512
 """Rays along a film's side, at least: noise is drawn on them and averaged over each pixel."""
+UNUSUAL = 0.15
+"""Share of films whose look-up table is drawn from the whole range, so that none is learned."""
+_MARKED, _WORDED, _BORDERED, _BENT = 0.7, 0.25, 0.15, 0.35
 _CALCIUM_HU, _CT_KEV, _EXTENDED_MM = 150.0, 72.0, 60.0
 
 
@@ -146,16 +149,28 @@ def expose(
     )  # fmt: skip
 
 
-def drawn_processing(seed: int, pose: Pose, view: View) -> Processing:
-    """Draw a look-up table, and how the film is marked: a lead letter, borders, the words on a portable film."""
-    rng = generator(seed, "marks", view)
-    border = tuple(float(v) for v in rng.uniform(0.0, 12.0, 4) * (rng.random(4) < 0.15))
+def drawn_processing(seed: int, pose: Pose, view: View, *, unusual: float = UNUSUAL) -> Processing:
+    """Draw a look-up table, and how the film is marked: a lead letter, borders, the words on a portable film.
+
+    Args:
+        seed: of every draw.
+        pose: says 'SUPINE' on a portable film where the patient lies.
+        view: of the film.
+        unusual: share of films with a look-up table from `random_processing`'s whole range, a random histogram on some;
+            the rest stay near the processing that real films were matched with.
+    """
+    rng = generator(seed, "processing", view)
+    border = tuple(float(v) for v in rng.uniform(0.0, 12.0, 4) * (rng.random(4) < _BORDERED))
     words = ("SUPINE" if pose.supine else "PORTABLE") if view == "AP" else "ERECT"
     start = replace(
-        PROCESSING, marker="L" if rng.random() < 0.7 else "", text=words if rng.random() < 0.25 else "",
-        border_mm=(border[0], border[1], border[2], border[3]),
+        PROCESSING, marker="L" if rng.random() < _MARKED else "", text=words if rng.random() < _WORDED else "",
+        border_mm=(border[0], border[1], border[2], border[3]), detail_power=float(rng.uniform(0.6, 0.8)),
+        edge_gain=float(rng.uniform(1.4, 2.4)), contrast=float(rng.uniform(1.2, 3.5)),
+        window_percent=(float(rng.uniform(0.0, 1.5)), float(rng.uniform(99.2, 100.0))),
     )  # fmt: skip
-    return random_processing(seed, start=start, histogram=bool(rng.random() < 0.5))
+    if rng.random() >= unusual:
+        return start
+    return random_processing(seed, start=start, histogram=bool(rng.random() < _BENT))
 
 
 def anatomy_masks(shot: Shot, *, name: str = "") -> dict[str, Mask]:

@@ -23,11 +23,11 @@ DISTANCE_MM = {"PA": (1800.0, 1830.0), "AP": (1000.0, 1270.0), "LL": (1800.0, 18
 """Source to detector, lowest and highest."""
 GAP_MM = {"PA": (10.0, 40.0), "AP": (15.0, 60.0), "LL": (20.0, 50.0), "RL": (20.0, 50.0)}
 """Air, grid and cover between the patient and the detector."""
-WIDTH_SHARE = {"PA": (0.83, 0.07), "AP": (0.86, 0.07)}
+WIDTH_SHARE = {"PA": (0.86, 0.06), "AP": (0.89, 0.06)}
 """Width of the lungs' box over that of the film: mean and standard deviation."""
 HEIGHT_SHARE = (0.76, 0.06)
 """Height of the lungs' box over that of a lateral film."""
-MIDDLE = ((0.47, 0.04), (0.50, 0.02))
+MIDDLE = ((0.49, 0.04), (0.50, 0.02))
 """Where the box's middle lies, down and along: mean and standard deviation."""
 ABDOMEN = ("liver", "stomach", "spleen", "colon", "small_bowel", "duodenum", "kidney", "pancreas")
 """Beginnings of the names of organs that lie under the diaphragm."""

@@ -32,9 +32,9 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
     "left lung": ("lung_upper_lobe_left", "lung_lower_lobe_left"),
 }  # fmt: skip
 """Anatomical classes by the beginnings of TotalSegmentator's names; other names stand for themselves."""
-FIELDS, ABDOMEN_MM, SPINE_MM = "lung fields", 10.0, 15.0
-"""Class of the lungs as readers outline them: the heart's shadow included; without what lies behind or before 10 mm of
-abdominal organs, and on frontal films 15 mm of vertebrae."""
+FIELDS, ABDOMEN_MM, SPINE_MM = "lung fields", 30.0, 25.0
+"""Class of the lungs as readers outline them: the heart's shadow included; without what lies behind or before 30 mm of
+abdominal organs, and on frontal films 25 mm of vertebrae."""
 LEAST_MM: Mapping[str, float] = {
     "pleural effusion": 5.0, "pneumothorax": 3.0, "consolidation": 5.0, "edema": 10.0, "emphysema": 10.0,
     "atelectasis": 5.0, "cardiomegaly": 1.0, "fibrosis": 5.0, "pneumoperitoneum": 3.0, "pleural thickening": 3.0,
@@ -42,6 +42,7 @@ LEAST_MM: Mapping[str, float] = {
 """Path length from which a pixel belongs to the mask of a finding; 1 mm for others and 0.05 mm for devices."""
 _OTHER_MM, _DEVICE_MM, _SHARE = 1.0, 0.05, 0.25
 _ENOUGH_PIXELS, _BODY, _MANY_RAYS = 64, 0.5, 3
+_DISC_MM, _SLIVER_MM = 12.0, 5.0
 _SEEN_KEV, _SHELL_VOXELS = 70.0, 2
 
 
@@ -84,9 +85,25 @@ def class_paths(structures: Structures, geometry: Geometry, names: Sequence[str]
     for cover, (starts, _) in covers.items():
         groups[cover] = tuple(i for i, each in structures.names.items() if each.startswith(starts))
     found = _grouped(structures, geometry, groups)
-    for cover, (_, most_mm) in covers.items():
-        found[FIELDS][found[cover] > most_mm] = 0.0
+    if covers:
+        found[FIELDS] *= _open(found, {cover: most_mm for cover, (_, most_mm) in covers.items()}, geometry)
     return {name: found[name] for name in names}
+
+
+def _open(found: Mapping[str, Pixels], covers: Mapping[str, float], geometry: Geometry) -> NDArray[np.bool_]:
+    """Pixels whose lung nothing covers, discs taken with the vertebrae and slivers left out as readers do."""
+    from scipy import ndimage
+
+    pitch = geometry.pitch_mm[0]
+    free = found[FIELDS] > 0
+    for cover, most_mm in covers.items():
+        covering = found[cover]
+        if cover == "behind":
+            covering = ndimage.maximum_filter1d(covering, 2 * max(1, round(_DISC_MM / pitch)) + 1, axis=0)
+        free &= covering <= most_mm
+    rounds = round(_SLIVER_MM / pitch)
+    opened = ndimage.binary_opening(np.pad(free, rounds, mode="edge"), iterations=rounds) if rounds else free
+    return opened[rounds:-rounds, rounds:-rounds] & free if rounds else free
 
 
 def _grouped(structures: Structures, geometry: Geometry, groups: Mapping[str, tuple[int, ...]]) -> dict[str, Pixels]:
