@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from hilum import RESEARCH_USE, __version__
+from hilum.app.draw_verb import draw_command, view_command
 from hilum.app.flags import AsJson, Plugins, Quiet, Seed
 from hilum.app.project_verb import project_command
 from hilum.core.errors import HilumError, InputError, MissingError
@@ -178,6 +179,8 @@ def score_command(
 
 
 app.command("project")(project_command)
+app.command("draw")(draw_command)
+app.command("view")(view_command)
 
 
 @app.command("train")

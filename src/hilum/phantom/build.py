@@ -21,7 +21,7 @@ from hilum.core.geometry import View
 from hilum.core.image import MadeBy
 from hilum.core.region import Box, Mask
 from hilum.core.study import Provenance, Study
-from hilum.phantom.facts import facts
+from hilum.phantom.facts import facts, most_visible
 from hilum.phantom.families import hybrid_anatomy, warp_anatomy
 from hilum.phantom.illness import place
 from hilum.phantom.imaging import Exposed, expose, shoot
@@ -32,8 +32,9 @@ from hilum.phantom.questions import questions
 from hilum.phantom.recipe import Recipe
 from hilum.phantom.samples import SYNTHETIC, Drawn, stored
 from hilum.phantom.thorax import draw_thorax
-from hilum.phantom.visits import draw_patient, plans_from_text
+from hilum.phantom.visits import draw_patient
 from hilum.phantom.warp import Body
+from hilum.phantom.wishes import plans_from_text
 
 CLASSES = (
     "lungs", "right lung", "left lung", "heart", "ribs", "clavicles", "scapulae", "spine", "trachea", "aorta",
@@ -50,9 +51,8 @@ _TAKEN = datetime(2030, 1, 1, 9, 0)  # of a patient drawn from a text, who has o
 class Before:
     """What a visit leaves for the next one."""
 
-    findings: tuple[Finding, ...]
+    visit: Visit
     placed: tuple[Placed, ...]
-    time: datetime
 
 
 def draw_studies(
@@ -149,9 +149,11 @@ def _told(
 ) -> tuple[Drawn, Before]:  # fmt: skip
     """Say what is there: findings with their regions, report, questions, and the truth behind them."""
     visit, name = patient.visits[number], f"{patient.id}-{number + 1}"
-    visible = {each.plan.key: max(shot.visible.get(each.plan.key, 0.0) for shot in shots) for each in placed}
-    found = facts(visit, placed, visible, before=before.placed if before else None)
-    told = narrate(found, visit, seed=patient.seed, name=name, prior=before is not None)
+    visible = most_visible(shots)
+    earlier = (before.placed, before.visit) if before else (None, None)
+    found = facts(visit, placed, visible, before=earlier[0], before_visit=earlier[1])
+    prior = {"prior": True, "prior_time": before.visit.time} if before else {}
+    told = narrate(found, visit, seed=patient.seed, name=name, **prior)
     findings = tuple(_shown(finding, films) for finding in found)
     study = Study(
         name, patient.id, visit.time, tuple(stored(film.image) for film in films), told, findings,
@@ -161,7 +163,7 @@ def _told(
     truth = _truth(patient, number, anatomy, placed, shots, films)
     truth["row"] = _row(study, patient, anatomy, visible)
     views = {film.image.view.lower(): tuple(film.anatomy.values()) for film in films}
-    return Drawn(study, views, truth), Before(found, tuple(placed), visit.time)
+    return Drawn(study, views, truth), Before(visit, tuple(placed))
 
 
 def _shown(finding: Finding, films: Sequence[Exposed]) -> Finding:
