@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from hilum import RESEARCH_USE
 from hilum.app.bench_page import table
 from hilum.app.draw_run import rows_of
 from hilum.app.markup import Html, element, join
@@ -21,7 +20,7 @@ from hilum.data.virtual import manifest, virtual
 from hilum.io.save import save_text
 
 CARD, PAGE, README = "card.json", "card.html", "README.md"
-CAUTION = f"Virtual patients: every film is computed, none was taken · {RESEARCH_USE}"
+CAUTION = "Virtual patients, never exposed · Research use only · not a medical device"
 LIMITS = (
     "Labels are read from the volume that was projected, not from pixels: a finding may be labelled and yet not be "
     "visible; its contrast-to-noise says how well it shows.",
