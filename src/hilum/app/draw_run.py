@@ -170,7 +170,7 @@ def _lost(job: Job, reason: str) -> Row:
 
 
 def _tidy(out: Path, jobs: list[Job]) -> None:
-    """Remove what the manifest does not name: shards of an earlier, larger cohort, halves of a build that was killed."""
+    """Remove what the manifest does not name: shards of a larger cohort, halves of a build that was killed."""
     wanted = {job.files[1] for job in jobs}
     for record in out.absolute().glob("*.rows.json"):
         if record not in wanted and _SHARD.fullmatch(record.name):
