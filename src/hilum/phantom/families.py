@@ -27,6 +27,8 @@ SUPINE_CTR = 0.03
 """What lying adds to it."""
 EXPIRED_HU, PARENCHYMA_HU = 150.0, (-865.0, 20.0)
 """How much denser lungs are at full expiration; median of lungs at full inspiration, mean and deviation."""
+GRAIN_HU = (45.0, 105.0)
+"""Standard deviation of lung structure too fine for voxels of 2 mm; with it films have the spectrum of real ones."""
 _DOME_MM, _EXPIRED_MM, _SUPINE_MM = 6.0, 45.0, 8.0
 _CTR_LIMITS, _HEART_LIMITS = (0.34, 0.72), (0.6, 1.6)
 _TOP_MM, _NECK_MM, _FEET_MM, _EVEN_MM, _FLESH_HU, _SKIN_HU = 3.0, 55.0, 35.0, 22.0, 0.0, -300.0
@@ -83,6 +85,7 @@ def warp_anatomy(
     size = _size(person, ready, rng, inspiration=inspiration, supine=supine)
     drawn = float(np.clip(rng.normal(*NORMAL_CTR), 0.36, 0.495)) + (SUPINE_CTR if supine else 0.0)
     lung_hu = float(rng.normal(*PARENCHYMA_HU)) + EXPIRED_HU * (1.0 - inspiration)
+    grain_hu = float(rng.uniform(*GRAIN_HU)) * (2.0 / spacing_mm) ** 1.5
     wanted = drawn if ctr is None else ctr
     warp = replace(
         draw_warp(ready.body, seed, f"patient {patient}"), centre=ready.centre_mm, scale=size.scale,
@@ -93,12 +96,14 @@ def warp_anatomy(
     affine, shape = _grid(ready, warp, spacing_mm)
     body = _lengthened(warped(ready.body, warp, affine=affine, shape=shape), ready, warp)
     lung = named(body, "lung")
-    voxels = _aerated(body.volume.voxels, lung, ready.lung_hu, lung_hu)
+    voxels = body.volume.voxels.copy()
+    voxels[lung] = _grained(_denser(voxels[lung], ready.lung_hu, lung_hu), grain_hu, generator(seed, "grain", patient))
     log: dict[str, Any] = {
         "family": "warped", "inspiration": inspiration, "supine": supine, "spacing_mm": spacing_mm,
         "torso_scale": [round(v, 4) for v in size.scale], "wall_scale": round(size.wall_scale, 4),
         "dome_lift_mm": round(size.dome_lift_mm, 2), "heart_scale": round(warp.heart_scale, 4),
         "ctr_wanted": round(wanted, 4), "ctr": round(cardiothoracic_ratio(body), 4), "lung_hu": round(lung_hu, 1),
+        "grain_hu": round(grain_hu, 1),
         "lung_ml": round(float(lung.sum()) * spacing_mm**3 / 1000.0, 1), "masses_filled": ready.filled,
     }  # fmt: skip
     return Anatomy(body.with_hu(voxels), person, "warped", warp.goes_to(ready.carina_mm[None])[0], log=log)
@@ -218,21 +223,20 @@ def _lengthened(body: Body, base: Base, warp: Warp) -> Body:
     return Body(Volume(voxels, body.volume.affine, id=body.volume.id), structures)
 
 
-def _aerated(
-    voxels: NDArray[np.float32], lung: NDArray[np.bool_], old_hu: float, new_hu: float
-) -> NDArray[np.float32]:  # fmt: skip
-    """Voxels in HU (X, Y, Z) with the parenchyma of the lungs brought from one median to another; the rest stays."""
-    changed = voxels.copy()
-    changed[lung] = _denser(voxels[lung], old_hu, new_hu)
-    return changed
-
-
 def _denser(values: NDArray[np.float32], old_hu: float, new_hu: float) -> NDArray[np.float32]:
     """Lung (N,) in HU at another density: by a factor, which vessels are spared."""
     density = (values + np.float32(1000.0)) * np.float32(0.001)
     spared = np.clip((density - _AIR_SHARE) / (0.9 - _AIR_SHARE), 0.0, 1.0)
     factor = 1.0 + (np.float32((1000.0 + new_hu) / (1000.0 + old_hu)) - 1.0) * (1.0 - spared)
     return np.asarray(density * factor * 1000.0 - 1000.0, np.float32)
+
+
+def _grained(values: NDArray[np.float32], grain_hu: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Lung (N,) in HU with the structure that its voxels do not hold, as independent noise; vessels are spared."""
+    density = (values + np.float32(1000.0)) * np.float32(0.001)
+    share = np.clip((_AIR_SHARE - density) / 0.2, 0.0, 1.0).astype(np.float32)
+    grain = rng.standard_normal(values.shape, np.float32) * np.float32(grain_hu) * share
+    return np.asarray(np.maximum(values + grain, np.float32(-1000.0)), np.float32)
 
 
 def _lung(body: Body, side: str) -> NDArray[np.bool_]:

@@ -36,6 +36,8 @@ FINE_PIXELS = 512
 """Rays along a film's side, at least: noise is drawn on them and averaged over each pixel."""
 UNUSUAL = 0.15
 """Share of films whose look-up table is drawn from the whole range, so that none is learned."""
+EDGE_GAIN = {"PA": (1.4, 2.4), "AP": (1.0, 1.8)}
+"""Range of the gain of the finest detail; real portable films show less grain than a department's, so they get less."""
 _MARKED, _WORDED, _BORDERED, _BENT = 0.7, 0.25, 0.15, 0.35
 _CALCIUM_HU, _CT_KEV, _EXTENDED_MM = 150.0, 72.0, 60.0
 
@@ -165,7 +167,7 @@ def drawn_processing(seed: int, pose: Pose, view: View, *, unusual: float = UNUS
     start = replace(
         PROCESSING, marker="L" if rng.random() < _MARKED else "", text=words if rng.random() < _WORDED else "",
         border_mm=(border[0], border[1], border[2], border[3]), detail_power=float(rng.uniform(0.6, 0.8)),
-        edge_gain=float(rng.uniform(1.4, 2.4)), contrast=float(rng.uniform(1.2, 3.5)),
+        edge_gain=float(rng.uniform(*EDGE_GAIN.get(view, EDGE_GAIN["PA"]))), contrast=float(rng.uniform(1.2, 3.5)),
         window_percent=(float(rng.uniform(0.0, 1.5)), float(rng.uniform(99.2, 100.0))),
     )  # fmt: skip
     if rng.random() >= unusual:
