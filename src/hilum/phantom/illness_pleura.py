@@ -74,7 +74,7 @@ def _gap(chest: Chest, side: OneSide, severity: float, *, even: bool) -> tuple[B
         return np.zeros_like(room), np.zeros(room.shape, np.float32)
     top, low = float(heights.max()), float(np.quantile(heights, 0.0 if even else 0.5 * (1.0 - severity)))
     fall = np.clip((up - low) / max(top - low, 1.0), 1e-6, 1.0)
-    narrow = fall * (2.0 - fall) if not even else 0.4 + 0.6 * np.sqrt(fall)
+    narrow = fall * (2.0 - fall) if not even else 0.6 + 0.6 * np.sin(np.pi * fall)
     needed = depth / narrow
     edge = float(needed[above].max())
     thick = max(2.0 * chest.step, 4.0)

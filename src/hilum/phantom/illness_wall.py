@@ -94,7 +94,7 @@ def _snapped(
     ids = chest.structures.ids[box]
     bone = np.isin(ids, [i for i, n in chest.structures.names.items() if n.startswith("rib_")])
     moved = offset_mm * np.clip(1.0 - d / 24.0, 0.0, 1.0) * (d > 0) * np.clip(1.6 - beside / 10.0, 0.0, 1.0)
-    way = np.cross(along, [0.0, 1.0, 0.0])
+    way = along * along[2] - np.array([0.0, 0.0, 1.0])  # down, across the rib
     way /= max(float(np.linalg.norm(way)), 1e-6)
     index = np.indices(before.shape) - (moved[None] * way[:, None, None, None]) / chest.step
     after = map_coordinates(before, index, order=1, mode="nearest") if offset_mm > 0 else before.copy()
