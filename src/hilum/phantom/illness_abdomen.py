@@ -64,15 +64,18 @@ def _crescent(chest: Chest, side: OneSide, thick_mm: float) -> tuple[Part, Float
     x, y, z = lung.box
     box = (x, y, slice(max(z.start - down, 0), z.stop))
     bottom = np.where(lung.mask.any(axis=2), lung.mask.argmax(axis=2) + z.start, -1)
-    low = z.start + 0.45 * (z.stop - z.start)  # above this a column stands on the mediastinum
-    seat = _soft_below(chest, (x, y), np.where(bottom < low, bottom, -1))
+    seat = _soft_below(chest, (x, y), bottom)
     seat = binary_closing(seat, iterations=3) & (bottom > 0)
     if not seat.any():
         none = np.zeros((x.stop - x.start, y.stop - y.start, box[2].stop - box[2].start), np.float32)
         return Part(box, none > 0), none, 0.0
     smooth = gaussian_filter(np.where(seat, bottom, 0.0), 1.5) / np.maximum(gaussian_filter(seat * 1.0, 1.5), 1e-3)
     bottom = np.where(seat, smooth, -1.0)
-    high = float(np.quantile(bottom[seat], 0.995))
+    middle = np.median(np.argwhere(seat), axis=0)
+    x_near, y_near = (np.abs(np.arange(n) - m) * step < 28.0 for n, m in zip(seat.shape, middle, strict=True))
+    near = seat & x_near[:, None] & y_near
+    high = float(np.quantile(bottom[near if near.any() else seat], 0.8))
+    seat &= bottom <= high + 8.0 / step  # what stands higher stands on the mediastinum
     roof = bottom - _DIAPHRAGM_MM / step
     thick = np.where(seat, thick_mm * np.clip(1.0 - (high - bottom) * step / _FALL_MM, 0.0, 1.0), 0.0)
     from_top = (roof[..., None] - np.arange(box[2].start, box[2].stop) + 0.5) * step  # of each voxel's bottom
