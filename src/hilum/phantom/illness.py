@@ -78,7 +78,9 @@ def place(anatomy: Anatomy, plans: Sequence[Plan], *, supine: bool = False) -> t
     chest.bend(bend for plan in ordered for bend in _bends(chest, plan))
     made = {plan.key: _finished(chest, plan) for plan in ordered}
     log = {**anatomy.log, "ctr": _ratio(chest)} if chest.bends and "ctr" in anatomy.log else dict(anatomy.log)
-    ill = replace(anatomy, body=chest.body, carina_mm=chest.carina_mm, log=log)
+    ill = replace(
+        anatomy, body=chest.body, carina_mm=chest.carina_mm, airways=chest.airways, vessels=chest.vessels, log=log
+    )
     return ill, tuple(made[plan.key] for plan in plans)
 
 

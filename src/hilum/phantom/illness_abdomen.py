@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum.drr.attenuation import AIR_HU
 from hilum.phantom.illness_chest import (
@@ -28,15 +29,30 @@ _FIRM = ("vertebrae", "rib_", "heart", "aorta", "spinal", "autochthon", "trachea
 """Beginnings of the names of what neither gas nor a hernia takes the place of."""
 
 
+def firm_ids(chest: Chest) -> list[int]:
+    """Return the ids of what neither gas nor a hernia takes the place of."""
+    return [i for i, name in chest.structures.names.items() if name.startswith(_FIRM)]
+
+
 def firm(chest: Chest, box: Box) -> Bools:
     """Return bool of a box's shape: bones, heart and great vessels."""
-    ids = [i for i, name in chest.structures.names.items() if name.startswith(_FIRM)]
-    return np.asarray(np.isin(chest.structures.ids[box], ids) | (chest.hu[box] > 250.0))
+    return np.asarray(np.isin(chest.structures.ids[box], firm_ids(chest)) | (chest.hu[box] > 250.0))
 
 
 def crescent_mm(severity: float) -> float:
     """Return the thickness a severity stands for, 0 to 20 mm."""
     return 20.0 * severity
+
+
+def _soft_below(chest: Chest, columns: tuple[slice, slice], bottom: NDArray[np.intp]) -> Bools:
+    """Which columns of a lung stand on soft tissue over 12 mm: neither on the heart nor on ribs or spine."""
+    soft, (x, y) = bottom > 0, columns
+    for down in range(1, max(2, round(12.0 / chest.step)) + 1):
+        level = np.maximum(bottom - down, 0)[..., None]
+        ids = np.take_along_axis(chest.structures.ids[x, y], level, axis=2)[..., 0]
+        hu = np.take_along_axis(chest.hu[x, y], level, axis=2)[..., 0]
+        soft &= ~np.isin(ids, firm_ids(chest)) & (hu < 250.0) & ((hu > -300.0) | (down > 1))
+    return soft
 
 
 def _crescent(chest: Chest, side: OneSide, thick_mm: float) -> tuple[Part, Floats, float]:
@@ -48,18 +64,18 @@ def _crescent(chest: Chest, side: OneSide, thick_mm: float) -> tuple[Part, Float
     x, y, z = lung.box
     box = (x, y, slice(max(z.start - down, 0), z.stop))
     bottom = np.where(lung.mask.any(axis=2), lung.mask.argmax(axis=2) + z.start, -1)
-    footing = np.take_along_axis(chest.structures.ids[x, y], np.maximum(bottom - 2, 0)[..., None], axis=2)[..., 0]
-    soft = [i for i, n in chest.structures.names.items() if n.startswith(("liver", "spleen", "stomach", "colon"))]
-    seat = (bottom > 0) & np.isin(footing, [0, *soft])
-    if chest.has("liver") or chest.has("spleen") or chest.has("stomach"):
-        seat &= np.isin(footing, soft)
+    seat = _soft_below(chest, (x, y), bottom)
     seat = binary_closing(seat, iterations=3) & (bottom > 0)
     if not seat.any():
         none = np.zeros((x.stop - x.start, y.stop - y.start, box[2].stop - box[2].start), np.float32)
         return Part(box, none > 0), none, 0.0
     smooth = gaussian_filter(np.where(seat, bottom, 0.0), 1.5) / np.maximum(gaussian_filter(seat * 1.0, 1.5), 1e-3)
     bottom = np.where(seat, smooth, -1.0)
-    high = float(np.quantile(bottom[seat], 0.995))
+    middle = np.median(np.argwhere(seat), axis=0)
+    x_near, y_near = (np.abs(np.arange(n) - m) * step < 28.0 for n, m in zip(seat.shape, middle, strict=True))
+    near = seat & x_near[:, None] & y_near
+    high = float(np.quantile(bottom[near if near.any() else seat], 0.8))
+    seat &= bottom <= high + 8.0 / step  # what stands higher stands on the mediastinum
     roof = bottom - _DIAPHRAGM_MM / step
     thick = np.where(seat, thick_mm * np.clip(1.0 - (high - bottom) * step / _FALL_MM, 0.0, 1.0), 0.0)
     from_top = (roof[..., None] - np.arange(box[2].start, box[2].stop) + 0.5) * step  # of each voxel's bottom

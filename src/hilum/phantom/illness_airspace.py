@@ -54,8 +54,8 @@ def sites_of(plan: Plan, side: OneSide) -> tuple[str, ...]:
 
 def airways(chest: Chest, side: OneSide, lobe: str) -> Tree:
     """Return the body's own airways, or a tree grown into a lobe from where its main bronchus ends; kept once made."""
-    if chest.anatomy.airways is not None:
-        return chest.anatomy.airways
+    if chest.airways is not None:
+        return chest.airways
 
     def make() -> Tree:
         part = chest.lobe(lobe, side)
@@ -71,14 +71,29 @@ def airways(chest: Chest, side: OneSide, lobe: str) -> Tree:
     return found
 
 
+def around_mm(chest: Chest, box: tuple[slice, slice, slice], tree: Tree, *, least_mm: float, reach_mm: float) -> Floats:
+    """Return the distance of a box's voxels to the surface of a tree's wider branches, below 0 inside, to a reach.
+
+    Args:
+        chest: whose grid it is.
+        box: of the grid.
+        tree: in patient mm.
+        least_mm: radius of the branches that count.
+        reach_mm: distances beyond are not worked out.
+    """
+    shape = (box[0].stop - box[0].start, box[1].stop - box[1].start, box[2].stop - box[2].start)
+    corner = chest.mm(np.array([part.start for part in box]))
+    start, end, margin = tree.start - corner, tree.end - corner, tree.radius_mm[:, None] + reach_mm
+    near = (np.maximum(start, end) + margin > 0) & (np.minimum(start, end) - margin < np.array(shape) * chest.step)
+    kept = near.all(axis=1) & (tree.radius_mm >= least_mm)
+    some = Tree(start[kept], end[kept], tree.radius_mm[kept], tree.parent[kept])
+    return paint(some, shape, (chest.step, chest.step, chest.step), reach_mm=reach_mm)
+
+
 def lumen(chest: Chest, box: tuple[slice, slice, slice], side: OneSide, lobe: str) -> Floats:
     """Return the share of each voxel of a box that is the lumen of a bronchus of 1 mm radius or more."""
     tree = airways(chest, side, lobe)
-    wide = tree.radius_mm >= 1.0
-    corner = chest.mm(np.array([p.start for p in box]))
-    kept = Tree(tree.start[wide] - corner, tree.end[wide] - corner, tree.radius_mm[wide], tree.parent[wide])
-    shape = (box[0].stop - box[0].start, box[1].stop - box[1].start, box[2].stop - box[2].start)
-    away = paint(kept, shape, (chest.step, chest.step, chest.step), reach_mm=chest.step)
+    away = around_mm(chest, box, tree, least_mm=1.0, reach_mm=chest.step)
     return np.asarray(np.clip(0.5 - away / chest.step, 0.0, 1.0), np.float32)
 
 
@@ -147,7 +162,7 @@ def _fill(chest: Chest, plan: Plan) -> Placed:
             continue
         open_air = lumen(chest, box, side, lobe_of(plan, side))
         room &= (open_air < 0.5) & (chest.hu[box] < target - 20.0)
-        mask = lowest(-height, room, round(_MOST * plan.severity * room.sum()))
+        mask = lowest(-height, room, round(_MOST * plan.severity * room.sum()), exact=True)
         if not mask.any():
             continue
         share = np.clip((height - height[mask].min()) / (0.9 if glass else _EDGE), 0.0, 1.0) * 0.75 + 0.25

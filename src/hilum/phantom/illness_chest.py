@@ -6,7 +6,7 @@ Everything works within bounding boxes. Grids are a `Body`'s (x left, y posterio
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +28,7 @@ OneSide = Literal["right", "left"]
 SIDES: tuple[OneSide, ...] = ("right", "left")
 LOBES = {"right": ("upper", "middle", "lower"), "left": ("upper", "lower")}
 FREE, GAS, FLUID, SOLID = 0, 1, 2, 3
+_OF_LUNGS = ("illness lung", "illness wall", "illness depth", "illness lung grid")
 _SPLINE_SD = 0.479365**1.5  # of cubic B-splines over numbers of unit variance, in the mean over places
 
 
@@ -72,6 +73,7 @@ class Chest:
         self.structures = body.structures
         self.held: NDArray[np.uint8] = np.zeros(self.hu.shape, np.uint8)
         self.carina_mm: NDArray[np.float64] = np.asarray(anatomy.carina_mm, np.float64)
+        self.airways, self.vessels = anatomy.airways, anatomy.vessels
         self.bends: tuple[Bend, ...] = ()
 
     @property
@@ -166,9 +168,7 @@ class Chest:
         """Return how deep in a lung each voxel of its box lies, 0 outside; kept with the structures."""
 
         def make() -> Floats:
-            from scipy.ndimage import distance_transform_edt
-
-            return np.asarray(distance_transform_edt(self.lung(side).mask) * self.step, np.float32)
+            return _distance(self.lung(side).mask) * np.float32(self.step)
 
         found: Floats = self.structures.keep(("illness depth", side), make)
         return found
@@ -180,14 +180,14 @@ class Chest:
         """
 
         def make() -> Floats:
-            from scipy.ndimage import distance_transform_edt, gaussian_filter
+            from scipy.ndimage import uniform_filter
 
             mask = self.lung(side).mask
             outward = mask if side == "right" else mask[::-1]
             filled = np.logical_or.accumulate(outward, axis=0)
             filled = filled if side == "right" else filled[::-1]
-            away = np.asarray(distance_transform_edt(filled), np.float32)
-            return np.asarray(np.where(mask, gaussian_filter(away, 0.8) * self.step, 0.0), np.float32)
+            away = uniform_filter(_distance(filled), 3) * np.float32(self.step)
+            return np.where(mask, away, np.float32(0.0))
 
         found: Floats = self.structures.keep(("illness wall", side), make)
         return found
@@ -245,14 +245,24 @@ class Chest:
             if mass:
                 part = self.lung(side)
                 self.spread(part.box, part.mask.astype(np.float32), mass - self.mass_g(part))
-        point = self.carina_mm[None]
-        for each in bends:
-            point = each.target(point)
-        self.carina_mm, self.bends = point[0], (*self.bends, *bends)
+        self.bends = (*self.bends, *bends)
+        self.carina_mm = self._moved(self.carina_mm[None])[0]
+        self.airways, self.vessels = (
+            tree and replace(tree, start=self._moved(tree.start), end=self._moved(tree.end))
+            for tree in (self.airways, self.vessels)
+        )
 
-    def relabel(self, ids: NDArray[Any]) -> None:
-        """Give the voxels other structures (X, Y, Z)."""
+    def relabel(self, ids: NDArray[Any], *, same_lungs: bool = False) -> None:
+        """Give the voxels other structures (X, Y, Z); with the same lungs, what is known of their depth stays known."""
+        kept = self.structures.kept
         self.structures = Structures(ids, self.affine, self.structures.names)
+        if same_lungs:
+            self.structures.kept.update({key: value for key, value in kept.items() if key[0] in _OF_LUNGS})
+
+    def _moved(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        for each in self.bends:
+            points = each.target(points)
+        return points
 
     def _lung_mass(self, side: OneSide) -> float:
         there = [lobe for lobe in LOBES[side] if self.has(f"lung_{lobe}_lobe_{side}")]
@@ -265,8 +275,16 @@ class Chest:
             found = find_objects(self.structures.ids)
             return {number + 1: box for number, box in enumerate(found) if box is not None}
 
-        boxes: dict[int, Box] = self.structures.keep("illness boxes", make)
+        boxes: dict[int, Box] = self.structures.keep(("illness boxes",), make)
         return boxes
+
+
+def _distance(mask: Bools) -> Floats:
+    from hilum.phantom.depth import depth_voxels
+
+    found = np.empty(mask.shape, np.float32)
+    depth_voxels(np.ascontiguousarray(mask), found)
+    return found
 
 
 def draws(plan: Plan, *names: str) -> np.random.Generator:

@@ -74,17 +74,16 @@ def _give(chest: Chest, part: Part, freed: np.ndarray, side: OneSide, lobe: str)
     second = "middle" if "middle" in others and lobe == "lower" else others[-1]
     for chosen, other in ((freed & (z >= middle), first), (freed & (z < middle), second)):
         ids[part.box][chosen] = numbers[f"lung_{other}_lobe_{side}"]
-    chest.relabel(ids)
+    chest.relabel(ids, same_lungs=True)
 
 
 def _collapse(chest: Chest, plan: Plan, side: OneSide, measures: dict[str, float]) -> Part:
     lobe = lobe_of(plan, side)
     name = f"lung_{lobe}_lobe_{side}"
     part, lung = chest.lobe(lobe, side), chest.lung(side)
-    number = {n: i for i, n in chest.structures.names.items()}[name]
-    original = int((chest.anatomy.body.structures.ids == number).sum())
+    original = Chest(chest.anatomy).part(name).count
     order = _order(chest, part, side, lobe)
-    kept = lowest(order, part.mask, min(round((1.0 - loss_share(plan.severity)) * original), part.count))
+    kept = lowest(order, part.mask, min(round((1.0 - loss_share(plan.severity)) * original), part.count), exact=True)
     freed = part.mask & ~kept
     rest = lung.mask.copy()
     inner = tuple(slice(p.start - o.start, p.stop - o.start) for p, o in zip(part.box, lung.box, strict=True))

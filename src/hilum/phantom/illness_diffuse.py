@@ -6,14 +6,13 @@ import numpy as np
 
 from hilum.core.seed import generator
 from hilum.drr.attenuation import AIR_HU
-from hilum.phantom.illness_airspace import airways
+from hilum.phantom.illness_airspace import airways, around_mm
 from hilum.phantom.illness_bend import Bend
 from hilum.phantom.illness_chest import LOBES, Bools, Box, Chest, Floats, OneSide, Part, draws, sides_of, waves
 from hilum.phantom.illness_pleura import dome_bend
 from hilum.phantom.illness_registry import Pathology, register
 from hilum.phantom.lesions import lowest
 from hilum.phantom.patient import Placed, Plan
-from hilum.phantom.trees import Tree, paint
 
 _MARK_HU = 20.0  # a change of less is not in the mask of an oedema
 _LINE_MM = (10.0, 20.0)
@@ -70,11 +69,7 @@ def _cuffs(chest: Chest, side: OneSide, amount: float) -> None:
     x, y, z = (slice(max(int(a) - reach, 0), min(int(a) + reach, n)) for a, n in zip(at, chest.hu.shape, strict=True))
     lobe = next(lobe for lobe in LOBES[side] if chest.has(f"lung_{lobe}_lobe_{side}"))
     tree = airways(chest, side, lobe)
-    wide = tree.radius_mm >= 1.2
-    corner = chest.mm(np.array([x.start, y.start, z.start]))
-    kept = Tree(tree.start[wide] - corner, tree.end[wide] - corner, tree.radius_mm[wide], tree.parent[wide])
-    shape = (x.stop - x.start, y.stop - y.start, z.stop - z.start)
-    away = paint(kept, shape, (chest.step,) * 3, reach_mm=3.0)
+    away = around_mm(chest, (x, y, z), tree, least_mm=1.2, reach_mm=3.0)
     values = chest.hu[x, y, z]
     lung = np.isin(chest.structures.ids[x, y, z], chest.lobe_ids(side))
     ring = lung & (away > -0.5) & (away < 2.0) & (values < -300.0) & (values > -940.0)
@@ -134,7 +129,7 @@ def _emphysema(chest: Chest, plan: Plan) -> Placed:
         field = 0.8 * waves(chest, box, rng, length_mm=14.0) + 0.5 * waves(chest, box, rng, length_mm=40.0)
         upper = {"panlobular": -1.2}.get(plan.kind, 1.6)
         field = field + upper * (up_share(chest, lung) - 0.5)
-        holes = lowest(-field, room, round(0.45 * plan.severity * lung.count))
+        holes = lowest(-field, room, round(0.45 * plan.severity * lung.count), exact=True)
         if not holes.any():
             continue
         values = chest.hu[box]
@@ -163,8 +158,8 @@ def _subpleural(chest: Chest, plan: Plan, side: OneSide, room: Bools, rng: np.ra
 
 def _net(chest: Chest, box: Box, rng: np.random.Generator) -> Floats:
     """Sheets about 9 mm apart, 1 on them and 0 between: where two smooth fields pass through 0."""
-    one, two = waves(chest, box, rng, length_mm=15.0), waves(chest, box, rng, length_mm=15.0)
-    return np.asarray(np.clip(1.0 - np.minimum(np.abs(one), np.abs(two)) / 0.35, 0.0, 1.0), np.float32)
+    one, two = waves(chest, box, rng, length_mm=20.0), waves(chest, box, rng, length_mm=20.0)
+    return np.asarray(np.clip(1.0 - np.minimum(np.abs(one), np.abs(two)) / 0.28, 0.0, 1.0), np.float32)
 
 
 def _fibrosis(chest: Chest, plan: Plan) -> Placed:
@@ -174,7 +169,7 @@ def _fibrosis(chest: Chest, plan: Plan) -> Placed:
         room, rng, box = chest.aired(lung) & (chest.hu[lung.box] < -300.0), draws(plan, side), lung.box
         total += lung.count
         rank = _subpleural(chest, plan, side, room, rng)
-        region = lowest(rank, room, round(0.5 * plan.severity * lung.count))
+        region = lowest(rank, room, round(0.5 * plan.severity * lung.count), exact=True)
         if not region.any():
             continue
         fade = np.clip((rank[region].max() - rank) / 0.8, 0.15, 1.0)

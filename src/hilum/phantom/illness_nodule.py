@@ -38,7 +38,7 @@ _MAKES = {
     "bulla": _Make(0.15, (-995.0, -980.0)),
 }
 _CONCEPT_MAKE = {"calcified granuloma": "granuloma", "bullae": "bulla"}
-_WALL_HU = 130.0
+_WALL_HU = 200.0
 
 
 def nodule_mm(severity: float) -> float:

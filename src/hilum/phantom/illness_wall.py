@@ -62,7 +62,7 @@ def _break(chest: Chest, name: str, rng: np.random.Generator) -> tuple[Points, P
     middle = np.array([chest.carina_mm[0], chest.carina_mm[1] + 15.0])
     angle = np.arctan2(np.abs(places[:, 0] - middle[0]), -(places[:, 1] - middle[1]))  # 0 in front, pi at the back
     order = np.argsort(angle, kind="stable")
-    near = places[order[int(float(rng.uniform(0.3, 0.75)) * (len(order) - 1))]]
+    near = places[order[int(float(rng.uniform(0.3, 0.85)) * (len(order) - 1))]]
     close = places[np.linalg.norm(places - near, axis=1) < 12.0]
     at = close[np.linalg.norm(close - near, axis=1) < 7.0].mean(axis=0)
     along = np.linalg.svd(close - close.mean(axis=0), full_matrices=False)[2][0] if len(close) > 3 else np.eye(3)[0]
@@ -94,7 +94,7 @@ def _snapped(
     ids = chest.structures.ids[box]
     bone = np.isin(ids, [i for i, n in chest.structures.names.items() if n.startswith("rib_")])
     moved = offset_mm * np.clip(1.0 - d / 24.0, 0.0, 1.0) * (d > 0) * np.clip(1.6 - beside / 10.0, 0.0, 1.0)
-    way = np.cross(along, [0.0, 1.0, 0.0])
+    way = along * along[2] - np.array([0.0, 0.0, 1.0])  # down, across the rib
     way /= max(float(np.linalg.norm(way)), 1e-6)
     index = np.indices(before.shape) - (moved[None] * way[:, None, None, None]) / chest.step
     after = map_coordinates(before, index, order=1, mode="nearest") if offset_mm > 0 else before.copy()
