@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hilum.drr.lines import course, lay
 from hilum.drr.objects import Thing, line, make
-from hilum.drr.placing import SKIN
+from hilum.drr.placing import BODY_HU, SKIN
 from hilum.drr.placing import place as put
 from hilum.phantom.illness_chest import Chest, draws
 from hilum.phantom.illness_registry import Pathology, register
@@ -83,8 +83,8 @@ def _object(chest: Chest, plan: Plan, name: str, site: str) -> Placed:
     middle = thing.vertices.mean(axis=0)[None]
     size = float(np.ptp(thing.vertices, axis=0).max())
     return Placed(
-        plan, None, (thing,), {"critical": float(thing.critical), "extent_mm": size}, sites=("chest",), points_mm=middle,
-        attributes={"object": name},
+        plan, None, (thing,), {"critical": float(thing.critical), "extent_mm": size}, sites=("chest",),
+        attributes={"object": name}, points_mm=middle,
     )  # fmt: skip
 
 
@@ -101,7 +101,24 @@ def _retained(chest: Chest, plan: Plan) -> Placed:
 
 def _worn(chest: Chest, plan: Plan) -> Placed:
     name = plan.kind or WORN[int(draws(plan, "which").integers(len(WORN)))]
-    return replace(_object(chest, plan, name, plan.site or SKIN[0]), sites=("chest wall",))
+    made = _object(chest, plan, name, plan.site or SKIN[0])
+    if name != "buttons":  # these hang or stick about the midline, at the height of the carina
+        made = _centred(chest, made, behind=plan.site == SKIN[1])
+    return replace(made, sites=("chest wall",))
+
+
+def _centred(chest: Chest, made: Placed, *, behind: bool) -> Placed:
+    """The same object on the skin over the carina."""
+    x, _, z = chest.index(chest.carina_mm).round().astype(int)
+    column = np.flatnonzero(chest.anatomy.body.volume.voxels[x, :, z] > BODY_HU)
+    if not column.size:
+        return made
+    skin = chest.mm(np.array([x, column[-1] if behind else column[0], z]))
+    (thing,), (at,) = made.things, made.points_mm
+    vertices = thing.vertices
+    edge = vertices[:, 1].min() if behind else vertices[:, 1].max()
+    shift = np.array([skin[0] - at[0], skin[1] + (2.0 if behind else -2.0) - edge, skin[2] - at[2]])
+    return replace(made, things=(thing.moved(shift_mm=tuple(shift)),), points_mm=made.points_mm + shift)
 
 
 RETAINED_SITES = ("pleura", "mediastinum", "below the diaphragm", *SKIN)

@@ -15,16 +15,23 @@ from numpy.typing import NDArray
 from hilum.core.errors import InputError
 from hilum.phantom import (
     devices,
+    illness_abdomen,
     illness_airspace,
+    illness_collapse,
+    illness_diffuse,
     illness_heart,
     illness_nodule,
     illness_pleura,
+    illness_wall,
 )  # fmt: skip
 from hilum.phantom.illness_chest import Chest
 from hilum.phantom.illness_registry import Pathology, known
 from hilum.phantom.patient import Anatomy, Placed, Plan
 
-_FILES = (devices, illness_airspace, illness_heart, illness_nodule, illness_pleura)
+_FILES = (
+    devices, illness_abdomen, illness_airspace, illness_collapse, illness_diffuse, illness_heart, illness_nodule,
+    illness_pleura, illness_wall,
+)  # fmt: skip
 _MILD, _SEVERE = 1.0 / 3.0, 2.0 / 3.0
 
 
@@ -71,7 +78,9 @@ def place(anatomy: Anatomy, plans: Sequence[Plan], *, supine: bool = False) -> t
     chest.bend(bend for plan in ordered for bend in _bends(chest, plan))
     made = {plan.key: _finished(chest, plan) for plan in ordered}
     log = {**anatomy.log, "ctr": _ratio(chest)} if chest.bends and "ctr" in anatomy.log else dict(anatomy.log)
-    ill = replace(anatomy, body=chest.body, carina_mm=chest.carina_mm, log=log)
+    ill = replace(
+        anatomy, body=chest.body, carina_mm=chest.carina_mm, airways=chest.airways, vessels=chest.vessels, log=log
+    )
     return ill, tuple(made[plan.key] for plan in plans)
 
 

@@ -9,6 +9,7 @@ from hilum.phantom.illness_chest import (
     FREE,
     LOBES,
     SOLID,
+    Bools,
     Chest,
     Floats,
     OneSide,
@@ -53,8 +54,8 @@ def sites_of(plan: Plan, side: OneSide) -> tuple[str, ...]:
 
 def airways(chest: Chest, side: OneSide, lobe: str) -> Tree:
     """Return the body's own airways, or a tree grown into a lobe from where its main bronchus ends; kept once made."""
-    if chest.anatomy.airways is not None:
-        return chest.anatomy.airways
+    if chest.airways is not None:
+        return chest.airways
 
     def make() -> Tree:
         part = chest.lobe(lobe, side)
@@ -70,14 +71,29 @@ def airways(chest: Chest, side: OneSide, lobe: str) -> Tree:
     return found
 
 
+def around_mm(chest: Chest, box: tuple[slice, slice, slice], tree: Tree, *, least_mm: float, reach_mm: float) -> Floats:
+    """Return the distance of a box's voxels to the surface of a tree's wider branches, below 0 inside, to a reach.
+
+    Args:
+        chest: whose grid it is.
+        box: of the grid.
+        tree: in patient mm.
+        least_mm: radius of the branches that count.
+        reach_mm: distances beyond are not worked out.
+    """
+    shape = (box[0].stop - box[0].start, box[1].stop - box[1].start, box[2].stop - box[2].start)
+    corner = chest.mm(np.array([part.start for part in box]))
+    start, end, margin = tree.start - corner, tree.end - corner, tree.radius_mm[:, None] + reach_mm
+    near = (np.maximum(start, end) + margin > 0) & (np.minimum(start, end) - margin < np.array(shape) * chest.step)
+    kept = near.all(axis=1) & (tree.radius_mm >= least_mm)
+    some = Tree(start[kept], end[kept], tree.radius_mm[kept], tree.parent[kept])
+    return paint(some, shape, (chest.step, chest.step, chest.step), reach_mm=reach_mm)
+
+
 def lumen(chest: Chest, box: tuple[slice, slice, slice], side: OneSide, lobe: str) -> Floats:
     """Return the share of each voxel of a box that is the lumen of a bronchus of 1 mm radius or more."""
     tree = airways(chest, side, lobe)
-    wide = tree.radius_mm >= 1.0
-    corner = chest.mm(np.array([p.start for p in box]))
-    kept = Tree(tree.start[wide] - corner, tree.end[wide] - corner, tree.radius_mm[wide], tree.parent[wide])
-    shape = (box[0].stop - box[0].start, box[1].stop - box[1].start, box[2].stop - box[2].start)
-    away = paint(kept, shape, (chest.step, chest.step, chest.step), reach_mm=chest.step)
+    away = around_mm(chest, box, tree, least_mm=1.0, reach_mm=chest.step)
     return np.asarray(np.clip(0.5 - away / chest.step, 0.0, 1.0), np.float32)
 
 
@@ -96,12 +112,17 @@ def _zone(chest: Chest, plan: Plan, side: OneSide) -> Part:
     return part
 
 
-def blobs(chest: Chest, part: Part, rng: np.random.Generator, side: OneSide) -> Floats:
-    """Return a field over a part's box, highest in the middle of a few blobs, uneven: its level sets are nested."""
+def blobs(chest: Chest, part: Part, rng: np.random.Generator, side: OneSide) -> Floats | None:
+    """Return a field over a part's box, highest in the middle of a few blobs, uneven: its level sets are nested.
+
+    None where no air is left in the part.
+    """
     lung = chest.lung(side)
     offset = [p.start - o.start for p, o in zip(part.box, lung.box, strict=True)]
     inner = tuple(slice(o, o + n) for o, n in zip(offset, part.mask.shape, strict=True))
     centre = spot(chest, part, rng, deep=chest.depth_mm(side)[inner], margin_mm=10.0)
+    if centre is None:
+        return None
     size = np.ptp(np.argwhere(part.mask), axis=0) * chest.step
     x, y, z = chest.axes_mm(part.box)
     middle = chest.mm(np.array(centre))
@@ -117,9 +138,17 @@ def blobs(chest: Chest, part: Part, rng: np.random.Generator, side: OneSide) -> 
     return best
 
 
+def _softened(mask: Bools) -> Floats:
+    """1 well within a mask, about a half at its border, as voxels share what a fissure cuts through."""
+    from scipy.ndimage import uniform_filter
+
+    return np.asarray(np.clip(uniform_filter(mask.astype(np.float32), 3) * 1.25 - 0.1, 0.25, 1.0), np.float32)
+
+
 def _fill(chest: Chest, plan: Plan) -> Placed:
     glass = plan.concept == "ground glass opacity"
-    whole, measures, sites = np.zeros(chest.hu.shape, np.bool_), {"volume_ml": 0.0, "excess_hu": 0.0}, ()
+    whole, measures = np.zeros(chest.hu.shape, np.bool_), {"volume_ml": 0.0, "excess_hu": 0.0}
+    sites: tuple[str, ...] = ()
     for side in sides_of(plan):
         rng = draws(plan, side)
         part = _zone(chest, plan, side)
@@ -129,13 +158,15 @@ def _fill(chest: Chest, plan: Plan) -> Placed:
         if not plan.severity or not room.any():
             continue
         height = blobs(chest, part, rng, side)
+        if height is None:
+            continue
         open_air = lumen(chest, box, side, lobe_of(plan, side))
         room &= (open_air < 0.5) & (chest.hu[box] < target - 20.0)
         mask = lowest(-height, room, round(_MOST * plan.severity * room.sum()))
         if not mask.any():
             continue
         share = np.clip((height - height[mask].min()) / (0.9 if glass else _EDGE), 0.0, 1.0) * 0.75 + 0.25
-        share *= (1.0 - 0.9 * open_air) * mask
+        share *= (1.0 - 0.9 * open_air) * _softened(part.mask) * mask
         grain = 0.0 if glass else 14.0 * waves(chest, box, rng, length_mm=7.0)
         before = chest.hu[box]
         change = np.where(mask, np.maximum(share * (target + grain - before), 1.0), 0.0).astype(np.float32)

@@ -40,7 +40,7 @@ class Bend:
         """Return (N,): 0 at the pivot, 1 at the border of the region and beyond."""
         away = points - self.pivot
         half = np.where(away < 0, self.low, self.high)
-        return np.minimum(np.sqrt(((away / half) ** 2).sum(axis=-1)), 1.0)
+        return np.asarray(np.minimum(np.sqrt(((away / half) ** 2).sum(axis=-1)), 1.0))
 
     def source(self, points: Points) -> Points:
         """Return the old places (N, 3) seen at new places (N, 3)."""

@@ -6,7 +6,7 @@ Everything works within bounding boxes. Grids are a `Body`'s (x left, y posterio
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +28,8 @@ OneSide = Literal["right", "left"]
 SIDES: tuple[OneSide, ...] = ("right", "left")
 LOBES = {"right": ("upper", "middle", "lower"), "left": ("upper", "lower")}
 FREE, GAS, FLUID, SOLID = 0, 1, 2, 3
+_OF_LUNGS = ("illness lung", "illness wall", "illness depth", "illness lung grid")
+_SPLINE_SD = 0.479365**1.5  # of cubic B-splines over numbers of unit variance, in the mean over places
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +73,7 @@ class Chest:
         self.structures = body.structures
         self.held: NDArray[np.uint8] = np.zeros(self.hu.shape, np.uint8)
         self.carina_mm: NDArray[np.float64] = np.asarray(anatomy.carina_mm, np.float64)
+        self.airways, self.vessels = anatomy.airways, anatomy.vessels
         self.bends: tuple[Bend, ...] = ()
 
     @property
@@ -128,7 +131,8 @@ class Chest:
         found = [numbers[name] for name in names if name not in missing]
         if not found or (every and missing):
             raise InputError(
-                f"the body shows no {', '.join(missing)}: take a body that has it, or leave out the finding that needs it"
+                f"the body shows no {', '.join(missing)}: take a body that has it, "
+                "or leave out the finding that needs it"
             )
         pad = round(pad_mm / self.step)
         sizes = self.hu.shape
@@ -151,6 +155,11 @@ class Chest:
         """Return one lobe; raises InputError where there is none."""
         return self.part(f"lung_{site}_lobe_{side}", pad_mm=self.step)
 
+    def lobe_ids(self, side: OneSide) -> list[int]:
+        """Return the ids of one lung's lobes."""
+        wanted = [f"lung_{lobe}_lobe_{side}" for lobe in LOBES[side]]
+        return [number for number, name in self.structures.names.items() if name in wanted]
+
     def aired(self, part: Part) -> Bools:
         """Return, within a part's box, those of its voxels that hold no gas, fluid or solid of an illness yet."""
         return np.asarray(part.mask & (self.held[part.box] == FREE))
@@ -159,11 +168,28 @@ class Chest:
         """Return how deep in a lung each voxel of its box lies, 0 outside; kept with the structures."""
 
         def make() -> Floats:
-            from scipy.ndimage import distance_transform_edt
-
-            return np.asarray(distance_transform_edt(self.lung(side).mask) * self.step, np.float32)
+            return _distance(self.lung(side).mask) * np.float32(self.step)
 
         found: Floats = self.structures.keep(("illness depth", side), make)
+        return found
+
+    def wall_mm(self, side: OneSide) -> Floats:
+        """Return how far each voxel of a lung's box lies from the chest wall or the diaphragm, 0 outside; kept.
+
+        The mediastinum does not count: a lung hangs on its hilum, and neither air nor fluid gathers around that.
+        """
+
+        def make() -> Floats:
+            from scipy.ndimage import uniform_filter
+
+            mask = self.lung(side).mask
+            outward = mask if side == "right" else mask[::-1]
+            filled = np.logical_or.accumulate(outward, axis=0)
+            filled = filled if side == "right" else filled[::-1]
+            away = uniform_filter(_distance(filled), 3) * np.float32(self.step)
+            return np.where(mask, away, np.float32(0.0))
+
+        found: Floats = self.structures.keep(("illness wall", side), make)
         return found
 
     def mass_g(self, part: Part) -> float:
@@ -219,14 +245,24 @@ class Chest:
             if mass:
                 part = self.lung(side)
                 self.spread(part.box, part.mask.astype(np.float32), mass - self.mass_g(part))
-        point = self.carina_mm[None]
-        for each in bends:
-            point = each.target(point)
-        self.carina_mm, self.bends = point[0], (*self.bends, *bends)
+        self.bends = (*self.bends, *bends)
+        self.carina_mm = self._moved(self.carina_mm[None])[0]
+        self.airways, self.vessels = (
+            tree and replace(tree, start=self._moved(tree.start), end=self._moved(tree.end))
+            for tree in (self.airways, self.vessels)
+        )
 
-    def relabel(self, ids: NDArray[Any]) -> None:
-        """Give the voxels other structures (X, Y, Z)."""
+    def relabel(self, ids: NDArray[Any], *, same_lungs: bool = False) -> None:
+        """Give the voxels other structures (X, Y, Z); with the same lungs, what is known of their depth stays known."""
+        kept = self.structures.kept
         self.structures = Structures(ids, self.affine, self.structures.names)
+        if same_lungs:
+            self.structures.kept.update({key: value for key, value in kept.items() if key[0] in _OF_LUNGS})
+
+    def _moved(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        for each in self.bends:
+            points = each.target(points)
+        return points
 
     def _lung_mass(self, side: OneSide) -> float:
         there = [lobe for lobe in LOBES[side] if self.has(f"lung_{lobe}_lobe_{side}")]
@@ -239,8 +275,16 @@ class Chest:
             found = find_objects(self.structures.ids)
             return {number + 1: box for number, box in enumerate(found) if box is not None}
 
-        boxes: dict[int, Box] = self.structures.keep("illness boxes", make)
+        boxes: dict[int, Box] = self.structures.keep(("illness boxes",), make)
         return boxes
+
+
+def _distance(mask: Bools) -> Floats:
+    from hilum.phantom.depth import depth_voxels
+
+    found = np.empty(mask.shape, np.float32)
+    depth_voxels(np.ascontiguousarray(mask), found)
+    return found
 
 
 def draws(plan: Plan, *names: str) -> np.random.Generator:
@@ -257,27 +301,33 @@ def sides_of(plan: Plan) -> tuple[OneSide, ...]:
     return (SIDES[int(draws(plan, "side").integers(2))],)
 
 
-def waves(chest: Chest, box: Box, rng: np.random.Generator, *, length_mm: float, count: int = 24) -> Floats:
-    """Return a smooth random field over a box: mean 0, standard deviation 1, features of about a length.
+def waves(chest: Chest, box: Box, rng: np.random.Generator, *, length_mm: float) -> Floats:
+    """Return a smooth random field over a box: mean 0, standard deviation about 1, lumps of about half a length.
 
-    Plane waves about the grid's own origin, so that a lesion keeps its pattern whatever box it is made in.
+    Cubic B-splines over random numbers on a lattice that is fixed to the grid, so that a lesion keeps its pattern
+    whatever box it is made in. Plane waves would be quicker to write, and show as stripes once rays add them up.
     """
-    ways = rng.normal(size=(count, 3))
-    ways *= (2 * np.pi / (length_mm * rng.uniform(0.7, 1.5, count)) / np.linalg.norm(ways, axis=1))[:, None]
-    phase = rng.uniform(0, 2 * np.pi, count)
-    x, y, z = (np.arange(part.start, part.stop) * chest.step for part in box)
-    first = np.exp(1j * (np.outer(x, ways[:, 0]) + phase)).astype(np.complex64)
-    second = np.exp(1j * np.outer(y, ways[:, 1])).astype(np.complex64)
-    third = np.exp(1j * np.outer(z, ways[:, 2])).astype(np.complex64)
-    plane = (first[:, None, :] * second[None, :, :]).reshape(-1, count)
-    left = np.concatenate([plane.real, -plane.imag], axis=1)
-    right = np.concatenate([third.real, third.imag], axis=1)
-    field = (left @ right.T).reshape(len(x), len(y), len(z))
-    return np.asarray(field * np.float32(np.sqrt(2.0 / count)), np.float32)
+    cell = max(length_mm / 2.2 / chest.step, 1.0)  # voxels
+    values: Floats = rng.standard_normal([int(np.ceil(size / cell)) + 4 for size in chest.hu.shape], np.float32)
+    for axis, part in enumerate(box):
+        at = np.arange(part.start, part.stop) / cell + 1.0
+        low, t = np.floor(at).astype(int), at - np.floor(at)
+        pieces = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
+        first = int(low[0]) - 1
+        weights = np.zeros((len(at), int(low[-1]) + 3 - first), np.float32)
+        for k, piece in enumerate(pieces):
+            weights[np.arange(len(at)), low - 1 + k - first] += (piece / 6.0).astype(np.float32)
+        chosen = np.moveaxis(values, axis, 0)[first : first + weights.shape[1]]
+        values = np.moveaxis(np.tensordot(weights, chosen, axes=1), 0, axis)
+    return np.asarray(np.ascontiguousarray(values) / np.float32(_SPLINE_SD), np.float32)
 
 
-def spot(chest: Chest, part: Part, rng: np.random.Generator, *, deep: Floats, margin_mm: float) -> tuple[int, ...]:
+def spot(
+    chest: Chest, part: Part, rng: np.random.Generator, *, deep: Floats, margin_mm: float
+) -> tuple[int, ...] | None:
     """Return the voxel of a part that lies nearest to a place drawn by its own extent, at least a margin deep.
+
+    None where nothing of it is aired any more: fluid or air of another illness has taken its place.
 
     Args:
         chest: it lies in.
@@ -288,7 +338,7 @@ def spot(chest: Chest, part: Part, rng: np.random.Generator, *, deep: Floats, ma
     """
     inside = chest.aired(part)
     if not inside.any():
-        raise InputError("nothing of the lobe is aired any more: place the lesion elsewhere, or less of the others")
+        return None
     least = min(margin_mm, float(np.quantile(deep[inside], 0.9)))
     places = np.argwhere(inside & (deep >= least))
     shares = rng.uniform(0.05, 0.95, 3)

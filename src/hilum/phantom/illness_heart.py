@@ -29,7 +29,7 @@ def _region(chest: Chest, heart: Part) -> Bend:
     ends = np.array([[part.box[axis].start for part in lungs] for axis in range(3)]).min(axis=1)
     stops = np.array([[part.box[axis].stop for part in lungs] for axis in range(3)]).max(axis=1)
     first, last = chest.mm(ends), chest.mm(stops)
-    room_low = np.array([pivot[0] - first[0], max(pivot[1] - first[1], 0.9 * (pivot[1] - low[1])), 2.3 * half[2]])
+    room_low = np.array([pivot[0] - first[0], max(pivot[1] - first[1], 0.9 * (pivot[1] - low[1])), 1.45 * half[2]])
     room_high = np.array([last[0] - pivot[0], 1.5 * half[1], 1.0 * half[2]])
     return Bend(pivot, np.maximum(room_low, 10.0), np.maximum(room_high, 10.0))
 

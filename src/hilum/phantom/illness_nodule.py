@@ -27,14 +27,18 @@ class _Make:
 
 
 _MAKES = {
-    "": _Make(0.08, (25.0, 55.0)),
-    "spiculated": _Make(0.12, (25.0, 55.0)),
-    "lobulated": _Make(0.28, (25.0, 55.0)),
-    "part-solid": _Make(0.12, (-650.0, -520.0), 35.0, 0.5),
-    "ground glass": _Make(0.12, (-650.0, -450.0)),
+    "": _Make(0.14, (25.0, 55.0)),
+    "spiculated": _Make(0.18, (25.0, 55.0)),
+    "lobulated": _Make(0.45, (25.0, 55.0)),
+    "part-solid": _Make(0.2, (-650.0, -520.0), 35.0, 0.5),
+    "ground glass": _Make(0.2, (-650.0, -450.0)),
     "calcified": _Make(0.06, (250.0, 600.0)),
-    "cavitary": _Make(0.15, (25.0, 55.0), -960.0, 0.6),
+    "cavitary": _Make(0.22, (25.0, 55.0), -940.0, 0.72),
+    "granuloma": _Make(0.06, (350.0, 900.0)),
+    "bulla": _Make(0.15, (-995.0, -980.0)),
 }
+_CONCEPT_MAKE = {"calcified granuloma": "granuloma", "bullae": "bulla"}
+_WALL_HU = 200.0
 
 
 def nodule_mm(severity: float) -> float:
@@ -47,7 +51,9 @@ def mass_mm(severity: float) -> float:
     return 30.0 + 50.0 * severity
 
 
-def _solved(chest: Chest, centre: tuple[int, ...], plan: Plan, side: OneSide, diameter: float, ripple: float) -> tuple[Box, Floats]:  # fmt: skip
+def _solved(
+    chest: Chest, centre: tuple[int, ...], plan: Plan, side: OneSide, diameter: float, ripple: float
+) -> tuple[Box, Floats]:
     """The share of each voxel that the lesion fills, its volume that of a ball of the diameter."""
     asked, wanted = diameter, np.pi / 6.0 * diameter**3
     for _ in range(4):
@@ -62,19 +68,19 @@ def _solved(chest: Chest, centre: tuple[int, ...], plan: Plan, side: OneSide, di
 
 def _spicules(chest: Chest, centre: tuple[int, ...], diameter: float, rng: np.random.Generator) -> tuple[Box, Floats]:
     """Thin rays out of a ball's surface, each tapering to its end."""
-    reach = diameter * 1.1
+    reach = 1.2 * max(diameter, 12.0)
     step, radius = chest.step, diameter / 2
     n = int(np.ceil(reach / step)) + 1
     x, y, z = (slice(max(c - n, 0), min(c + n + 1, size)) for c, size in zip(centre, chest.hu.shape, strict=True))
     away = np.stack(np.meshgrid(*(np.arange(p.start, p.stop) - c for p, c in zip((x, y, z), centre, strict=True)),
                                 indexing="ij"), axis=-1) * step  # fmt: skip
     weight = np.zeros(away.shape[:3], np.float32)
-    ways = rng.normal(size=(int(rng.integers(12, 20)), 3))
+    ways = rng.normal(size=(int(rng.integers(16, 26)), 3))
     for way in ways / np.linalg.norm(ways, axis=1)[:, None]:
-        length = radius + rng.uniform(0.35, 1.0) * max(radius, 5.0)
+        length = radius + rng.uniform(0.4, 1.2) * max(radius, 6.0)
         along = away @ way
         beside = np.sqrt(np.maximum((away**2).sum(axis=-1) - along**2, 0.0))
-        thick = 1.3 * np.clip((length - along) / max(length - 0.6 * radius, 1.0), 0.0, 1.0)
+        thick = 2.4 * np.clip((length - along) / max(length - 0.6 * radius, 1.0), 0.0, 1.0)
         ray = np.clip((thick - beside) / step + 0.5, 0.0, 1.0) * (along > 0) * (thick > 0.1)
         np.maximum(weight, 0.8 * ray, out=weight, casting="same_kind")
     return (x, y, z), weight
@@ -96,20 +102,30 @@ def _lungs(chest: Chest, side: OneSide) -> Floats:
     return found
 
 
-def _place_one(chest: Chest, plan: Plan, side: OneSide, diameter: float, whole: np.ndarray) -> tuple[int, ...]:
-    make, rng = _MAKES[plan.kind], draws(plan, side)
+def _place_one(chest: Chest, plan: Plan, side: OneSide, diameter: float, whole: np.ndarray) -> tuple[int, ...] | None:
+    from scipy.ndimage import gaussian_filter
+
+    make, rng = _MAKES[_CONCEPT_MAKE.get(plan.concept, plan.kind)], draws(plan, side)
     part = chest.lobe(lobe_of(plan, side), side)
     lung = chest.lung(side)
     inner = tuple(slice(p.start - o.start, p.stop - o.start) for p, o in zip(part.box, lung.box, strict=True))
     centre = spot(chest, part, rng, deep=chest.depth_mm(side)[inner], margin_mm=diameter / 2 + 3.0)
+    if centre is None:
+        return None
     hu, mask, veil = float(rng.uniform(*make.hu)), np.zeros_like(whole), plan.kind in ("ground glass", "part-solid")
     if plan.kind == "spiculated":
         box, rays = _spicules(chest, centre, diameter, rng)
         _into(chest, box, rays * _lungs(chest, side)[box], hu, mask, veil=True, held=SOLID)
     box, weight = _solved(chest, centre, plan, side, diameter, make.ripple)
+    if plan.kind == "spiculated":
+        weight = gaussian_filter(weight, 1.0)
     _into(chest, box, weight * _lungs(chest, side)[box], hu, mask, veil=veil, held=SOLID)
+    if plan.concept == "bullae":  # a wall thinner than a voxel
+        box, wider = _solved(chest, centre, plan, side, diameter + 2.0 * chest.step, make.ripple)
+        shell = wider * ~mask[box] * _lungs(chest, side)[box] * (chest.hu[box] < -300.0)
+        chest.hu[box] += np.float32(_WALL_HU) * shell
     if make.core_hu is not None:
-        box, weight = _solved(chest, centre, plan, side, make.core * diameter, 0.1)
+        box, weight = _solved(chest, centre, plan, side, make.core * diameter, 0.3)
         _into(chest, box, weight * _lungs(chest, side)[box], make.core_hu, mask, veil=False, held=SOLID)
     if not mask.any() and chest.held[centre] == FREE:
         mask[centre] = True  # smaller than half a voxel
@@ -119,10 +135,12 @@ def _place_one(chest: Chest, plan: Plan, side: OneSide, diameter: float, whole: 
 
 
 def _round(chest: Chest, plan: Plan, diameter: float) -> Placed:
-    whole, points, sites = np.zeros(chest.hu.shape, np.bool_), [], ()
+    whole, points = np.zeros(chest.hu.shape, np.bool_), []
+    sites: tuple[str, ...] = ()
     for side in sides_of(plan):
-        if plan.severity > 0:
-            points.append(chest.mm(np.array(_place_one(chest, plan, side, diameter, whole))))
+        at = _place_one(chest, plan, side, diameter, whole) if plan.severity > 0 else None
+        if at is not None:
+            points.append(chest.mm(np.array(at)))
         sites = (*sites, *sites_of(plan, side))
     measures = {"diameter_mm": diameter if points else 0.0, "volume_ml": int(whole.sum()) * chest.voxel_ml}
     return Placed(plan, whole, measures=measures, sites=sites, points_mm=np.reshape(points, (-1, 3)))
@@ -136,6 +154,30 @@ def _mass(chest: Chest, plan: Plan) -> Placed:
     return _round(chest, plan, mass_mm(plan.severity))
 
 
+def granuloma_mm(severity: float) -> float:
+    """Return the diameter a severity stands for in a calcified granuloma, 3 to 10 mm."""
+    return 3.0 + 7.0 * severity
+
+
+def bulla_mm(severity: float) -> float:
+    """Return the diameter a severity stands for in a bulla, 15 to 80 mm."""
+    return 15.0 + 65.0 * severity
+
+
+def _granuloma(chest: Chest, plan: Plan) -> Placed:
+    return _round(chest, plan, granuloma_mm(plan.severity))
+
+
+def _bulla(chest: Chest, plan: Plan) -> Placed:
+    return _round(chest, plan, bulla_mm(plan.severity))
+
+
+register(Pathology(
+    "bullae", 65, "diameter 15 to 80 mm", _bulla, measure="diameter_mm", least=10.0, sites=LOBE_SITES,
+))  # fmt: skip
+register(Pathology(
+    "calcified granuloma", 72, "diameter 3 to 10 mm", _granuloma, measure="diameter_mm", least=3.0, sites=LOBE_SITES,
+))  # fmt: skip
 register(Pathology(
     "lung nodule", 71, "diameter 4 to 30 mm", _nodule, measure="diameter_mm", least=6.0, sites=LOBE_SITES,
     kinds=NODULE_KINDS,

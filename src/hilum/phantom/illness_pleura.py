@@ -13,7 +13,7 @@ from hilum.phantom.patient import Placed, Plan
 _MOST = 0.85  # of the room of a lung that fluid may take
 _RISE_MM, _RISE_SUPINE_MM = 35.0, 12.0
 _LAYER_MM = 35.0
-_PLEURA_HU = 160.0
+_PLEURA_HU = 130.0  # over the two voxels at the lung's surface
 
 
 def effusion_ml(severity: float) -> float:
@@ -26,7 +26,7 @@ def _fluid(chest: Chest, plan: Plan, side: OneSide) -> Part:
     room, box = chest.aired(lung), lung.box
     mixed = any(p.concept == "pneumothorax" and p.severity > 0 and side in sides_of(p) for p in chest.plans)
     rise = 0.0 if mixed else _RISE_SUPINE_MM if chest.supine else _RISE_MM  # beside air a level is flat
-    level = np.broadcast_to(chest.height_mm(box), room.shape) - climbed(chest.depth_mm(side), rise)
+    level = np.broadcast_to(chest.height_mm(box), room.shape) - climbed(chest.wall_mm(side), rise)
     wanted = min(round(effusion_ml(plan.severity) / chest.voxel_ml), int(_MOST * room.sum()))
     mask = lowest(level, room, wanted)
     if not mask.any():
@@ -59,27 +59,29 @@ def retraction_mm(severity: float) -> float:
     return 60.0 * severity
 
 
-def _gap(chest: Chest, side: OneSide, severity: float, *, even: bool) -> Bools:
-    """Where the lung has left the chest wall: its uppermost point comes down by the retraction, to a voxel."""
+def _gap(chest: Chest, side: OneSide, severity: float, *, even: bool) -> tuple[Bools, Floats]:
+    """Where the lung has left the chest wall, and how much of each other voxel is its new surface.
+
+    Its uppermost point comes down by the retraction, to a voxel; the gap narrows from there down.
+    """
     lung = chest.lung(side)
-    room, depth = chest.aired(lung), chest.depth_mm(side)
+    room, depth = chest.aired(lung), chest.wall_mm(side)
     _, y, z = chest.axes_mm(lung.box)
     up: Floats = np.broadcast_to(-0.8 * y - 0.6 * z if chest.supine else z, room.shape)
     heights = up[room]
-    top, low = float(heights.max()), float(np.quantile(heights, 0.0 if even else 0.6 * (1.0 - severity)))
+    above = room & (up > heights.max() - retraction_mm(severity) + 1e-3) if heights.size else room
+    if severity <= 0 or not above.any():
+        return np.zeros_like(room), np.zeros(room.shape, np.float32)
+    top, low = float(heights.max()), float(np.quantile(heights, 0.0 if even else 0.5 * (1.0 - severity)))
     fall = np.clip((up - low) / max(top - low, 1.0), 1e-6, 1.0)
-    needed = depth / np.sqrt(fall) if not even else depth / (0.4 + 0.6 * np.sqrt(fall))
-    above = room & (up > top - retraction_mm(severity) + 1e-3)
-    return np.asarray(room & (needed <= float(needed[above].max()))) if above.any() else np.zeros_like(room)
-
-
-def _line(chest: Chest, part: Part, rest: Bools) -> Bools:
-    """Voxels of the lung that face the gap: the visceral pleura, seen as a thin white line."""
-    near = np.zeros_like(rest)
-    for axis in range(3):
-        for way in (1, -1):
-            near |= np.roll(part.mask, way, axis)  # the box has a free border, so nothing wraps around
-    return near & rest
+    narrow = fall * (2.0 - fall) if not even else 0.6 + 0.6 * np.sin(np.pi * fall)
+    needed = depth / narrow
+    edge = float(needed[above].max())
+    thick = max(2.0 * chest.step, 4.0)
+    surface = np.clip(1.0 - np.abs((depth - edge * narrow) / thick - 0.5) * 1.6, 0.0, 1.0) * np.clip(
+        4.0 * fall, 0.0, 1.0
+    )
+    return room & (needed <= edge), np.where(room & (needed > edge), surface, 0.0).astype(np.float32)
 
 
 def _pneumothorax(chest: Chest, plan: Plan) -> Placed:
@@ -88,20 +90,18 @@ def _pneumothorax(chest: Chest, plan: Plan) -> Placed:
     for side in sides_of(plan):
         lung = chest.lung(side)
         room = chest.aired(lung)
-        gap = Part(lung.box, _gap(chest, side, plan.severity, even=plan.kind == "tension"))
+        mask, edge = _gap(chest, side, plan.severity, even=plan.kind == "tension")
+        gap = Part(lung.box, mask)
         if not gap.count:
             continue
         pushed = chest.mass_g(gap)
         rest = room & ~gap.mask
         chest.hu[lung.box][gap.mask], chest.held[lung.box][gap.mask] = -1000.0, GAS
-        edge = _line(chest, gap, rest)
-        line = Part(lung.box, edge)
-        before = chest.mass_g(line)
-        chest.hu[lung.box][edge] = np.maximum(
-            chest.hu[lung.box][edge], np.minimum(chest.hu[lung.box][edge] + _PLEURA_HU, 0.0)
-        )
-        pushed -= chest.mass_g(line) - before
-        chest.spread(lung.box, (rest & ~edge).astype(np.float32), pushed)
+        values = chest.hu[lung.box]
+        line = edge * np.float32(_PLEURA_HU) * (values < -200.0)
+        values += line
+        pushed -= float(line.sum(dtype=np.float64)) * chest.voxel_ml / 1000.0
+        chest.spread(lung.box, rest.astype(np.float32), pushed)
         whole[lung.box] |= gap.mask
         _measure(chest, side, gap, room, measures)
     if plan.kind == "tension":
@@ -117,7 +117,7 @@ def _measure(chest: Chest, side: OneSide, gap: Part, room: Bools, measures: dict
     bottom = float(up[rest].max()) if rest.any() else float(up[room].min())
     found = {
         "retraction_mm": float(up[room].max()) - bottom, "volume_ml": gap.count * chest.voxel_ml,
-        "width_mm": float(chest.depth_mm(side)[gap.mask].max()), "collapse_share": gap.count / max(int(room.sum()), 1),
+        "width_mm": float(chest.wall_mm(side)[gap.mask].max()), "collapse_share": gap.count / max(int(room.sum()), 1),
     }  # fmt: skip
     for name, value in found.items():
         measures[name] = max(measures[name], value)

@@ -1,0 +1,148 @@
+"""Free gas under the domes, and a stomach that has come up behind the heart."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.drr.attenuation import AIR_HU
+from hilum.phantom.illness_chest import (
+    FREE,
+    GAS,
+    SIDES,
+    SOLID,
+    Bools,
+    Box,
+    Chest,
+    Floats,
+    OneSide,
+    Part,
+    draws,
+    sides_of,
+)
+from hilum.phantom.illness_registry import Pathology, register
+from hilum.phantom.patient import Placed, Plan
+
+_DIAPHRAGM_MM, _FALL_MM, _WALL_MM = 3.0, 32.0, 3.0
+_FIRM = ("vertebrae", "rib_", "heart", "aorta", "spinal", "autochthon", "trachea", "sternum", "costal", "pulmonary",
+         "inferior_vena", "superior_vena", "scapula")  # fmt: skip
+"""Beginnings of the names of what neither gas nor a hernia takes the place of."""
+
+
+def firm_ids(chest: Chest) -> list[int]:
+    """Return the ids of what neither gas nor a hernia takes the place of."""
+    return [i for i, name in chest.structures.names.items() if name.startswith(_FIRM)]
+
+
+def firm(chest: Chest, box: Box) -> Bools:
+    """Return bool of a box's shape: bones, heart and great vessels."""
+    return np.asarray(np.isin(chest.structures.ids[box], firm_ids(chest)) | (chest.hu[box] > 250.0))
+
+
+def crescent_mm(severity: float) -> float:
+    """Return the thickness a severity stands for, 0 to 20 mm."""
+    return 20.0 * severity
+
+
+def _soft_below(chest: Chest, columns: tuple[slice, slice], bottom: NDArray[np.intp]) -> Bools:
+    """Which columns of a lung stand on soft tissue over 12 mm: neither on the heart nor on ribs or spine."""
+    soft, (x, y) = bottom > 0, columns
+    for down in range(1, max(2, round(12.0 / chest.step)) + 1):
+        level = np.maximum(bottom - down, 0)[..., None]
+        ids = np.take_along_axis(chest.structures.ids[x, y], level, axis=2)[..., 0]
+        hu = np.take_along_axis(chest.hu[x, y], level, axis=2)[..., 0]
+        soft &= ~np.isin(ids, firm_ids(chest)) & (hu < 250.0) & ((hu > -300.0) | (down > 1))
+    return soft
+
+
+def _crescent(chest: Chest, side: OneSide, thick_mm: float) -> tuple[Part, Floats, float]:
+    """Gas under one dome, thickest at its top, as shares of voxels, and that thickness."""
+    from scipy.ndimage import binary_closing, gaussian_filter
+
+    lung, step = chest.lung(side), chest.step
+    down = round((thick_mm + _DIAPHRAGM_MM) / step) + 2
+    x, y, z = lung.box
+    box = (x, y, slice(max(z.start - down, 0), z.stop))
+    bottom = np.where(lung.mask.any(axis=2), lung.mask.argmax(axis=2) + z.start, -1)
+    low = z.start + 0.45 * (z.stop - z.start)  # above this a column stands on the mediastinum
+    seat = _soft_below(chest, (x, y), np.where(bottom < low, bottom, -1))
+    seat = binary_closing(seat, iterations=3) & (bottom > 0)
+    if not seat.any():
+        none = np.zeros((x.stop - x.start, y.stop - y.start, box[2].stop - box[2].start), np.float32)
+        return Part(box, none > 0), none, 0.0
+    smooth = gaussian_filter(np.where(seat, bottom, 0.0), 1.5) / np.maximum(gaussian_filter(seat * 1.0, 1.5), 1e-3)
+    bottom = np.where(seat, smooth, -1.0)
+    high = float(np.quantile(bottom[seat], 0.995))
+    roof = bottom - _DIAPHRAGM_MM / step
+    thick = np.where(seat, thick_mm * np.clip(1.0 - (high - bottom) * step / _FALL_MM, 0.0, 1.0), 0.0)
+    from_top = (roof[..., None] - np.arange(box[2].start, box[2].stop) + 0.5) * step  # of each voxel's bottom
+    share = np.clip(np.minimum(from_top, thick[..., None] - from_top + step) / step, 0.0, 1.0)
+    share *= (thick > 0)[..., None] & ~firm(chest, box) & (chest.held[box] == FREE)
+    deepest = float(share.sum(axis=2).max()) * step
+    return Part(box, share >= 0.5), share.astype(np.float32), deepest
+
+
+def _gas(chest: Chest, plan: Plan) -> Placed:
+    whole, thickest = np.zeros(chest.hu.shape, np.bool_), 0.0
+    sides = sides_of(plan) if plan.side else SIDES if plan.severity > 0.5 else SIDES[:1]
+    if not chest.supine:  # lying, the gas is in front of the bowel, and no film from in front shows it
+        for side in sides:
+            part, share, thick = _crescent(chest, side, crescent_mm(plan.severity))
+            chest.hu[part.box] += share * (AIR_HU - chest.hu[part.box])
+            chest.held[part.box][part.mask] = GAS
+            whole[part.box] |= part.mask
+            thickest = max(thickest, thick)
+    measures = {"thickness_mm": thickest, "volume_ml": int(whole.sum()) * chest.voxel_ml}
+    return Placed(plan, whole, measures=measures, sites=tuple(f"{side} hemidiaphragm" for side in sides))
+
+
+def hernia_mm(severity: float) -> float:
+    """Return the width a severity stands for, 20 to 90 mm; 0 for none."""
+    return 20.0 + 70.0 * severity if severity > 0 else 0.0
+
+
+def _hernia(chest: Chest, plan: Plan) -> Placed:
+    rng, wide = draws(plan), hernia_mm(plan.severity)
+    whole = np.zeros(chest.hu.shape, np.bool_)
+    if not wide:
+        return Placed(plan, whole, measures={"width_mm": 0.0}, sites=("mediastinum",))
+    heart = chest.part("heart")
+    low, high = (chest.mm(np.array([getattr(p, end) for p in heart.box])) for end in ("start", "stop"))
+    half = 0.5 * wide * np.array([1.0, 0.75, 0.9])
+    x0 = chest.carina_mm[0] + float(rng.uniform(0.3, 0.7)) * half[0]
+    at = np.array([x0, high[1] + 0.35 * half[1], low[2] + 1.05 * half[2]])
+    first, last = chest.index(at - half).astype(int), chest.index(at + half).astype(int) + 2
+    box: Box = tuple(slice(max(int(a), 0), min(int(b), n)) for a, b, n in zip(first, last, chest.hu.shape, strict=True))  # type: ignore[assignment]
+    x, y, z = chest.axes_mm(box)
+    far = np.sqrt(((x - at[0]) / half[0]) ** 2 + ((y - at[1]) / half[1]) ** 2 + ((z - at[2]) / half[2]) ** 2)
+    mask = (far <= 1.0) & ~firm(chest, box) & (chest.held[box] == FREE)
+    pushed = {
+        side: chest.mass_g(Part(box, mask & np.isin(chest.structures.ids[box], chest.lobe_ids(side)))) for side in SIDES
+    }
+    hollow = mask & (far <= 1.0 - _WALL_MM / half.min())
+    up = np.broadcast_to(chest.height_mm(box), mask.shape)
+    level = float(np.quantile(up[hollow], rng.uniform(0.35, 0.6))) if hollow.any() else 0.0
+    gas = hollow & (up > level)
+    chest.hu[box][mask] = 40.0
+    chest.hu[box][hollow] = 15.0
+    chest.hu[box][gas] = AIR_HU
+    chest.held[box][mask], chest.held[box][gas] = SOLID, GAS
+    for side, mass in pushed.items():
+        if mass > 0:
+            lung = chest.lung(side)
+            chest.spread(lung.box, chest.aired(lung).astype(np.float32), mass)
+    whole[box] = mask
+    measures = {
+        "width_mm": wide,
+        "volume_ml": int(mask.sum()) * chest.voxel_ml,
+        "gas_ml": int(gas.sum()) * chest.voxel_ml,
+    }
+    return Placed(plan, whole, measures=measures, sites=("retrocardiac region",), points_mm=at[None])
+
+
+register(Pathology(
+    "pneumoperitoneum", 110, "a crescent up to 20 mm thick, erect only", _gas, measure="thickness_mm", least=2.0,
+))  # fmt: skip
+register(Pathology(
+    "hiatal hernia", 18, "20 to 90 mm wide", _hernia, measure="width_mm", least=30.0, sides=(),
+))  # fmt: skip
