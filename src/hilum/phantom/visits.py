@@ -83,7 +83,8 @@ def draw_patient(
     together = [(name, side) for name, side in draw_together(rng) if name in catalogue()]
     hidden = bool(rng.random() < _HIDDEN_SHARE) and any(name == "pleural effusion" for name, _ in together)
     ill = any(name in course_table()["intensive"] for name, _ in together)
-    poses = [_pose(rng, ill=ill, upright=hidden) for _ in range(count)]
+    erect = hidden or any(name in course_table()["upright"] for name, _ in together)
+    poses = [_pose(rng, ill=ill, upright=erect) for _ in range(count)]
     calm = [number > 0 and bool(rng.random() < nuisance_share) for number in range(count)]
     portable = any(pose.frontal == "AP" for pose, _ in poses)
     threads: list[_Thread] = []
@@ -134,13 +135,14 @@ def _thread(
     if hidden:
         return _Thread(plan, _steady(rng, calm, *HIDDEN_EFFUSION, wobble=0.005))
     if name in table["changing"]:
-        least = AP_HEART_LEAST if name == "cardiomegaly" and portable else LEAST
+        least = AP_HEART_LEAST if name == "cardiomegaly" and portable else table["least"].get(name, LEAST)
         told = [first_severity(rng, nuisance_share=nuisance_share, least=least)]
         for quiet in calm[1:]:
             told.append(next_severity(told[-1], rng, nuisance=quiet, nuisance_share=nuisance_share, least=least))
         return _Thread(plan, tuple(told))
     if name in table["device"] or name in table["event"]:
-        return _Thread(plan, _there(rng, calm, leaves=name in table["device"]))
+        much = float(rng.uniform(LEAST, 1.0)) if entry.measure else 1.0
+        return _Thread(plan, tuple(much * here for here in _there(rng, calm, leaves=name in table["device"])))
     if name in table["worn"]:
         return _Thread(plan, tuple(1.0 if rng.random() < 0.5 else 0.0 for _ in calm))
     return _Thread(plan, _steady(rng, calm, LEAST, 1.0, wobble=_LASTING))

@@ -51,7 +51,7 @@ def plans_from_text(text: str) -> tuple[Plan, ...]:
         if finding.state not in _SURE:
             raise InputError(f"'{finding.concept}' is said to be possible: say that it is there, or leave it out")
         if finding.state == "present":
-            plans += _plans(finding, len(plans))
+            plans += _plans(finding, _least(parsed), len(plans))
     return tuple(plans)
 
 
@@ -70,21 +70,29 @@ def _unread(parsed: Parsed) -> list[str]:
     return list(dict.fromkeys(left))
 
 
-def _plans(finding: Finding, first: int) -> list[Plan]:
+def _least(parsed: Parsed) -> set[str]:
+    """Ids of findings that are called 'tiny' or 'trace', which a parser reads as small."""
+    words = quantity_table()["least words"]
+    return {f"f{number}" for number, fact in enumerate(parsed.facts)
+            if any(parsed.text[start:end].lower() in words for start, end in fact.modifiers)}  # fmt: skip
+
+
+def _plans(finding: Finding, least: set[str], first: int) -> list[Plan]:
     concept = quantity_table()["stands for"].get(finding.concept, finding.concept)
-    concept = (
-        "healed rib fracture" if finding.attributes.get("onset") == "healed" and "fracture" in concept else concept
-    )
+    if concept == "rib fracture" and finding.attributes.get("onset") in ("healed", "chronic"):
+        concept = "healed rib fracture"
+    if concept == "pleural thickening" and any(site.endswith("apical zone") for site in finding.sites):
+        concept = "apical pleural thickening"
     if concept not in catalogue():
         raise InputError(f"'{finding.concept}' cannot be drawn; can be drawn: {', '.join(catalogue())}")
     entry = catalogue()[concept]
     places = _places(entry, finding)
     told = finding.attributes
     word = told.get("severity") or told.get("extent") or told.get("size") or ""
-    word = word if word == "minimal" else loop_domain()["grades"].get(word, word)
+    word = "minimal" if finding.id in least else loop_domain()["grades"].get(word, word)
     sizes = [m.value * (10.0 if m.unit == "cm" else 1.0) for m in finding.measurements if m.name == "diameter"]
     severity = severity_for(concept, word, max(sizes) if sizes else None)
-    severity = 1.0 if not entry.measure and not word else severity
+    severity = 1.0 if not entry.measure else severity
     many = _COUNTS.get(told.get("count", ""), 1)
     made: list[Plan] = []
     for side, site in places:
