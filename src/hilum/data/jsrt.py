@@ -53,7 +53,9 @@ def _nodule(name: str, cells: list[str], table: str) -> Finding:
         subtlety, size, _, _, x, y, kind, place, diagnosis = (*cells, "", "")[:9]
         size_mm, centre = float(size), (float(x), float(y))
     except ValueError:
-        raise InputError(f"{table}: {name} has not the cells subtlety, size, age, sex, x, y, kind, place: {cells}") from None
+        raise InputError(
+            f"{table}: {name} has not the cells subtlety, size, age, sex, x, y, kind, place: {cells}"
+        ) from None
     half = size_mm / SPACING_MM / 2
     edges = (centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half)
     facts = {"subtlety": SUBTLETY.get(subtlety, subtlety), "kind": kind, "place": place, "diagnosis": diagnosis}
@@ -67,7 +69,9 @@ def _pixels(path: Path | None, name: str) -> NDArray[np.float32]:
     if path is None:
         raise MissingError(f"{name}.IMG is not there: the table names it, so that part of JSRT is missing")
     if path.stat().st_size != SIDE * SIDE * 2:
-        raise InputError(f"{path.name} has {path.stat().st_size:,} bytes: JSRT's films have {SIDE * SIDE * 2:,}; copy it anew")
+        raise InputError(
+            f"{path.name} has {path.stat().st_size:,} bytes: JSRT's films have {SIDE * SIDE * 2:,}; copy it anew"
+        )
     values = np.fromfile(path, dtype=">u2").reshape(SIDE, SIDE)
     if values.max() > 4095:
         raise InputError(f"{path.name} holds {values.max():,}: JSRT's values reach 4,095; its bytes may be swapped")

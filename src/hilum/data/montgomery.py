@@ -70,9 +70,11 @@ def screening_study(name: str, path: Path, reader: MadeBy, **facts: Any) -> Stud
     label = parts[2] if parts else ""
     found = (Finding("tuberculosis", made_by=reader, id="tuberculosis"),)
     kept = film(path, view="PA", id=name)
-    picture = Image(kept.__dict__["_load"], view="PA", id=name, source=kept.source, orientation=("L", "F"), **facts)
-    return Study(name, name[:-2], images=(picture,), report=reading(path.parents[1] / "ClinicalReadings" / f"{name}.txt"),
-                 findings=found if label == "1" else read_negative("tuberculosis", reader))  # fmt: skip
+    pixels: Any = partial(getattr, kept, "pixels")
+    picture = Image(pixels, view="PA", id=name, source=kept.source, orientation=("L", "F"), **facts)
+    text = reading(path.parents[1] / "ClinicalReadings" / f"{name}.txt")
+    findings = found if label == "1" else read_negative("tuberculosis", reader)
+    return Study(name, name[:-2], images=(picture,), report=text, findings=findings)
 
 
 def masks_of(film: Image) -> tuple[Mask, ...]:
@@ -82,7 +84,9 @@ def masks_of(film: Image) -> tuple[Mask, ...]:
         InputError: if both outlines lie on one half.
     """
     folder = Path(film.source).parents[1] / "ManualMask"
-    paths = [path for path in (folder / side / f"{film.id}.png" for side in ("leftMask", "rightMask")) if path.is_file()]
+    paths = [
+        path for path in (folder / side / f"{film.id}.png" for side in ("leftMask", "rightMask")) if path.is_file()
+    ]
     made = []
     for path in paths:
         mask = picture_mask(path, image=film.id, label="")

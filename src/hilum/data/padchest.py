@@ -28,7 +28,7 @@ from hilum.core.image import Image, MadeBy
 from hilum.core.registry import register
 from hilum.core.report import Report
 from hilum.core.study import Study
-from hilum.core.vocabulary import concept, to_concept
+from hilum.core.vocabulary import concepts, label_set, to_concept
 from hilum.data.rows import film, find, rows
 from hilum.text.sites import home, site
 
@@ -56,6 +56,13 @@ def broken() -> frozenset[str]:
 def _places() -> dict[str, tuple[str, str]]:
     """Location term without 'loc ' -> (side, place as text.sites names it)."""
     return {row["term"]: (row["side"], row["place"]) for row in rows(_TABLES / "padchest_places.csv")}
+
+
+@cache
+def _concepts() -> dict[str, str]:
+    """Label, or another name of a concept -> concept; PadChest's own labels come first."""
+    terms = {term: item.name for item in concepts() for term in (item.name, *item.synonyms)}
+    return {**terms, **{label: to_concept("padchest", label).name for label in label_set("padchest").labels}}
 
 
 def listed(cell: str) -> list[object]:
@@ -95,11 +102,9 @@ def named(label: str) -> tuple[str, str]:
     """
     sided = _SIDED.fullmatch(label)
     for name, side in ((label, ""), *([(sided[1], sided[2])] if sided else [])):
-        for look in (partial(to_concept, "padchest"), concept):
-            try:
-                return look(name).name, {"both": "bilateral"}.get(side, side)
-            except InputError:
-                continue
+        known = _concepts().get(name)
+        if known:
+            return known, {"both": "bilateral"}.get(side, side)
     return label, ""
 
 
@@ -135,7 +140,7 @@ def _studies(root: Path, table: Path, projections: tuple[str, ...]) -> Iterator[
                 yield row
 
     left = Counter((row["StudyID"], row["PatientID"]) for row in wanted())
-    first = {study: patient for study, patient in reversed(left)}
+    first = dict(reversed(left))
     waiting: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in wanted():
         key = (row["StudyID"], row["PatientID"])

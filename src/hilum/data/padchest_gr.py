@@ -94,14 +94,18 @@ def _studies(root: Path, reports: Path, table: Path, language: str, extra: bool)
     for row in read_json(reports, list, what="PadChest-GR's list of grounded reports"):
         name = str(row.get("StudyID")) if isinstance(row, dict) else ""
         if name not in facts:
-            raise InputError(f"{table.name} has no study '{name}', which {reports.name} has: they are not of one release")
+            raise InputError(
+                f"{table.name} has no study '{name}', which {reports.name} has: they are not of one release"
+            )
         yield _study(row, facts[name], places.get(Path(str(row.get("ImageID"))).stem), language, extra)
 
 
 def _table(path: Path) -> Iterator[dict[str, str]]:
     for row in rows(path, ("StudyID", "PatientID", "split"), what="PadChest-GR's master table"):
         if row["split"] not in SPLITS:
-            raise InputError(f"{path.name}: study {row['StudyID']} is in split '{row['split']}', not {', '.join(SPLITS)}")
+            raise InputError(
+                f"{path.name}: study {row['StudyID']} is in split '{row['split']}', not {', '.join(SPLITS)}"
+            )
         yield row
 
 

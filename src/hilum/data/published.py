@@ -1,4 +1,4 @@
-"""What published data sets share beside tables: files found by name, DICOM films and masks read on use, JSON, splits."""
+"""What published data sets share beside tables: files by name, DICOM films, masks, JSON and official splits."""
 
 from __future__ import annotations
 

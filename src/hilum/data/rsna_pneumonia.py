@@ -1,7 +1,8 @@
 """RSNA pneumonia challenge 2018: 26,684 training films of NIH ChestX-ray14, read for opacities suspicious of pneumonia.
 
 Get it from https://www.kaggle.com/competitions/rsna-pneumonia-detection-challenge or
-https://www.rsna.org/rsnai/ai-image-challenge/rsna-pneumonia-detection-challenge-2018. Source: Shih et al., Radiol AI 2019.
+https://www.rsna.org/rsnai/ai-image-challenge/rsna-pneumonia-detection-challenge-2018.
+Source: Shih et al., Radiol AI 2019.
 
 Traps. A `patientId` names a film, not a patient: NIH patients with several films stand under several names, so that a
 split by it leaks. Where pneumonia-challenge-dataset-mappings_2018.json (RSNA's page) lies in the folder, films are
@@ -82,13 +83,11 @@ def _patients(root: Path) -> Mapping[str, str]:
     path = next(iter(sorted(root.glob(f"**/{_MAPPING}"))), None)
     if path is None:
         return {}
-    made = {}
-    for row in read_json(path, list, what="RSNA's list of NIH names"):
-        try:
-            made[str(row["subset_img_id"])] = f"nih-{int(str(row['img_id']).split('_')[0])}"
-        except (KeyError, TypeError, ValueError):
-            raise InputError(f"{path.name} has a row without 'subset_img_id' and an NIH 'img_id': {row!r:.80}") from None
-    return made
+    try:
+        return {str(row["subset_img_id"]): f"nih-{int(str(row['img_id']).split('_')[0])}"
+                for row in read_json(path, list, what="RSNA's list of NIH names")}  # fmt: skip
+    except (KeyError, TypeError, ValueError) as fault:
+        raise InputError(f"{path.name}: a row lacks 'subset_img_id' or an NIH name as 'img_id': {fault!r}") from None
 
 
 def _studies(root: Path, films: Mapping[str, _Film], patients: Mapping[str, str]) -> Iterator[Study]:

@@ -55,7 +55,9 @@ def mask_of_runs(text: str, shape: tuple[int, int] = SHAPE) -> NDArray[np.bool_]
         raise InputError(f"run lengths come in pairs of start and length, got {numbers.size} numbers: '{text[:40]}'")
     ends = np.cumsum(numbers)
     if ends[-1] > shape[0] * shape[1]:
-        raise InputError(f"run lengths end at pixel {ends[-1]:,} of {shape[0] * shape[1]:,}: they are of another film size")
+        raise InputError(
+            f"run lengths end at pixel {ends[-1]:,} of {shape[0] * shape[1]:,}: they are of another film size"
+        )
     flat = np.zeros(shape[0] * shape[1] + 1, np.int8)
     np.add.at(flat, ends[0::2], 1)
     np.add.at(flat, ends[1::2], -1)

@@ -40,7 +40,7 @@ from hilum.data.rows import find, rows
 
 WHERE = "https://physionet.org/content/vindr-cxr/"
 LICENCE = "PhysioNet Credentialed Health Data License 1.5.0; research and education only, no sharing"
-CITATION = "Nguyen et al. VinDr-CXR: an open dataset of chest X-rays with radiologist's annotations. Sci Data 2022;9:429"
+CITATION = "Nguyen et al. VinDr-CXR: an open dataset of chest X-rays with radiologist's annotations. Sci Data 2022"
 Readers = Literal["fused", "union", "each"]
 OVERLAP = 0.4
 _SAME: Mapping[str, str] = {"Other disease": "Other diseases"}
@@ -77,8 +77,8 @@ def fuse(boxes: Sequence[Box], *, readers: int, overlap: float = OVERLAP) -> tup
             clusters.append([])
             means.append(box)
         clusters[best].append(box)
-        edges = np.mean([each.corners for each in clusters[best]], axis=0)
-        means[best] = Box(*map(float, edges), image=box.image)
+        x0, y0, x1, y1 = np.mean([each.corners for each in clusters[best]], axis=0)
+        means[best] = Box(float(x0), float(y0), float(x1), float(y1), image=box.image)
     return tuple(
         Box(*mean.corners, image=mean.image, score=min(1.0, len(group) / readers))
         for mean, group in zip(means, clusters, strict=True)
@@ -89,7 +89,8 @@ def _box(row: Mapping[str, str], where: str) -> Box | None:
     if not row["x_min"].strip():
         return None
     try:
-        return Box(*(float(row[edge]) for edge in _EDGES), image=row["image_id"])
+        x0, y0, x1, y1 = (float(row[edge]) for edge in _EDGES)
+        return Box(x0, y0, x1, y1, image=row["image_id"])
     except (ValueError, InputError) as fault:
         raise InputError(f"{where}: film {row['image_id']} has no usable box: {fault}") from None
 
@@ -170,8 +171,8 @@ def vindr_cxr(root: str | Path, *, readers: Readers = "fused") -> Cohort:
         raise InputError(f"readers must be one of {', '.join(get_args(Readers))}, got '{readers}'")
     place = Path(root)
     names = ("annotations/annotations_train.csv*", "annotations_train.csv*", "train.csv*", "vinbigdata-train.csv*")
-    tables = {"train": (find(place, *names, what=f"the folder of VinDr-CXR, from {WHERE}"),
-                        _optional(place, "annotations/image_labels_train.csv*", "image_labels_train.csv*"))}  # fmt: skip
+    train = find(place, *names, what=f"the folder of VinDr-CXR, from {WHERE}")
+    tables = {"train": (train, _optional(place, "annotations/image_labels_train.csv*", "image_labels_train.csv*"))}
     test = _optional(place, "annotations/annotations_test.csv*", "annotations_test.csv*")
     if test:
         tables["test"] = (test, _optional(place, "annotations/image_labels_test.csv*", "image_labels_test.csv*"))
