@@ -4,9 +4,9 @@ Get it from https://data.mendeley.com/datasets/rscbjbr9sj (no form), or as chest
 was cut from the training part. Source: Kermany et al., Cell 2018.
 
 Traps. Only the file name says who the patient is: person12_bacteria_46, IM-0115-0001, BACTERIA-1008087-0003. Numbers
-start anew in each split, so that a patient's name begins with the split; whether person1 of 'train' and of 'test' are
-one is not known. Children: a model of adults does not hold here, and the normal and ill films differ in more than illness.
-Copies of 224 x 224 were squashed to a square: shapes are false in them. A square film gets a note that says so.
+start anew in each split, so that a patient's name begins with the split; whether person1 of 'train' and person1 of
+'test' are one child is not known. A model of adults does not hold for children, and normal and ill films differ in more
+than illness. Copies of 224 x 224 were squashed to a square: shapes are false in them. A square film gets a note on it.
 """
 
 from __future__ import annotations

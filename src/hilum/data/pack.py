@@ -150,7 +150,7 @@ def _studies(root: Path, sources: tuple[str, ...]) -> Iterator[Study]:
     return (study(root, row) for row in rows(root, sources))
 
 
-@register.dataset("pack", licence="per row: see manifest.csv")
+@register.dataset("pack", licence="per row: see manifest.csv", citation="per source: see LICENSES.md beside it")
 def pack(root: str | Path, *, sources: tuple[str, ...] = FILM_SOURCES) -> Cohort:
     """Return the pack's films as a cohort of one-film studies, split by patient.
 
