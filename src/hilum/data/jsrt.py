@@ -54,7 +54,7 @@ def _nodule(name: str, cells: list[str], table: str) -> Finding:
         size_mm, centre = float(size), (float(x), float(y))
     except ValueError:
         raise InputError(
-            f"{table}: {name} has not the cells subtlety, size, age, sex, x, y, kind, place: {cells}"
+            f"{table}: {name} has other cells than subtlety, size, age, sex, x, y, kind: {cells}"
         ) from None
     half = size_mm / SPACING_MM / 2
     edges = (centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half)

@@ -31,7 +31,7 @@ CITATION = "Kermany et al. Identifying medical diagnoses by image-based deep lea
 READERS = MadeBy("Guangzhou physicians", "2018")
 SPLITS = ("train", "val", "test")
 _FOLDERS = ("NORMAL", "PNEUMONIA")
-_PERSON = re.compile(r"(person\d+)_(bacteria|virus)_\d+", re.IGNORECASE)
+_PERSON = re.compile(r"(person\d+)_(bacteria|virus)_\d+(?:_\d+)?", re.IGNORECASE)
 _SERIES = re.compile(r"((?:(BACTERIA|VIRUS|NORMAL2?)-)?(?:IM-)?\d+)-\d+(?:-\d+)?", re.IGNORECASE)
 _CAUSES = {"bacteria": "bacterial", "virus": "viral"}
 
@@ -69,7 +69,9 @@ def _squashed(path: Path) -> tuple[Provenance, ...]:
         raise InputError(f"the film {path} cannot be read: {fault}; copy it anew") from None
     if wide != high:
         return ()
-    note = f"The film is {wide} x {high}: a copy squashed to a square, shapes and ratios in it are false."
+    note = (
+        f"The film is {wide} x {high}: a copy squashed to a square, in which shapes and ratios are false, or cropped."
+    )
     return (Provenance(MadeBy("hilum"), notes=(note,)),)
 
 
