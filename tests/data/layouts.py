@@ -33,8 +33,7 @@ def layout(name: str) -> Callable[[Layout], Layout]:
 def table(path: Path, columns: Sequence[str], lines: Iterable[Sequence[Any]], *, packed: bool = False) -> Path:
     """Write a CSV, gzipped where `packed`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    stream = gzip.open(path, "wt", newline="") if packed else path.open("w", newline="", encoding="utf-8")
-    with stream:
+    with gzip.open(path, "wt", newline="") if packed else path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(columns)
         writer.writerows(lines)

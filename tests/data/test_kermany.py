@@ -1,4 +1,4 @@
-"""The Kermany films in their folders, made small; squashed copies; the names of the real ones in the development data."""
+"""The Kermany films in their folders, made small; squashed copies; names of the real ones in the development data."""
 
 from __future__ import annotations
 

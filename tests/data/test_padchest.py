@@ -104,7 +104,8 @@ def test_lists_are_parsed_and_never_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("label", "concept", "side"),
     [
-        ("mastectomy left side", "mastectomy", "left"), ("hypoexpansion basal both sides", "basal hypoexpansion", "bilateral"),
+        ("mastectomy left side", "mastectomy", "left"),
+        ("hypoexpansion basal both sides", "basal hypoexpansion", "bilateral"),
         ("consolidation bilateral", "consolidation", "bilateral"), ("nodule", "lung nodule", ""),
         ("a label of tomorrow", "a label of tomorrow", ""), ("mass", "lung mass", ""),
     ],
@@ -116,7 +117,8 @@ def test_labels_are_concepts_and_sides(label: str, concept: str, side: str) -> N
 @pytest.mark.parametrize(
     ("places", "concept", "sites"),
     [
-        (("loc right",), "pleural effusion", ("right pleural space",)), (("loc basal bilateral",), "atelectasis", ("bilateral lower lung zones",)),
+        (("loc right",), "pleural effusion", ("right pleural space",)),
+        (("loc basal bilateral",), "atelectasis", ("bilateral lower lung zones",)),
         (("loc left", "loc hilar"), "lung nodule", ("left hilum",)), (("loc gallbladder",), "calcification", ()),
         (("loc middle lobe", "loc right"), "consolidation", ("right middle lobe",)), ((), "edema", ()),
     ],

@@ -1,4 +1,4 @@
-"""PadChest-GR in its official layout, made small: sentences, their boxes in pixels, two languages, the official split."""
+"""PadChest-GR in its layout, made small: sentences, their boxes in pixels, two languages, the official split."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ STUDIES: list[dict[str, Any]] = [
             {"sentence_en": "Heart of normal size.", "sentence_es": "Corazón normal.", "abnormal": False},
         ],
     },
-    {"StudyID": "s2", "ImageID": "b.png", "findings": [{"sentence_en": "Normal.", "sentence_es": "Normal.", "boxes": None}]},
+    {"StudyID": "s2", "ImageID": "b.png",
+     "findings": [{"sentence_en": "Normal.", "sentence_es": "Normal.", "boxes": None}]},
 ]  # fmt: skip
 MASTER = [
     ("s1", "a.png", "p1", "train", "PA"),
@@ -96,7 +97,7 @@ def test_the_split_is_the_official_one(tmp_path: Path) -> None:
     cohort = padchest_gr(made(tmp_path))
     assert [s.id for s in cohort.split("train")] == ["s1"]
     assert [s.id for s in cohort.split("test")] == ["s2"]
-    with pytest.raises(InputError, match="'padchest-p9' is in none"):
+    with pytest.raises(InputError, match="does not name patient 'padchest-p9'"):
         cohort.split_of("padchest-p9")
 
 
@@ -104,7 +105,8 @@ def test_the_split_is_the_official_one(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"boxes": [[0.5, 0.5, 1.0]]}, r"box of a\.png is not"), ({"boxes": [[0.5, 0.5, 0.5, 1.0]]}, "box needs"),
-        ({"boxes": [[10, 20, 300, 400]]}, "reaches past its film"), ({"sentence_en": None}, "needs 'sentence_en', a str"),
+        ({"boxes": [[10, 20, 300, 400]]}, "reaches past its film"),
+        ({"sentence_en": None}, "needs 'sentence_en', a str"),
         ({"boxes": ["wide"]}, r"box of a\.png"),
     ],
 )  # fmt: skip
@@ -127,7 +129,7 @@ def test_missing_and_cut_parts_are_said(tmp_path: Path) -> None:
         list(padchest_gr(tmp_path))
     table(tmp_path / "master_table.csv", COLUMNS, [(*MASTER[0][:3], "dev", "PA")])
     with pytest.raises(InputError, match="'dev'"):
-        padchest_gr(tmp_path)
+        list(padchest_gr(tmp_path))
     (tmp_path / "master_table.csv").unlink()
     with pytest.raises(MissingError, match="master_table"):
         padchest_gr(tmp_path)

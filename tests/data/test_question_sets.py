@@ -69,7 +69,8 @@ def test_hidden_answers_stay_hidden(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"correct_answer": "E"}, "none of its 4 options"), ({"correct_answer": ""}, "none of its 4 options"),
-        ({"options": "A"}, "needs 'options', a list"), ({"question": None}, "needs 'question'"), ({"study_id": None}, "study_id"),
+        ({"options": "A"}, "needs 'options', a list"), ({"question": None}, "needs 'question'"),
+        ({"study_id": None}, "study_id"),
     ],
 )  # fmt: skip
 def test_a_faulty_rexvqa_question_is_named(tmp_path: Path, change: dict[str, Any], words: str) -> None:
@@ -82,9 +83,9 @@ def test_a_faulty_rexvqa_question_is_named(tmp_path: Path, change: dict[str, Any
 
 
 def asked(picture: int, qid: int, **change: Any) -> dict[str, Any]:
-    row = {"img_id": picture, "img_name": f"xmlab{picture}/source.jpg", "question": "Is the lung healthy?", "answer": "No",
-           "q_lang": "en", "location": "Lung", "modality": "X-Ray", "answer_type": "CLOSED", "content_type": "Abnormality",
-           "qid": qid}  # fmt: skip
+    row = {"img_id": picture, "img_name": f"xmlab{picture}/source.jpg", "question": "Is the lung healthy?", "qid": qid,
+           "answer": "No", "q_lang": "en", "location": "Lung", "modality": "X-Ray", "answer_type": "CLOSED",
+           "content_type": "Abnormality"}  # fmt: skip
     return {**row, **change}
 
 
@@ -93,8 +94,8 @@ def made_slake(root: Path) -> Path:
     place = root / "Slake1.0"
     chinese = {"q_lang": "zh", "question": "肺是健康的吗?", "answer": "不是"}
     written(place / "train.json", [
-        asked(1, 0), asked(1, 1, question="What is in the lung?", answer="Effusion", answer_type="OPEN"), asked(1, 2, **chinese),
-        asked(2, 3, modality="CT"), asked(3, 4, modality="MRI", location="Brain_Tissue"),
+        asked(1, 0), asked(1, 1, question="What is in the lung?", answer="Effusion", answer_type="OPEN"),
+        asked(1, 2, **chinese), asked(2, 3, modality="CT"), asked(3, 4, modality="MRI", location="Brain_Tissue"),
     ])  # fmt: skip
     written(place / "validate.json", [asked(4, 5, **chinese)])
     written(place / "test.json", [asked(5, 6, location="Chest_lung", modality="X-ray", answer="Yes")])
@@ -146,7 +147,7 @@ def test_slakes_split_is_by_picture(tmp_path: Path) -> None:
         ["xmlab5"],
     ]
     written(tmp_path / "Slake1.0/test.json", [asked(1, 9)])
-    with pytest.raises(InputError, match="xmlab1/source.jpg is in 'train' too"):
+    with pytest.raises(InputError, match=r"xmlab1/source\.jpg is in 'train' too"):
         slake(tmp_path)
 
 
@@ -181,8 +182,8 @@ def made_rad(root: Path) -> Path:
         rad("synpic1.jpg", 1, "Is there an effusion?", "Yes "), rad("synpic1.jpg", 2, "Is this a CT?", "no"),
         rad("synpic1.jpg", 3, "Is an effusion seen?", "yes", phrase_type="test_para"),
         rad("synpic2.jpg", 4, "What is this?", "Axial CT"), rad("synpic2.jpg", 5, "Is there a mass?", "Yes"),
-        rad("synpic3.jpg", 6, "Is there a bleed?", "No", image_organ="HEAD"), rad("synpic4.jpg", 7, "How many ribs?", 12),
-        rad("synpic5.jpg", 8, "Is this a CT image?", "Yes"),
+        rad("synpic3.jpg", 6, "Is there a bleed?", "No", image_organ="HEAD"),
+        rad("synpic4.jpg", 7, "How many ribs?", 12), rad("synpic5.jpg", 8, "Is this a CT image?", "Yes"),
     ])  # fmt: skip
     for number in range(1, 6):
         picture(root / f"VQA_RAD Image Folder/synpic{number}.jpg")

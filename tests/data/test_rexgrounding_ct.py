@@ -29,7 +29,7 @@ LISTS: dict[str, list[dict[str, Any]]] = {
 
 def masks(path: Path, *ids: int, layout_first: bool = True) -> Path:
     """Write channels (F, i, j, k) as the data set does, with the CT's own affine."""
-    drawn = np.stack([(IDS == number).transpose(2, 1, 0) for number in ids]).astype(np.uint8)
+    drawn = np.stack([(number == IDS).transpose(2, 1, 0) for number in ids]).astype(np.uint8)
     ras = np.diag([-1.0, -1, 1, 1]) @ upright()[:, [2, 1, 0, 3]]
     path.parent.mkdir(parents=True, exist_ok=True)
     nibabel.save(nibabel.Nifti1Image(drawn if layout_first else np.moveaxis(drawn, 0, -1), ras), path)
@@ -134,13 +134,14 @@ def test_masks_of_another_layout_are_refused(tmp_path: Path) -> None:
     [
         ({"train": [{"name": "scan7.nii.gz", "findings": {}}]}, "no file name of CT-RATE"),
         ({"train": [{"name": SCAN, "findings": ["a"]}]}, "needs 'findings', a dict"),
-        ({"train": [{"name": SCAN, "findings": {"first": "a"}}]}, "findings are numbered"), ({"train": ["x"]}, "needs 'name'"),
+        ({"train": [{"name": SCAN, "findings": {"first": "a"}}]}, "findings are numbered"),
+        ({"train": ["x"]}, "needs 'name'"),
     ],
 )  # fmt: skip
 def test_a_faulty_list_is_said(tmp_path: Path, lists: dict[str, Any], words: str) -> None:
     written(tmp_path / "dataset.json", lists)
     with pytest.raises(InputError, match=words):
-        rexgrounding_ct(tmp_path)
+        list(rexgrounding_ct(tmp_path))
 
 
 def test_missing_and_cut_parts_are_said(tmp_path: Path) -> None:
@@ -152,4 +153,4 @@ def test_missing_and_cut_parts_are_said(tmp_path: Path) -> None:
         list(rexgrounding_ct(tmp_path))
     cut(tmp_path / "dataset.json")
     with pytest.raises(InputError, match="not whole JSON"):
-        rexgrounding_ct(tmp_path)
+        list(rexgrounding_ct(tmp_path))

@@ -41,7 +41,7 @@ def test_a_left_lung_stays_a_left_lung() -> None:
     drawn[100:300, 700:760] = True
     read = mask_of_runs(runs_of_mask(drawn))
     assert (read == drawn).all()
-    assert not (read.T == drawn).all()
+    assert not (drawn == read.T).all()
 
 
 def test_runs_and_masks_are_each_others_inverse(draw: np.random.Generator) -> None:
@@ -113,7 +113,7 @@ def test_faults_are_named(tmp_path: Path) -> None:
 def test_the_real_outlines_lie_in_two_lungs_mostly_at_the_apex() -> None:
     """What no misreading keeps: a dip at the midline between two lungs, and most of the air at the top."""
     cohort = siim_pneumothorax(wheel("siim-pneumothorax-train-rle.csv.gz"))
-    found = [s.findings[0] for s in islice(cohort, 1500)]
+    found = [s.findings[0] for s in islice(cohort, 900)]
     masks = [region for f in found for region in f.regions if isinstance(region, Mask)]
     assert 0.1 < np.mean([f.state == "present" for f in found]) < 0.4
     assert all(1 <= mask.area < 1024 * 1024 / 2 for mask in masks)

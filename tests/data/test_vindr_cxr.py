@@ -1,4 +1,4 @@
-"""VinDr-CXR in both layouts, made small: three readers become one in three ways; fusion by hand and by its properties."""
+"""VinDr-CXR in both layouts, made small: three readers become one in three ways; fusion by hand and by property."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.data.layouts import layout, table, wheel
 from tests.io.made import film, write
 
 BOXES = ("image_id", "rad_id", "class_name", "x_min", "y_min", "x_max", "y_max")
-LABELS = [label for label in label_set("vindr").labels]
+LABELS = list(label_set("vindr").labels)
 TRAIN = [
     ("f1", "R1", "Cardiomegaly", 0, 0, 10, 10), ("f1", "R2", "Cardiomegaly", 0, 0, 10, 12),
     ("f1", "R3", "Nodule/Mass", 20, 4, 24, 8), ("f1", "R1", "Pleural effusion", 1, 1, 3, 3),

@@ -26,12 +26,18 @@ from hilum.core.image import Image, MadeBy, Window
 from hilum.core.region import Box, Mask
 from hilum.core.registry import register
 from hilum.core.study import Study
-from hilum.data.published import official, picture_mask, read_negative
+from hilum.data.published import picture_mask, read_negative
+from hilum.data.release import Official
 from hilum.data.rows import find
+from hilum.data.splits import official
 
 WHERE = "http://db.jsrt.or.jp/eng.php"
 LICENCE = "JSRT: free for research and education, cite JSRT; SCR outlines: research only"
 CITATION = "Shiraishi et al. Development of a digital image database for chest radiographs. AJR 2000;174:71-74"
+OFFICIAL = (
+    Official("**/JPCLN*.IMG", 154, "files", "Shiraishi et al. 2000"),
+    Official("**/JPCNN*.IMG", 93, "files", "Shiraishi et al. 2000"),
+)
 READERS = MadeBy("JSRT, confirmed by CT", "2000")
 SIDE, SPACING_MM = 2048, 0.175
 SUBTLETY = {"1": "extremely subtle", "2": "very subtle", "3": "subtle", "4": "relatively obvious", "5": "obvious"}
@@ -130,5 +136,5 @@ def jsrt(root: str | Path) -> Cohort:
     folds, names = _folds(place), [name for table in (nodules, none) for name, _ in _table(table)]
     whole = bool(names) and set(names) <= set(folds)
     return Cohort("jsrt", partial(_studies, place, nodules, none),
-                  partial(official, folds) if whole else {"train": 0.7, "val": 0.1, "test": 0.2},
+                  official(folds.items, what="SCR's folders") if whole else {"train": 0.7, "val": 0.1, "test": 0.2},
                   LICENCE, CITATION)  # fmt: skip

@@ -23,11 +23,13 @@ from hilum.core.image import MadeBy
 from hilum.core.registry import register
 from hilum.core.study import Provenance, Study
 from hilum.data.published import read_negative
+from hilum.data.release import Official
 from hilum.data.rows import film
 
 WHERE = "https://data.mendeley.com/datasets/rscbjbr9sj"
 LICENCE = "CC BY 4.0"
 CITATION = "Kermany et al. Identifying medical diagnoses by image-based deep learning. Cell 2018;172:1122-1131"
+OFFICIAL = (Official("**/test/*/*.jpeg", 624, "files", "Kermany et al. 2018: 624 films to test on"),)
 READERS = MadeBy("Guangzhou physicians", "2018")
 SPLITS = ("train", "val", "test")
 _FOLDERS = ("NORMAL", "PNEUMONIA")

@@ -27,11 +27,16 @@ from hilum.core.registry import register
 from hilum.core.report import Report
 from hilum.core.study import Study
 from hilum.data.published import by_stem, picture_mask, read_negative
+from hilum.data.release import Official
 from hilum.data.rows import film
 
 WHERE = "https://data.lhncbc.nlm.nih.gov/public/Tuberculosis-Chest-X-ray-Datasets/"
 LICENCE = "US National Library of Medicine: research use, cite both papers, do not pass the set on"
 CITATION = "Jaeger et al. Two public chest X-ray datasets for computer-aided screening. Quant Imaging Med Surg 2014;4"
+OFFICIAL = (
+    Official("**/CXR_png/MCUCXR*_0.png", 80, "files", "Jaeger et al. 2014"),
+    Official("**/CXR_png/MCUCXR*_1.png", 58, "files", "Jaeger et al. 2014"),
+)
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
 SPACING_MM = 0.0875
 READER = MadeBy("Montgomery County radiologists", "2014")

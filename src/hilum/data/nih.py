@@ -29,11 +29,19 @@ from hilum.core.region import Box
 from hilum.core.registry import register
 from hilum.core.study import Study
 from hilum.core.vocabulary import to_concept
+from hilum.data.release import Official
 from hilum.data.rows import film, find, rows
 
 WHERE = "https://nihcc.app.box.com/v/ChestXray-NIHCC"
 LICENCE = "NIH: unrestricted use, with attribution"
 CITATION = "Wang et al. ChestX-ray8: hospital-scale chest X-ray database and benchmarks. CVPR 2017"
+OFFICIAL = (
+    Official("Data_Entry_2017_v2020.csv*", 112_120, source="Wang et al. 2017; content as torchxrayvision 1.5.7 has it",
+             sha256="dc1d2df67fdc1c5a7601d48699cda2b13dc2c4841488b4183dcf04884dbaca11"),
+    Official("Data_Entry_2017.csv*", 112_120, source="Wang et al. 2017"),
+    Official("BBox_List_2017.csv*", 984, source="counted in the released file, as torchxrayvision 1.5.7 has it",
+             sha256="0bbfea9d4c4e9771481b3023b1bc9f0df9dea924453b12986beb29b0c4d0c95b"),
+)  # fmt: skip
 MINED, READ = MadeBy("NIH text mining", "2017"), MadeBy("NIH radiologist", "2017")
 _TABLE = "Data_Entry_2017*.csv*"
 _COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "View Position")

@@ -29,12 +29,17 @@ from hilum.core.registry import register
 from hilum.core.report import Report
 from hilum.core.study import Study
 from hilum.core.vocabulary import concepts, label_set, to_concept
+from hilum.data.release import Official
 from hilum.data.rows import film, find, rows
 from hilum.text.sites import home, site
 
 WHERE = "https://bimcv.cipf.es/bimcv-projects/padchest/"
 LICENCE = "PadChest Dataset Research Use Agreement (BIMCV): research only, no redistribution"
 CITATION = "Bustos et al. PadChest: a large chest x-ray image dataset with multi-label annotated reports. MedIA 2020;66"
+OFFICIAL = (
+    Official("PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv*", 160_861, source="as torchxrayvision 1.5.7 has it",
+             sha256="b02e42e5f1c53609298b47b1246a5dbed725fcae88e2cff407b772dfe10d2ddc"),
+)  # fmt: skip
 PHYSICIAN, NETWORK = MadeBy("PadChest physicians", "2019"), MadeBy("PadChest RNN labeller", "2019")
 PROJECTIONS = ("PA", "L", "AP", "AP_horizontal")
 _TABLE = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv*"

@@ -25,12 +25,15 @@ from hilum.core.region import Box
 from hilum.core.registry import register
 from hilum.core.study import Study
 from hilum.data.padchest import named, sites_of
-from hilum.data.published import by_stem, field, official, read_json, report_of, strictest
+from hilum.data.published import by_stem, field, read_json, report_of
+from hilum.data.release import Official
 from hilum.data.rows import film, find, rows
+from hilum.data.splits import official
 
 WHERE = "https://bimcv.cipf.es/bimcv-projects/padchest-gr/"
 LICENCE = "PadChest-GR Research Use Agreement (BIMCV): research only, no redistribution"
 CITATION = "de Castro et al. PadChest-GR: a bilingual dataset for grounded radiology report generation. NEJM AI 2025;2"
+OFFICIAL = (Official("grounded_reports_20240819.json", 4_555, "documents", "de Castro et al. 2025: 4,555 studies"),)
 READER = MadeBy("PadChest-GR radiologists", "2024")
 SPLITS = ("train", "validation", "test")
 _CHANGES: Mapping[str, Change] = {
@@ -126,8 +129,10 @@ def padchest_gr(root: str | Path, *, language: Literal["en", "es"] = "en", extra
         raise InputError(f"PadChest-GR's sentences are in 'en' and 'es', not '{language}'")
     place, what = Path(root), f"the folder of PadChest-GR, from {WHERE}"
     reports, table = find(place, "grounded_reports*.json", what=what), find(place, "master_table.csv*", what=what)
-    splits = strictest(((f"padchest-{row['PatientID']}", row["split"]) for row in _table(table)), SPLITS)
-    return Cohort(
-        "padchest-gr", partial(_studies, place, reports, table, language, extra_boxes), partial(official, splits),
-        LICENCE, CITATION, "padchest",
-    )  # fmt: skip
+
+    def pairs() -> Iterator[tuple[str, str]]:
+        return ((f"padchest-{row['PatientID']}", row["split"]) for row in _table(table))
+
+    studies = partial(_studies, place, reports, table, language, extra_boxes)
+    splits = official(pairs, what=table.name, order=SPLITS)
+    return Cohort("padchest-gr", studies, splits, LICENCE, CITATION, "padchest")

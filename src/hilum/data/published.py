@@ -1,9 +1,9 @@
-"""What published data sets share beside tables: files by name, DICOM films, masks, JSON and official splits."""
+"""What published data sets share beside tables: files by name, DICOM films, masks and JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -115,31 +115,6 @@ def field(row: Any, name: str, kind: type | tuple[type, ...], *, where: str) -> 
         names = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
         raise InputError(f"{where} needs '{name}', a {names}; got {got}")
     return row[name]
-
-
-def strictest(pairs: Iterable[tuple[str, str]], order: Sequence[str]) -> dict[str, str]:
-    """Return the split of each patient; one whose films are in several goes with all of them to the last in `order`.
-
-    Args:
-        pairs: (patient, split) of every film.
-        order: splits from the least to the most held out, e.g. ('train', 'val', 'test').
-    """
-    made: dict[str, str] = {}
-    for patient, split in pairs:
-        if patient not in made or order.index(split) > order.index(made[patient]):
-            made[patient] = split
-    return made
-
-
-def official(splits: Mapping[str, str], patient: str) -> str:
-    """Return a patient's split from an official list.
-
-    Raises:
-        InputError: if the list has no such patient.
-    """
-    if patient not in splits:
-        raise InputError(f"patient '{patient}' is in none of the official splits")
-    return splits[patient]
 
 
 def read_negative(concept: str, reader: MadeBy) -> tuple[Finding, ...]:

@@ -34,8 +34,9 @@ from hilum.core.study import Study
 from hilum.data.ct import Case
 from hilum.data.ct_folders import stem_of
 from hilum.data.ct_rate import ct_rate_cases
-from hilum.data.published import field, official, read_json, report_of, strictest
+from hilum.data.published import field, read_json, report_of
 from hilum.data.rows import find
+from hilum.data.splits import official
 
 WHERE = "https://huggingface.co/datasets/rajpurkarlab/ReXGroundingCT"
 LICENCE = "CC BY-NC-SA 4.0, as CT-RATE's; gated: accept the terms on its page"
@@ -94,9 +95,7 @@ def _entries(table: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             where = f"{table.name}: an entry of '{split}'"
             name = field(entry, "name", str, where=where)
             if not _PATIENT.fullmatch(stem_of(Path(name))):
-                raise InputError(
-                    f"{where} is named '{name}', not as CT-RATE names its files, e.g. train_1741_b_2.nii.gz"
-                )
+                raise InputError(f"{where} is '{name}', no file name of CT-RATE, e.g. train_1741_b_2.nii.gz")
             said = field(entry, "findings", dict, where=f"{table.name}: scan {name}")
             if not all(str(key).isdecimal() for key in said):
                 raise InputError(f"{table.name}: scan {name}: findings are numbered '0', '1' ...; got {list(said)}")
@@ -159,6 +158,9 @@ def rexgrounding_ct(root: str | Path, *, ct_rate: str | Path | None = None, mask
     place = Path(root)
     table = find(place, "MICCAI_challenge_dataset.json", "dataset.json", "*/dataset.json",
                  what=f"the folder of ReXGroundingCT, from {WHERE}")  # fmt: skip
-    splits = strictest(((_patient(entry["name"]), split) for split, entry in _entries(table)), SPLITS)
+
+    def pairs() -> Iterator[tuple[str, str]]:
+        return ((_patient(entry["name"]), split) for split, entry in _entries(table))
+
     return Cohort("rexgrounding-ct", partial(_studies, place, table, Path(ct_rate or place), masks),
-                  partial(official, splits), LICENCE, CITATION)  # fmt: skip
+                  official(pairs, what=table.name, order=SPLITS), LICENCE, CITATION)  # fmt: skip

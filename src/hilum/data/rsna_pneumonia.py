@@ -26,12 +26,18 @@ from hilum.core.region import Box
 from hilum.core.registry import register
 from hilum.core.study import Study
 from hilum.core.vocabulary import to_concept
-from hilum.data.published import by_stem, dicom_film, official, read_json, read_negative, strictest
+from hilum.data.published import by_stem, dicom_film, read_json, read_negative
+from hilum.data.release import Official
 from hilum.data.rows import find, rows
+from hilum.data.splits import official
 
 WHERE = "https://www.kaggle.com/competitions/rsna-pneumonia-detection-challenge"
 LICENCE = "RSNA 2018 challenge terms: non-commercial research and education, no re-identification, cite RSNA"
 CITATION = "Shih et al. Augmenting the NIH chest radiograph dataset with expert annotations. Radiol AI 2019;1:e180041"
+OFFICIAL = (
+    Official("stage_2_train_labels.csv*", 30_227, source="as torchxrayvision 1.5.7 has it",
+             sha256="bb40b7e956e9922a6b275ed4a158197568cf9ab618017d53db6159b1b624bb65"),
+)  # fmt: skip
 READERS = MadeBy("RSNA and STR radiologists", "2018")
 OPACITY, NORMAL, OTHER = "Lung Opacity", "Normal", "No Lung Opacity / Not Normal"
 _MAPPING = "pneumonia-challenge-dataset-mappings_2018.json"
@@ -114,6 +120,9 @@ def rsna_pneumonia(root: str | Path) -> Cohort:
     classes = next(iter(sorted(place.glob("stage_2_detailed_class_info.csv*"))), None)
     test = next(iter(sorted(place.glob("stage_2_sample_submission.csv*"))), None)
     films, patients = _films(labels, classes, test), _patients(place)
-    splits = strictest(((patients.get(name, name), film.split) for name, film in films.items()), ("train", "test"))
-    return Cohort("rsna-pneumonia", partial(_studies, place, films, patients), partial(official, splits), LICENCE,
-                  CITATION, "rsna")  # fmt: skip
+
+    def pairs() -> list[tuple[str, str]]:
+        return [(patients.get(name, name), film.split) for name, film in films.items()]
+
+    splits = official(pairs, what=labels.name, order=("train", "test"))
+    return Cohort("rsna-pneumonia", partial(_studies, place, films, patients), splits, LICENCE, CITATION, "rsna")

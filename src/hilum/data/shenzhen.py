@@ -21,7 +21,12 @@ from hilum.core.registry import register
 from hilum.core.study import Study
 from hilum.data.montgomery import CITATION, LICENCE, SHARES, named_films, screening_study
 from hilum.data.published import picture_mask
+from hilum.data.release import Official
 
+OFFICIAL = (
+    Official("**/CXR_png/CHNCXR*_0.png", 326, "files", "Jaeger et al. 2014"),
+    Official("**/CXR_png/CHNCXR*_1.png", 336, "files", "Jaeger et al. 2014"),
+)
 READER = MadeBy("Shenzhen No. 3 Hospital radiologists", "2014")
 
 

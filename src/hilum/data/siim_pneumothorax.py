@@ -25,12 +25,19 @@ from hilum.core.region import Mask
 from hilum.core.registry import register
 from hilum.core.study import Study
 from hilum.core.vocabulary import to_concept
-from hilum.data.published import by_stem, dicom_film, official
+from hilum.data.published import by_stem, dicom_film
+from hilum.data.release import Official
 from hilum.data.rows import find, rows
+from hilum.data.splits import official
 
 WHERE = "https://www.kaggle.com/competitions/siim-acr-pneumothorax-segmentation"
 LICENCE = "SIIM-ACR 2019 challenge rules: read them before use; the films are NIH's (attribution)"
 CITATION = "SIIM-ACR Pneumothorax Segmentation Challenge. Society for Imaging Informatics in Medicine, 2019"
+OFFICIAL = (
+    Official("stage_2_train.csv*", 12_954, source="counted in torchxrayvision 1.5.7's copy"),
+    Official("siim-pneumothorax-train-rle.csv*", 12_954, source="as torchxrayvision 1.5.7 has it",
+             sha256="4a2d2a463511c0205f46768bbce1ef0172ac02415b84d7bfc430d70c58b55b4f"),
+)  # fmt: skip
 READERS = MadeBy("SIIM, ACR and STR radiologists", "2019")
 SHAPE = (1024, 1024)
 NONE = "-1"
@@ -115,5 +122,5 @@ def siim_pneumothorax(root: str | Path) -> Cohort:
     table = find(place, *_TABLES, what=f"the folder of the SIIM-ACR pneumothorax challenge, from {WHERE}")
     train = dict.fromkeys(_runs(table), "train")
     test = {name: path for name, path in by_stem(place, "dicom-images-test/**/*.dcm").items() if name not in train}
-    return Cohort("siim-pneumothorax", partial(_studies, place, table, test),
-                  partial(official, {**train, **dict.fromkeys(test, "test")}), LICENCE, CITATION, "siim")  # fmt: skip
+    splits = official({**train, **dict.fromkeys(test, "test")}.items, what=table.name)
+    return Cohort("siim-pneumothorax", partial(_studies, place, table, test), splits, LICENCE, CITATION, "siim")

@@ -27,12 +27,18 @@ from hilum.core.registry import register
 from hilum.core.report import Question
 from hilum.core.study import Study
 from hilum.core.vocabulary import concept
-from hilum.data.published import choices_of, field, official, read_json
+from hilum.data.published import choices_of, field, read_json
+from hilum.data.release import Official
 from hilum.data.rows import film, find
+from hilum.data.splits import official
 
 WHERE = "https://www.med-vqa.com/slake/"
 LICENCE = "CC BY 4.0"
 CITATION = "Liu et al. SLAKE: a semantically-labeled knowledge-enhanced dataset for medical VQA. ISBI 2021"
+OFFICIAL = (
+    Official("**/train.json", 9_835, "documents", "its page on Hugging Face"),
+    Official("**/test.json", 2_094, "documents", "its page on Hugging Face"),
+)
 MAKER = MadeBy("SLAKE physicians", "2021")
 Language = Literal["en", "zh"]
 _FILES: Mapping[str, tuple[str, ...]] = {
@@ -126,4 +132,4 @@ def slake(
         raise InputError(f"SLAKE's questions are in 'en' and 'zh', not '{odd[0]}'")
     place, keep = Path(root), partial(_kept, tuple(languages), tuple(modalities), tuple(locations))
     splits = {name.split("/")[0]: split for name, (split, _) in _pictures(place, keep).items()}
-    return Cohort("slake", partial(_studies, place, keep), partial(official, splits), LICENCE, CITATION)
+    return Cohort("slake", partial(_studies, place, keep), official(splits.items, what="SLAKE"), LICENCE, CITATION)

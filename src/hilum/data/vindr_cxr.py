@@ -35,12 +35,21 @@ from hilum.core.region import Box
 from hilum.core.registry import register
 from hilum.core.study import Study
 from hilum.core.vocabulary import label_set, to_concept
-from hilum.data.published import by_stem, dicom_film, official
+from hilum.data.published import by_stem, dicom_film
+from hilum.data.release import Official
 from hilum.data.rows import find, rows
+from hilum.data.splits import official
 
 WHERE = "https://physionet.org/content/vindr-cxr/"
 LICENCE = "PhysioNet Credentialed Health Data License 1.5.0; research and education only, no sharing"
 CITATION = "Nguyen et al. VinDr-CXR: an open dataset of chest X-rays with radiologist's annotations. Sci Data 2022"
+_SHA = "d3c52e5b96a73b9263e535ee803dde7fd053e4c8c6a50faf6b00f7dd8f5e2a80"
+OFFICIAL = (
+    Official("train.csv*", 67_914, source="the challenge's table, as torchxrayvision 1.5.7 has it", sha256=_SHA),
+    Official("vinbigdata-train.csv*", 67_914, source="as torchxrayvision 1.5.7 has it", sha256=_SHA),
+    Official("annotations/image_labels_train.csv*", 45_000, source="Nguyen et al. 2022: 15,000 films, three readers"),
+    Official("annotations/image_labels_test.csv*", 3_000, source="Nguyen et al. 2022: 3,000 films"),
+)
 Readers = Literal["fused", "union", "each"]
 OVERLAP = 0.4
 _SAME: Mapping[str, str] = {"Other disease": "Other diseases"}
@@ -176,7 +185,11 @@ def vindr_cxr(root: str | Path, *, readers: Readers = "fused") -> Cohort:
     test = _optional(place, "annotations/annotations_test.csv*", "annotations_test.csv*")
     if test:
         tables["test"] = (test, _optional(place, "annotations/image_labels_test.csv*", "image_labels_test.csv*"))
-    splits = {row["image_id"]: split for split, pair in tables.items() for path in pair if path
-              for row in rows(path, ("image_id",), what="a table of VinDr-CXR")}  # fmt: skip
-    return Cohort("vindr-cxr", partial(_studies, place, tables, readers), partial(official, splits), LICENCE, CITATION,
-                  "vindr")  # fmt: skip
+
+    def pairs() -> Iterator[tuple[str, str]]:
+        for split, found in tables.items():
+            for path in found:
+                yield from ((row["image_id"], split) for row in rows(path, ("image_id",))) if path else ()
+
+    return Cohort("vindr-cxr", partial(_studies, place, tables, readers), official(pairs, what="VinDr-CXR"), LICENCE,
+                  CITATION, "vindr")  # fmt: skip

@@ -27,12 +27,15 @@ from hilum.core.image import MadeBy
 from hilum.core.registry import register
 from hilum.core.report import Question
 from hilum.core.study import Study
-from hilum.data.published import choices_of, field, official, read_json
+from hilum.data.published import choices_of, field, read_json
+from hilum.data.release import Official
 from hilum.data.rows import film, find
+from hilum.data.splits import official
 
 WHERE = "https://osf.io/89kps/"
 LICENCE = "CC0 1.0"
 CITATION = "Lau et al. A dataset of clinically generated visual questions and answers. Sci Data 2018;5:180251"
+OFFICIAL = (Official("**/VQA_RAD Dataset Public.json", 2_248, "documents", "counted in the public file"),)
 MAKER = MadeBy("VQA-RAD clinicians", "2018")
 _OTHER = re.compile(r"\b(ct|cat scan|mri?|computed tomograph\w*|magnetic resonance|ultrasound)\b", re.IGNORECASE)
 _FOLDERS = ("VQA_RAD Image Folder", "images", ".")
@@ -108,6 +111,7 @@ def vqa_rad(root: str | Path, *, split: Literal["official", "picture"] = "offici
     place = Path(root)
     path = find(place, "VQA_RAD Dataset Public.json", "*/VQA_RAD Dataset Public.json",
                 what=f"the folder of VQA-RAD, from {WHERE}")  # fmt: skip
-    splits = {name: side for name, (side, _) in _groups(path, split == "official").items()}
-    return Cohort("vqa-rad", partial(_studies, place, path, split == "official"), partial(official, splits), LICENCE,
-                  CITATION)  # fmt: skip
+    by_question = split == "official"
+    sides = {name: side for name, (side, _) in _groups(path, by_question).items()}
+    splits = official(sides.items, what=path.name)
+    return Cohort("vqa-rad", partial(_studies, place, path, by_question), splits, LICENCE, CITATION)
