@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hilum.core.errors import InputError, MissingError
+from hilum.core.errors import InputError, MissingError, TooLargeError
 from hilum.core.image import Volume
 from hilum.core.region import Mask
 from hilum.data.rexgrounding_ct import CATEGORIES, channels, rexgrounding_ct
@@ -127,6 +127,16 @@ def test_masks_of_another_layout_are_refused(tmp_path: Path) -> None:
     assert (channels(nifti(tmp_path / "one.nii.gz", (IDS == 3).astype(np.uint8)), 1)[0] == (IDS == 3)).all()
     with pytest.raises(InputError, match="copy it anew"):
         channels(cut(path, 0.2), 2)
+
+
+def test_masks_that_need_more_memory_than_a_ct_may_take_are_refused(tmp_path: Path) -> None:
+    """A small packed file may declare any size: it is looked at before it is unpacked."""
+    path = masks(tmp_path / "a.nii", 2)
+    head = bytearray(path.read_bytes())
+    head[40:50] = np.array([4, 1, 30_000, 30_000, 30_000], "<i2").tobytes()  # dim of the NIfTI header
+    path.write_bytes(head)
+    with pytest.raises(TooLargeError, match=r"a\.nii"):
+        channels(path, 1)
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,17 @@ def test_a_faulty_row_is_named(tmp_path: Path, row: tuple[object, ...], words: s
         list(vindr_cxr(tmp_path))
 
 
+def test_a_cell_or_a_column_of_image_labels_that_is_none_is_refused(tmp_path: Path) -> None:
+    made(tmp_path)
+    path = tmp_path / "annotations/image_labels_train.csv"
+    table(path, ["image_id", "rad_id", *LABELS], [["f1", "R1", "7", *["0"] * (len(LABELS) - 1)]])
+    with pytest.raises(InputError, match="no cell value '7'"):
+        list(vindr_cxr(tmp_path))
+    table(path, ["image_id", "rad_id", "Cardiomegali", "No finding"], [["f1", "R1", "0", "0"]])
+    with pytest.raises(InputError, match="'Cardiomegali' is no label"):
+        list(vindr_cxr(tmp_path))
+
+
 def test_the_challenges_real_table_is_read() -> None:
     root = wheel("vinbigdata-train.csv.gz")
     cohort = vindr_cxr(root)

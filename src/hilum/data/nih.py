@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from hilum.core.cohort import Cohort
@@ -46,6 +46,11 @@ MINED, READ = MadeBy("NIH text mining", "2017"), MadeBy("NIH radiologist", "2017
 _TABLE = "Data_Entry_2017*.csv*"
 _COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "View Position")
 _SAME: Mapping[str, str] = {"Infiltrate": "Infiltration"}
+
+
+@cache
+def _concept(label: str) -> str:
+    return to_concept("nih-14", label).name
 
 
 def _boxes(root: Path) -> Mapping[str, Mapping[str, tuple[Box, ...]]]:
@@ -80,7 +85,7 @@ def _studies(root: Path) -> Iterator[Study]:
         labels += [label for label in own if label not in labels]
         view: View = row["View Position"] if row["View Position"] in FRONTAL else "unknown"  # type: ignore[assignment]
         findings = [
-            Finding(to_concept("nih-14", label).name, regions=own.get(label, ()), id=label,
+            Finding(_concept(label), regions=own.get(label, ()), id=label,
                     made_by=READ if label in own else MINED)
             for label in labels
         ]  # fmt: skip

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.core.cohort import Cohort
-from hilum.core.errors import InputError, need
+from hilum.core.errors import HilumError, InputError, need
 from hilum.core.finding import Finding, Span
 from hilum.core.image import MadeBy, Volume
 from hilum.core.region import Mask
@@ -37,6 +38,7 @@ from hilum.data.ct_rate import ct_rate_cases
 from hilum.data.published import field, read_json, report_of
 from hilum.data.rows import find
 from hilum.data.splits import official
+from hilum.io.limits import Limits
 
 WHERE = "https://huggingface.co/datasets/rajpurkarlab/ReXGroundingCT"
 LICENCE = "CC BY-NC-SA 4.0, as CT-RATE's; gated: accept the terms on its page"
@@ -66,6 +68,7 @@ def channels(path: str | Path, count: int) -> NDArray[np.bool_]:
 
     Raises:
         MissingError: if nibabel is not installed.
+        TooLargeError: if the masks need more memory than a CT may take.
         InputError: if the file is no 4-D NIfTI, or its first axis is not one channel for each finding.
     """
     try:
@@ -74,7 +77,10 @@ def channels(path: str | Path, count: int) -> NDArray[np.bool_]:
         raise need("nibabel", "volume", "reading NIfTI") from None
     try:
         picture: Any = nibabel.load(path)
+        Limits().check_volume(prod(picture.shape) // 4, Path(path).name)  # a byte for each voxel, not four
         values = np.asanyarray(picture.dataobj)
+    except HilumError:
+        raise
     except Exception as error:  # nibabel and zlib raise many kinds on damaged files
         raise InputError(
             f"'{Path(path).name}' cannot be read as NIfTI ({type(error).__name__}); copy it anew"

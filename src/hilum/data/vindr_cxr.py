@@ -128,8 +128,11 @@ def _reads(boxes: Path, labels: Path | None) -> dict[str, _Read]:
             film, reader = films[row["image_id"]], _reader(row)
             film.readers.add(reader)
             for name, cell in row.items():
-                if name not in ("image_id", "rad_id", "rad_ID") and cell and float(cell) == 1:
-                    _ = film.marks[_label(name, labels.name)][reader]
+                if name in ("image_id", "rad_id", "rad_ID"):
+                    continue
+                label = _label(name, labels.name)
+                if label_set("vindr").state(cell):
+                    _ = film.marks[label][reader]
     return films
 
 
