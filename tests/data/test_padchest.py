@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 from collections import Counter
 from datetime import datetime
 from itertools import islice
@@ -93,7 +95,7 @@ def test_a_study_number_that_names_two_patients_is_two_studies(tmp_path: Path) -
 def test_lists_are_parsed_and_never_run(tmp_path: Path) -> None:
     assert listed("[nan, ['normal'], nan]") == [None, ["normal"], None]
     assert listed("['a nan b']") == ["a nan b"]
-    assert listed("") == []
+    assert listed("") == listed("nan") == listed(" None ") == []
     flag = tmp_path / "run"
     for text in (f"[open({str(flag)!r}, 'w')]", "__import__('os').getcwd()", "['cut", "{'a': 1}", "5", "[" * 5000):
         with pytest.raises(InputError, match="list"):
@@ -168,3 +170,18 @@ def test_the_real_table_is_read() -> None:
     assert findings > 4000
     assert seen[str(PHYSICIAN)] > 500
     assert seen[str(NETWORK)] == 0
+
+
+@pytest.mark.slow
+def test_every_row_of_the_real_table_is_understood() -> None:
+    name = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz"
+    root = wheel(name)
+    with gzip.open(root / name, "rt", encoding="utf-8", newline="") as stream:
+        pairs = {(row["StudyID"], row["PatientID"]) for row in csv.DictReader(stream) if row["ImageID"] not in broken()}
+    known, patients, studies = {item.name for item in concepts()}, set(), 0
+    for study in padchest(root, projections=("PA", "L", "AP", "AP_horizontal", "COSTAL", "EXCLUDE", "UNK")):
+        studies += 1
+        patients.add(study.patient)
+        assert all(finding.concept in known and set(finding.sites) <= known for finding in study.findings), study.id
+    assert studies == len(pairs) == len({study for study, _ in pairs}) + 1  # one number is two patients'
+    assert patients == {f"padchest-{patient}" for _, patient in pairs}

@@ -92,6 +92,13 @@ def rows(root: Path, sources: tuple[str, ...] = FILM_SOURCES) -> list[PackRow]:
     path = Path(root) / "manifest.csv"
     if not path.is_file():
         raise MissingError(f"no manifest.csv in {root}: give the root folder of the pack")
+    try:
+        return _chosen(path, sources)
+    except (UnicodeDecodeError, csv.Error) as fault:
+        raise InputError(f"{path} cannot be read as a table: {fault}; copy the pack anew") from None
+
+
+def _chosen(path: Path, sources: tuple[str, ...]) -> list[PackRow]:
     found = []
     with path.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)

@@ -73,11 +73,14 @@ def _concepts() -> dict[str, str]:
 def listed(cell: str) -> list[object]:
     """Return a list written as Python text; a bare nan in it becomes None. Nothing is evaluated.
 
+    An empty cell, or one that is nan itself, is an empty list: such a row was not labelled.
+
     Raises:
         InputError: if the cell is no list of literals.
     """
+    text = cell.strip()
     try:
-        value = ast.literal_eval(_NAN.sub("None", cell.strip()) or "[]")
+        value = ast.literal_eval(_NAN.sub("None", text)) if text not in ("", "nan", "None") else []
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         raise InputError(f"'{cell[:60]}' is no list as PadChest writes them, e.g. ['cardiomegaly']") from None
     if not isinstance(value, list):
