@@ -24,7 +24,7 @@ PHYSICIAN_LABELS = "['pleural effusion', 'cardiomegaly', 'unchanged']"
 SENTENCES = "[['cardiomegaly', 'loc cardiac'], nan, ['pleural effusion left side', 'loc basal'], ['unchanged'], []]"
 ROWS = [
     (0, A, 0, "20140915", "s1", "p1", "PA", " derram  pleural izquierd . ", "Physician", PHYSICIAN_LABELS, SENTENCES),
-    (1, C, 1, "20150101", "s2", "p1", "AP_horizontal", "tub", "RNN_model", "['', ' pneumothorax', 'pneumothorax']",
+    (1, C, 1, "20150101", "s2", "p1", "AP_horizontal", "tub", "RNN_model", "['', ' pneumothorax', nan, 'pneumothorax']",
      "['pneumothorax', 'loc right']"),
     (2, B, 0, "20140915", "s1", "p1", "L", " derram  pleural izquierd . ", "Physician", PHYSICIAN_LABELS, SENTENCES),
     (3, D, 1, "20160101", "s3", "p2", "COSTAL", "parrill", "Physician", "['rib fracture']", "[['rib fracture']]"),

@@ -122,3 +122,15 @@ def test_the_real_outlines_lie_in_two_lungs_mostly_at_the_apex() -> None:
     assert columns[15:17].max() < 0.5 * min(columns[:12].max(), columns[20:].max())
     assert rows[:12].sum() > 0.5 * rows.sum()
     assert columns[:12].sum() < 0.75 * columns.sum()  # turned, the columns would be as top-heavy as the rows
+
+
+def test_a_real_film_of_the_challenge_is_read_with_its_row(pack: Path, tmp_path: Path) -> None:
+    name = "1.2.276.0.7230010.3.1.4.8323329.6904.1517875201.850819"
+    folder = tmp_path / "dicom-images-train/study/series"
+    folder.mkdir(parents=True)
+    (folder / f"{name}.dcm").symlink_to(pack / "dicom" / f"{name}.dcm")
+    table(tmp_path / "train-rle.csv", ("ImageId", " EncodedPixels"), [(name, " -1")])
+    (study,) = siim_pneumothorax(tmp_path)
+    assert study.films[0].pixels.shape == (1024, 1024)
+    assert study.films[0].view in ("PA", "AP")
+    assert study.findings[0].state == "absent"

@@ -120,13 +120,13 @@ def _findings(row: Mapping[str, str]) -> tuple[Finding, ...]:
     reader = PHYSICIAN if row["MethodLabel"] == "Physician" else NETWORK
     places: dict[str, list[str]] = {}
     for group in listed(row["LabelsLocalizationsBySentence"]):
-        terms = [str(each).strip() for each in group] if isinstance(group, list) else []
+        terms = [each.strip() for each in group if isinstance(each, str)] if isinstance(group, list) else []
         for label in terms:
             if not label.startswith("loc "):
                 name, side = named(label)
                 places.setdefault(name, []).extend([*([side] if side else []), *(t for t in terms if t[:4] == "loc ")])
     made: dict[str, Finding] = {}
-    for label in (str(each).strip() for each in listed(row["Labels"])):
+    for label in (each.strip() for each in listed(row["Labels"]) if isinstance(each, str)):
         name = named(label)[0]
         if label and name not in made:
             where = sites_of(places.get(name, ()), name)
