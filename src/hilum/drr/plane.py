@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from hilum.drr.compiled import jit, prange
 from hilum.drr.field import Field
 from hilum.drr.geometry import Geometry, Pencil
-from hilum.drr.slab import Fan, layout, ray_steps, sample_sums
+from hilum.drr.plane_sums import sample_sums
+from hilum.drr.slab import Fan, layout, ray_steps
 
-PITCH_MM = 0.45
-"""Spacing of the plane's grid at the volume's exit face, at most half a voxel along the shorter axis."""
+PITCH_MM, PITCH_VOXELS = (0.3, 0.45), (0.5, 0.64)
+"""Spacing of the plane's grid along v and u, at the volume's exit face: the smaller of the two. More lines along v cost
+little, more along u as much as they are."""
 _STEEP = 0.75  # the other way components over the slab one, at most; beyond, slabs are too oblique
 _MOST = 4096
 
@@ -116,7 +118,7 @@ def _grid(field: Field, pencil: Pencil, axes: tuple[int, int, int], shape: tuple
             ends = ends + np.array([-lean, lean])
         low[place], high[place] = max(low[place], ends[0]), min(high[place], ends[1])
     spacing = np.array(field.spacing_mm)
-    step = np.array([min(PITCH_MM / spacing[v], 0.5), min(PITCH_MM / spacing[u], 0.5)])
+    step = np.minimum(PITCH_MM / spacing[[v, u]], PITCH_VOXELS)
     first = low - 3 * step
     count = np.ceil((high - low) / step).astype(int) + 7
     return np.array([at, *first, *step]), (int(max(count[0], 8)), int(max(count[1], 8)))

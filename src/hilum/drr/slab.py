@@ -30,7 +30,7 @@ class Layout(NamedTuple):
 
     Attributes:
         values: (B, U + 4, V) contiguous: slab, detector-row axis with two empty lines at each end, detector-column axis
-            filled with zeros to a multiple of 16.
+            filled with zeros, two at least, to a multiple of 16.
         busy: (B, U + 4) uint64: bit k is set if a line holds anything in its kth part of 16 places (or more, so that
             64 parts hold all).
     """
@@ -91,7 +91,7 @@ def layout(field: Field, axes: tuple[int, int, int]) -> Layout:
         b, v, u = axes
         ordered = field.values.transpose(b, u, v)
         slabs, size, places = ordered.shape
-        count = -(-places // LANES) * LANES
+        count = -(-(places + 2) // LANES) * LANES
         values = np.zeros((slabs, size + 4, count), field.values.dtype)
         busy = np.zeros(values.shape[:2], np.uint64)
         part = part_places(count)
@@ -130,7 +130,7 @@ def row_table(slabs: int, count: int, part: int, fan_v: Any, fan_b: Any, at: Any
 
 
 @jit()
-def _resample(
+def resample(
     values: Any, busy: Any, b: int, start: Any, share: Any, lines: Any, slot: int, dirty: Any, part: int
 ) -> Any:
     """Interpolate one slab at a tile's columns into lines[slot]; returns the parts that hold anything."""
@@ -147,7 +147,7 @@ def _resample(
             for v in range(0, count, LANES):
                 bit = np.uint64(1) << np.uint64(v // part)
                 if bits & bit:
-                    mix_block(values, start, count, share, block * LANES, v, lines, (slot * (count + 4) + v + 2) * TILE)
+                    mix_block(values, start, count, share, block * LANES, v, lines, (slot * lines.shape[1] + v + 2) * TILE)
                 elif dirty[slot, block] & bit:
                     lines[slot, v + 2 : v + 2 + LANES, block * LANES : block * LANES + LANES] = np.float32(0.0)
         dirty[slot, block] = bits
@@ -156,7 +156,7 @@ def _resample(
 
 
 @jit()
-def _place(tile: int, b: int, shape: Any, fan_u: Any, fan_b: Any, start: Any, share: Any) -> None:
+def place_columns(tile: int, b: int, shape: Any, fan_u: Any, fan_b: Any, start: Any, share: Any) -> None:
     """Write between which two lines of slab b each column of a tile falls."""
     t = (b - fan_b[0]) / fan_b[1]
     u0, u1 = fan_u[0] + t * fan_u[2], fan_u[1] + t * fan_u[3]
@@ -179,10 +179,10 @@ def _tile(tile: int, slabs: Any, fan: Any, table: Any, part: int, out: Any) -> N
         for s in range(GROUP):
             b = group * GROUP + s
             if b < values.shape[0]:
-                _place(tile, b, values.shape, fan_u, fan_b, start, share)
+                place_columns(tile, b, values.shape, fan_u, fan_b, start, share)
             else:
                 b = -1
-            found |= _resample(values, busy, b, start, share, lines, s, dirty, part)
+            found |= resample(values, busy, b, start, share, lines, s, dirty, part)
         if found:
             for r in range(rows):
                 if bits[group, r] & found:
@@ -219,14 +219,22 @@ def scale_by_length(mm: Any, out: Any) -> None:
 
 def sample_sums(layouts: Sequence[Layout], fan: Fan, shape: tuple[int, int], out: NDArray[np.float32]) -> None:
     """Write the sums of samples of several fields on one grid, (F, rows, columns) float32, with shared weights."""
-    slabs, _, count = layouts[0].values.shape
-    groups, part = -(-slabs // GROUP), part_places(count)
-    at, weight = np.empty((groups, shape[0], GROUP), np.int32), np.empty((groups, shape[0], GROUP), np.float32)
-    bits = np.zeros((groups, shape[0]), np.uint64)
-    row_table(slabs, count, part, fan.v, fan.b, at, weight, bits)
+    part, table = part_places(layouts[0].values.shape[2]), row_tables(layouts[0], shape[0], fan.v, fan.b)
     order = tile_order(-(-shape[1] // TILE))
     for packed, target in zip(layouts, out, strict=True):
-        project((packed.values, packed.busy), (fan.u, fan.b), (at, weight, bits), order, part, target)
+        project((packed.values, packed.busy), (fan.u, fan.b), table, order, part, target)
+
+
+def row_tables(
+    packed: Layout, rows: int, fan_v: NDArray[np.float64], fan_b: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.uint64]]:
+    """Return at, weight and bits of `row_table` for a layout."""
+    slabs, _, count = packed.values.shape
+    groups = -(-slabs // GROUP)
+    at, weight = np.empty((groups, rows, GROUP), np.int32), np.empty((groups, rows, GROUP), np.float32)
+    bits = np.zeros((groups, rows), np.uint64)
+    row_table(slabs, count, part_places(count), fan_v, fan_b, at, weight, bits)
+    return at, weight, bits
 
 
 def tile_order(tiles: int) -> NDArray[np.int64]:
