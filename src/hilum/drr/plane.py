@@ -62,7 +62,9 @@ def _read(plane: Any, pencil: Any, grid: Any, axes: Any, mm: Any, out: Any) -> N
             u = pencil[0, au] + r * pencil[1, au] + c * pencil[2, au]
             u = (u + t * (pencil[3, au] + r * pencil[4, au] + c * pencil[5, au]) - grid[2]) / grid[4]
             i, j = int(np.floor(v)), int(np.floor(u))
-            if i < 1 or j < 1 or i > height - 3 or j > width - 3:
+            outside = i < 1 or j < 1 or i > height - 3 or j > width - 3
+            # where the four places around are empty, a cubic would only ring
+            if outside or (plane[i, j] == 0 and plane[i, j + 1] == 0 and plane[i + 1, j] == 0 and plane[i + 1, j + 1] == 0):
                 out[r, c] = np.float32(0.0)
                 continue
             y, x = np.float32(v - i), np.float32(u - j)

@@ -23,6 +23,7 @@ RUN = 8
 """Lines of voxels whose bends are added in one go."""
 STRIDE = 32
 """Lines of the plane from one that is summed by itself to the next."""
+_ROUNDING = np.float32(2e-6)  # what is less beside a line that is summed was 0
 
 _in_registers: Any = intrinsic
 
@@ -107,10 +108,12 @@ def _straighten(bends: Any, sums: Any, left: int, out: Any) -> None:
                 slope[c] += bend
                 value[c] += slope[c]
         near, far = sums[j], sums[j + 1]
+        nothing = _ROUNDING * np.maximum(np.abs(near), np.abs(far))
         for r in range(min(STRIDE, out.shape[0] - j * STRIDE)):
             line, target, share = stretch[r], out[j * STRIDE + r, left : left + width], np.float32(r / STRIDE)
             for c in range(width):
-                target[c] = near[c] + line[c] + share * (far[c] - near[c] - np.float32(value[c]))
+                total = near[c] + line[c] + share * (far[c] - near[c] - np.float32(value[c]))
+                target[c] = total if abs(total) > nothing[c] else np.float32(0.0)
     if (sums.shape[0] - 1) * STRIDE < out.shape[0]:
         out[(sums.shape[0] - 1) * STRIDE, left : left + width] = sums[-1, :width]
 
