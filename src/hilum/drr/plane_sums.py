@@ -16,7 +16,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from hilum.drr.compiled import intrinsic, jit, pointer_of, prange, types
-from hilum.drr.slab import Fan, Layout, part_places, place_columns, resample, row_tables, tile_order
+from hilum.drr.slab import Fan, Layout, fill, part_places, row_tables, tile_order
 from hilum.drr.slab_lanes import FAST, FLOAT, GROUP, I64, LANES, TILE, add_slabs, load, splat, store
 
 RUN = 8
@@ -121,37 +121,35 @@ def _straighten(bends: Any, sums: Any, left: int, out: Any) -> None:
 @jit()
 def _tile(tile: int, slabs: Any, fan: Any, table: Any, summed: Any, part: int, out: Any) -> None:
     """Add up one tile of columns."""
-    (values, busy), (fan_u, fan_b) = slabs, fan
     (at, here, below, runs), (place, weight, bits) = table, summed
-    count, wide, rows = values.shape[2], at.shape[1], place.shape[1]
+    count, rows = at.shape[1], place.shape[1]
     lines, sums = np.zeros((GROUP, count + 4, TILE), np.float32), np.zeros((rows, TILE), np.float32)
     bends = np.zeros(((rows - 1) * STRIDE + 3, TILE), np.float32)
-    start, share = np.empty(TILE, np.int64), np.empty(TILE, np.float32)
-    dirty, found = np.zeros((GROUP, TILE // LANES), np.uint64), np.zeros(GROUP, np.uint64)
+    columns = np.empty(TILE, np.int64), np.empty(TILE, np.float32)
+    dirty, found, any_found = np.zeros((GROUP, TILE // LANES), np.uint64), np.zeros(GROUP, np.uint64), False
     for group in range(place.shape[0]):
         whole = np.uint64(0)
         for s in range(GROUP):
-            b = group * GROUP + s
-            if b < values.shape[0]:
-                place_columns(tile, b, values.shape, fan_u, fan_b, start, share)
-            else:
-                b = -1
-            found[s] = resample(values, busy, b, start, share, lines, s, dirty, part)
+            found[s] = fill(tile, group * GROUP + s, s, slabs, fan, columns, lines, dirty, part)
             whole |= found[s]
         if not whole:
             continue
+        any_found = True
         for r in range(rows):
             if bits[group, r] & whole:
                 add_slabs(lines, place, weight, (group * rows + r) * GROUP, sums, r * TILE)
-        for run in range(wide // RUN):
+        for run in range(count // RUN):
             first, last = max(run * RUN - 2, 0) // part, (run * RUN + RUN - 1) // part
             near = (np.uint64(1) << np.uint64(first)) | (np.uint64(1) << np.uint64(last))
             for s in range(GROUP):
                 b = group * GROUP + s
                 if found[s] & near and runs[b, 0] <= run < runs[b, 1]:
                     begin = (s * (count + 4) + run * RUN) * TILE
-                    add_bends(lines, begin, at, here, below, b * wide + run * RUN, bends)
-    _straighten(bends, sums, tile * TILE, out)
+                    add_bends(lines, begin, at, here, below, b * count + run * RUN, bends)
+    if any_found:
+        _straighten(bends, sums, tile * TILE, out)
+    else:
+        out[:, tile * TILE : (tile + 1) * TILE] = 0.0
 
 
 @jit(parallel=True)

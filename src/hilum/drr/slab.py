@@ -130,7 +130,7 @@ def row_table(slabs: int, count: int, part: int, fan_v: Any, fan_b: Any, at: Any
 
 
 @jit()
-def resample(
+def _resample(
     values: Any, busy: Any, b: int, start: Any, share: Any, lines: Any, slot: int, dirty: Any, part: int
 ) -> Any:
     """Interpolate one slab at a tile's columns into lines[slot]; returns the parts that hold anything."""
@@ -156,7 +156,7 @@ def resample(
 
 
 @jit()
-def place_columns(tile: int, b: int, shape: Any, fan_u: Any, fan_b: Any, start: Any, share: Any) -> None:
+def _place(tile: int, b: int, shape: Any, fan_u: Any, fan_b: Any, start: Any, share: Any) -> None:
     """Write between which two lines of slab b each column of a tile falls."""
     t = (b - fan_b[0]) / fan_b[1]
     u0, u1 = fan_u[0] + t * fan_u[2], fan_u[1] + t * fan_u[3]
@@ -167,41 +167,69 @@ def place_columns(tile: int, b: int, shape: Any, fan_u: Any, fan_b: Any, start: 
 
 
 @jit()
-def _tile(tile: int, slabs: Any, fan: Any, table: Any, part: int, out: Any) -> None:
+def _meets(tile: int, b: int, busy: Any, fan_u: Any, fan_b: Any) -> bool:
+    """Tell whether the columns of a tile touch any line of slab b that holds something."""
+    t = (b - fan_b[0]) / fan_b[1]
+    first = fan_u[0] + t * fan_u[2] + tile * TILE * (fan_u[1] + t * fan_u[3])
+    last = first + (TILE - 1) * (fan_u[1] + t * fan_u[3])
+    end = busy.shape[1] - 1.0
+    low, high = int(min(max(min(first, last) + 2, 0.0), end)), int(min(max(max(first, last) + 3, 0.0), end))
+    for u in range(low, high + 1):
+        if busy[b, u]:
+            return True
+    return False
+
+
+@jit()
+def fill(tile: int, b: int, s: int, slabs: Any, fan: Any, columns: Any, lines: Any, dirty: Any, part: int) -> Any:
+    """Interpolate slab b at a tile's columns into lines[s]; returns the parts that hold anything.
+
+    slabs, fan: as `project` takes them; a slab past the last is empty. columns: room for where each column falls,
+    (TILE,) int64 and float32. dirty: (GROUP, TILE / 16) uint64, what lines hold from before.
+    """
+    (values, busy), (fan_u, fan_b), (start, share) = slabs, fan, columns
+    if b < values.shape[0] and _meets(tile, b, busy, fan_u, fan_b):
+        _place(tile, b, values.shape, fan_u, fan_b, start, share)
+    else:
+        b = -1
+    return _resample(values, busy, b, start, share, lines, s, dirty, part)
+
+
+@jit()
+def _tile(tile: int, slabs: Any, fan: Any, table: Any, part: int, mirrored: bool, out: Any) -> None:
     """Add up the samples of one tile of columns."""
-    (values, busy), (fan_u, fan_b), (at, weight, bits) = slabs, fan, table
+    (values, _), (at, weight, bits) = slabs, table
     count, rows = values.shape[2], out.shape[0]
     lines, sums = np.zeros((GROUP, count + 4, TILE), np.float32), np.zeros((rows, TILE), np.float32)
-    start, share = np.empty(TILE, np.int64), np.empty(TILE, np.float32)
+    columns = np.empty(TILE, np.int64), np.empty(TILE, np.float32)
     dirty = np.zeros((GROUP, TILE // LANES), np.uint64)
     for group in range(at.shape[0]):
         found = np.uint64(0)
         for s in range(GROUP):
-            b = group * GROUP + s
-            if b < values.shape[0]:
-                place_columns(tile, b, values.shape, fan_u, fan_b, start, share)
-            else:
-                b = -1
-            found |= resample(values, busy, b, start, share, lines, s, dirty, part)
+            found |= fill(tile, group * GROUP + s, s, slabs, fan, columns, lines, dirty, part)
         if found:
             for r in range(rows):
                 if bits[group, r] & found:
                     add_slabs(lines, at, weight, (group * rows + r) * GROUP, sums, r * TILE)
-    left = tile * TILE
+    left, width = tile * TILE, min(TILE, out.shape[1] - tile * TILE)
     for r in range(rows):
-        for c in range(min(TILE, out.shape[1] - left)):
-            out[r, left + c] = sums[r, c]
+        if mirrored:
+            for c in range(width):
+                out[r, out.shape[1] - 1 - left - c] = sums[r, c]
+        else:
+            for c in range(width):
+                out[r, left + c] = sums[r, c]
 
 
 @jit(parallel=True)
-def project(slabs: Any, fan: Any, table: Any, order: Any, part: int, out: Any) -> None:
+def project(slabs: Any, fan: Any, table: Any, order: Any, part: int, mirrored: bool, out: Any) -> None:
     """Add up the samples of every ray of an aligned detector: out (rows, columns) float32.
 
     slabs: a Layout's values and busy. fan: its u and b. table: at, weight and bits of `row_table`. order: the column
-    tiles in the order in which threads take them.
+    tiles in the order in which threads take them. mirrored: the fan counts columns from the last.
     """
     for turn in prange(order.size):
-        _tile(order[turn], slabs, fan, table, part, out)
+        _tile(order[turn], slabs, fan, table, part, mirrored, out)
 
 
 @jit(parallel=True)
@@ -220,9 +248,13 @@ def scale_by_length(mm: Any, out: Any) -> None:
 def sample_sums(layouts: Sequence[Layout], fan: Fan, shape: tuple[int, int], out: NDArray[np.float32]) -> None:
     """Write the sums of samples of several fields on one grid, (F, rows, columns) float32, with shared weights."""
     part, table = part_places(layouts[0].values.shape[2]), row_tables(layouts[0], shape[0], fan.v, fan.b)
-    order = tile_order(-(-shape[1] // TILE))
+    order, (start, step, way, way_step) = tile_order(-(-shape[1] // TILE)), fan.u
+    mirrored = bool(step + way_step < 0)  # columns run the way memory does, in which it is read faster
+    if mirrored:
+        last = shape[1] - 1
+        fan = fan._replace(u=np.array([start + last * step, -step, way + last * way_step, -way_step]))
     for packed, target in zip(layouts, out, strict=True):
-        project((packed.values, packed.busy), (fan.u, fan.b), table, order, part, target)
+        project((packed.values, packed.busy), (fan.u, fan.b), table, order, part, mirrored, target)
 
 
 def row_tables(
