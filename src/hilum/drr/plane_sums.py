@@ -167,7 +167,8 @@ def project(slabs: Any, fan: Any, table: Any, summed: Any, order: Any, part: int
 def sample_sums(layouts: Sequence[Layout], fan: Fan, shape: tuple[int, int], out: NDArray[np.float32]) -> None:
     """Write the sums of samples of several fields on one grid, (F, rows, columns) float32.
 
-    As `slab.sample_sums`, but rows have to run the way v does, and cost next to nothing each.
+    As `slab.sample_sums`, but rows have to run the way v does, half a voxel apart at most, and each costs next to
+    nothing.
     """
     slabs, _, count = layouts[0].values.shape
     part, rows = part_places(count), -(-(shape[0] - 1) // STRIDE) + 1
