@@ -147,7 +147,9 @@ def _resample(
             for v in range(0, count, LANES):
                 bit = np.uint64(1) << np.uint64(v // part)
                 if bits & bit:
-                    mix_block(values, start, count, share, block * LANES, v, lines, (slot * lines.shape[1] + v + 2) * TILE)
+                    mix_block(
+                        values, start, count, share, block * LANES, v, lines, (slot * lines.shape[1] + v + 2) * TILE
+                    )
                 elif dirty[slot, block] & bit:
                     lines[slot, v + 2 : v + 2 + LANES, block * LANES : block * LANES + LANES] = np.float32(0.0)
         dirty[slot, block] = bits
@@ -174,7 +176,7 @@ def _meets(tile: int, b: int, busy: Any, fan_u: Any, fan_b: Any) -> bool:
     last = first + (TILE - 1) * (fan_u[1] + t * fan_u[3])
     end = busy.shape[1] - 1.0
     low, high = int(min(max(min(first, last) + 2, 0.0), end)), int(min(max(max(first, last) + 3, 0.0), end))
-    for u in range(low, high + 1):
+    for u in range(low, high + 1):  # noqa: SIM110 - compiled
         if busy[b, u]:
             return True
     return False

@@ -46,6 +46,7 @@ def load(builder: Any, pointer: Any, element: Any) -> Any:
 
 
 def store(builder: Any, pointer: Any, values: Any) -> None:
+    """Store 16 floats anywhere."""
     builder.store(values, builder.bitcast(pointer, FLOATS.as_pointer()), align=4)
 
 
