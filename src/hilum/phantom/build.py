@@ -17,10 +17,12 @@ import numpy as np
 
 from hilum.core.errors import InputError
 from hilum.core.finding import Finding
-from hilum.core.geometry import View
+from hilum.core.geometry import FRONTAL, View
 from hilum.core.image import MadeBy
 from hilum.core.region import Box, Mask
 from hilum.core.study import Provenance, Study
+from hilum.phantom.derived import Derived, derive
+from hilum.phantom.extras import wanted
 from hilum.phantom.facts import facts, most_visible
 from hilum.phantom.families import hybrid_anatomy, warp_anatomy
 from hilum.phantom.illness import place
@@ -35,14 +37,17 @@ from hilum.phantom.thorax import draw_thorax
 from hilum.phantom.visits import draw_patient
 from hilum.phantom.warp import Body
 from hilum.phantom.wishes import plans_from_text
+from hilum.text.imagenome import to_imagenome
 
 CLASSES = (
     "lungs", "right lung", "left lung", "heart", "ribs", "clavicles", "scapulae", "spine", "trachea", "aorta",
 )  # fmt: skip
 """Anatomical masks of every film."""
 Stages = MutableMapping[str, float]
-VISIBLE = 1.0
-"""Contrast-to-noise from which a finding counts as visible on the data card."""
+_SCENE_BOXES = {
+    "right lung": "right lung", "left lung": "left lung", "cardiac silhouette": "heart", "trachea": "trachea",
+    "spine": "spine",
+}  # fmt: skip
 _MADE_BY = MadeBy("hilum virtual patients")
 _TAKEN = datetime(2030, 1, 1, 9, 0)  # of a patient drawn from a text, who has one visit
 
@@ -51,8 +56,10 @@ _TAKEN = datetime(2030, 1, 1, 9, 0)  # of a patient drawn from a text, who has o
 class Before:
     """What a visit leaves for the next one."""
 
+    name: str
     visit: Visit
     placed: tuple[Placed, ...]
+    derived: Derived
 
 
 def draw_studies(
@@ -152,18 +159,39 @@ def _told(
     visible = most_visible(shots)
     earlier = (before.placed, before.visit) if before else (None, None)
     found = facts(visit, placed, visible, before=earlier[0], before_visit=earlier[1])
-    prior = {"prior": True, "prior_time": before.visit.time} if before else {}
-    told = narrate(found, visit, seed=patient.seed, name=name, **prior)
+    told = narrate(
+        found, visit, seed=patient.seed, name=name, prior=before is not None,
+        prior_time=before.visit.time if before else None,
+    )  # fmt: skip
     findings = tuple(_shown(finding, films) for finding in found)
     study = Study(
         name, patient.id, visit.time, tuple(stored(film.image) for film in films), told, findings,
         questions(found, visit, seed=patient.seed, name=name),
         provenance=(Provenance(_MADE_BY, ("images", "report", "findings", "questions"), notes=(SYNTHETIC,)),),
     )  # fmt: skip
+    derived = derive(told, before.derived if before else None)
+    documents = {"scene": _scene(study, patient, derived, films, before), "radgraph": {name: derived.radgraph()}}
+    more = wanted(recipe, name, visit, anatomy, placed, shots, findings, told)
     truth = _truth(patient, number, anatomy, placed, shots, films)
-    truth["row"] = _row(study, patient, anatomy, visible)
+    truth["row"] = _row(study, patient, anatomy)
     views = {film.image.view.lower(): tuple(film.anatomy.values()) for film in films}
-    return Drawn(study, views, truth), Before(visit, tuple(placed))
+    drawn = Drawn(study, views, truth, more.films, more.volumes, {**documents, **more.documents}, more.files)
+    return drawn, Before(name, visit, tuple(placed), derived)
+
+
+def _scene(
+    study: Study, patient: Patient, derived: Derived, films: Sequence[Exposed], before: Before | None
+) -> dict[str, Any]:
+    """The scene graph of the frontal film in Chest ImaGenome's layout; its boxes are of this body, not of an atlas."""
+    front = next((film for film in films if film.image.view in FRONTAL), films[0])
+    boxes = {site: box for site, name in _SCENE_BOXES.items() if (box := front.anatomy[name].box()) is not None}
+    meta = {"viewpoint": front.image.view, "gender": patient.person.sex[0].upper(),
+            "reason_for_exam": study.report.indication if study.report else ""}  # fmt: skip
+    prior = f"{before.name}.{before.visit.views[0].lower()}" if before else ""
+    return to_imagenome(
+        derived.scene, image_id=front.image.id, patient_id=patient.id, study_id=study.id, boxes=boxes,
+        size=front.image.pixels.shape, prior_image_id=prior, meta=meta,
+    )  # fmt: skip
 
 
 def _shown(finding: Finding, films: Sequence[Exposed]) -> Finding:
@@ -175,7 +203,7 @@ def _shown(finding: Finding, films: Sequence[Exposed]) -> Finding:
     return replace(finding, regions=(*finding.regions, *regions))
 
 
-def _row(study: Study, patient: Patient, anatomy: Anatomy, visible: Mapping[str, float]) -> dict[str, Any]:
+def _row(study: Study, patient: Patient, anatomy: Anatomy) -> dict[str, Any]:
     """What a data card counts, as JSON."""
     words = sum(len(getattr(study.report, section).split()) for section in ("findings", "impression"))
     return {
@@ -185,7 +213,7 @@ def _row(study: Study, patient: Patient, anatomy: Anatomy, visible: Mapping[str,
         "words": words, "measures": {"ctr": anatomy.log.get("ctr")},
         "findings": [
             {"concept": each.concept, "severity": each.attributes.get("severity", ""), "change": each.change or "",
-             "visible": visible.get(each.id, 0.0) >= VISIBLE}
+             "visible": each.attributes.get("flag") != "invisible"}
             for each in study.findings if each.state == "present"
         ],
     }  # fmt: skip

@@ -6,7 +6,6 @@ import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ class Drawn:
         films: further films by file kind, e.g. {'pa.soft': ..., 'pa.bone': ...}.
         volumes: arrays (X, Y, Z) or (N, X, Y, Z) by file kind with their affine (LPS), e.g. {'ct': ...}.
         documents: further JSON by file kind, e.g. {'scene': ..., 'radgraph': ...}.
-        arrays: float16 arrays by file kind and name, e.g. {'pa.maps': {'soft tissue': ...}}.
+        files: bytes of further files by kind, e.g. {'pa.shot.npz': ...}.
     """
 
     study: Study
@@ -42,7 +41,7 @@ class Drawn:
     films: Mapping[str, Image] = field(default_factory=dict)
     volumes: Mapping[str, tuple[NDArray[Any], NDArray[np.float64]]] = field(default_factory=dict)
     documents: Mapping[str, Any] = field(default_factory=dict)
-    arrays: Mapping[str, Mapping[str, NDArray[np.float16]]] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def files_of(drawn: Drawn, *, bits: int = 8) -> dict[str, bytes]:
@@ -67,9 +66,7 @@ def files_of(drawn: Drawn, *, bits: int = 8) -> dict[str, bytes]:
         files[f"{kind}.json"] = _json(content)
     for kind, (values, affine) in drawn.volumes.items():
         files[f"{kind}.nii.gz"] = nifti(values, affine)
-    for kind, arrays in drawn.arrays.items():
-        files[f"{kind}.npz"] = _arrays(arrays)
-    return files
+    return files | dict(drawn.files)
 
 
 def grey(film: Image, bits: int) -> NDArray[Any]:
@@ -91,12 +88,6 @@ def report_text(report: Report) -> str:
 
 def _json(content: Any) -> bytes:
     return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
-
-
-def _arrays(arrays: Mapping[str, NDArray[np.float16]]) -> bytes:
-    buffer = BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **{name.replace(" ", "_"): arrays[name] for name in sorted(arrays)})
-    return buffer.getvalue()
 
 
 def nifti(values: NDArray[Any], affine: NDArray[np.float64]) -> bytes:
