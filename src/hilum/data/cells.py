@@ -1,0 +1,88 @@
+"""Findings from the cells of a label table, and back: one place for 'blank is not mentioned'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from hilum.core.errors import InputError
+from hilum.core.finding import Finding, State
+from hilum.core.image import MadeBy
+from hilum.core.vocabulary import ancestors, concept, label_set, to_concept
+
+_RANK: Mapping[str, int] = {"absent": 0, "uncertain": 1, "present": 2}
+_NORMAL, _DEVICE = "no finding", "support device"
+
+
+def findings_of(row: Mapping[str, str], name: str, made_by: MadeBy) -> tuple[Finding, ...]:
+    """Return a Finding for every cell of a row that states something.
+
+    Args:
+        row: label -> cell; labels that the row lacks count as not mentioned.
+        name: label set, e.g. 'chexpert-14'; its convention says what a cell means.
+        made_by: the labeler.
+
+    Raises:
+        InputError: if a cell holds a value that the set's convention does not have.
+    """
+    known = label_set(name)
+    stated = ((label, known.state(row.get(label, ""))) for label in known.labels)
+    return tuple(
+        Finding(to_concept(name, label).name, state, id=label, made_by=made_by) for label, state in stated if state
+    )
+
+
+def states_of(findings: Iterable[Finding], name: str) -> dict[str, State]:
+    """Return the state of every label that findings state something of; the inverse of `findings_of`.
+
+    A finding counts for the label of its own concept, or else for the nearest labels above it: a rib fracture is a
+    fracture. Only presence and doubt rise; that there is no rib fracture says nothing of fractures. Of several
+    statements the most positive one counts, as in the CheXpert labeler.
+
+    Args:
+        findings: of one study.
+        name: label set, e.g. 'chexpert-14'.
+    """
+    labels: dict[str, list[str]] = {}
+    for label in label_set(name).labels:
+        labels.setdefault(to_concept(name, label).name, []).append(label)
+    found: dict[str, State] = {}
+    for each in findings:
+        for label in _labels_for(each, labels):
+            if _RANK[each.state] >= _RANK[found.get(label, "absent")]:
+                found[label] = each.state
+    return {label: found[label] for label in label_set(name).labels if label in found}
+
+
+def normal(findings: Iterable[Finding]) -> bool:
+    """Whether findings say that nothing is wrong: something is stated, nothing but a device is present or in doubt."""
+    stated = tuple(findings)
+    wrong = [each for each in stated if each.state != "absent" and _named(each.concept) != _NORMAL]
+    return bool(stated) and all(_is_device(each.concept) for each in wrong)
+
+
+def _labels_for(finding: Finding, labels: Mapping[str, list[str]]) -> list[str]:
+    own = _named(finding.concept)
+    if own in labels:
+        return labels[own]
+    if finding.state == "absent" or not _known(own):
+        return []
+    above = [item.name for item in ancestors(own)]
+    nearest = next((name for name in above if name in labels), "")
+    return labels.get(nearest, [])
+
+
+def _named(name: str) -> str:
+    return concept(name).name if _known(name) else name
+
+
+def _known(name: str) -> bool:
+    try:
+        concept(name)
+    except InputError:
+        return False
+    return True
+
+
+def _is_device(name: str) -> bool:
+    own = _named(name)
+    return own == _DEVICE or (_known(own) and _DEVICE in (item.name for item in ancestors(own)))

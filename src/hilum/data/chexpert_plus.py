@@ -1,0 +1,149 @@
+"""CheXpert Plus: the films of CheXpert with their reports, df_chexpert_plus_240401.csv.
+
+Get it at aimi.stanford.edu/datasets/chexpert-plus (research use agreement). Layout: the table; films below PNG/ (or
+PNG/PNG/, as the archives unpack) as train/patient00001/study1/view1_frontal.png, or DICOM files at `path_to_dcm`;
+chexbert_labels/{report,impression,findings}_fixed.json, one object a line.
+
+Traps: `patient_report_date_order` numbers a patient's reports, yet users who compared it with dates in the reports
+found many pairs turned round; it is no date, so no study is another's prior here. Most reports have an impression and
+no findings. Several rows share one report, one per film. 'valid' is the only held-out split: there is no test set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+from hilum.core.cohort import Cohort
+from hilum.core.errors import InputError
+from hilum.core.finding import Finding
+from hilum.core.image import Image, MadeBy
+from hilum.core.registry import register
+from hilum.core.report import Report
+from hilum.core.study import Study
+from hilum.data.cells import findings_of
+from hilum.data.chexpert import LICENCE, place_of, view_of
+from hilum.data.release import Official
+from hilum.data.rows import film, find, rows
+
+CITATION = (
+    "Chambon et al. CheXpert Plus: augmenting a large chest X-ray dataset with text radiology reports, patient "
+    "demographics and additional image formats. arXiv:2405.19538, 2024"
+)
+OFFICIAL = (Official("df_chexpert_plus_*.csv", 223_462, source="Chambon et al. 2024: 223,462 pairs"),)
+_WHAT = "the folder of CheXpert Plus (aimi.stanford.edu, research use agreement)"
+_COLUMNS = ("path_to_image", "frontal_lateral", "ap_pa", "section_findings", "section_impression", "split")
+_FOLDERS = ("PNG", "PNG/PNG", "PNGs", ".", "images")
+_MADE_BY = MadeBy("CheXbert", "CheXpert Plus")
+Labels = Literal["report", "impression", "findings", "none"]
+
+
+@register.dataset("chexpert-plus", licence=LICENCE, citation=CITATION)
+def chexpert_plus(root: str | Path, *, labels: Labels = "report") -> Cohort:
+    """Return CheXpert Plus as studies with films and reports by section; names are those of `chexpert`.
+
+    Args:
+        root: folder with df_chexpert_plus_240401.csv.
+        labels: of which part of the report the CheXbert labels become findings: 'report', 'impression', 'findings' or
+            'none'. A file that is not there gives none.
+
+    Raises:
+        MissingError: if the table is not there.
+        InputError: if `labels` is unknown; on use, if a table cannot be read.
+    """
+    if labels not in ("report", "impression", "findings", "none"):
+        raise InputError(f"labels must be report, impression, findings or none, got '{labels}'")
+    path = find(root, "df_chexpert_plus_*.csv", "df_chexpert_plus_*.csv.gz", what=_WHAT)
+    return Cohort(
+        name="chexpert-plus", studies=partial(_studies, path, labels), splits=_splits(path), licence=LICENCE,
+        citation=CITATION, label_set="chexpert-14",
+    )  # fmt: skip
+
+
+def report_of(row: Mapping[str, str]) -> Report | None:
+    """Return the report of a row by its section_ columns, None where all are blank.
+
+    The narrative stands for the findings only where there are neither findings nor an impression.
+    """
+
+    def said(*names: str) -> str:
+        return next((text for name in names if (text := (row.get(f"section_{name}") or "").strip())), "")
+
+    findings, impression = said("findings"), said("impression")
+    made = Report(
+        said("clinical_history", "history"), technique=said("technique", "procedure_comments"),
+        comparison=said("comparison"), impression=impression,
+        findings=findings or ("" if impression else said("narrative")),
+    )  # fmt: skip
+    return None if made == Report() else made
+
+
+def _studies(path: Path, labels: Labels) -> Iterator[Study]:
+    stated = _labels(path.parent, labels)
+    lines = rows(path, _COLUMNS, what="the table of CheXpert Plus")
+    placed = ((place_of(row["path_to_image"], path.name), row) for row in lines)
+    for (split, study), group in groupby(placed, key=lambda pair: pair[0][:2]):
+        same = list(group)
+        films = (_film(path.parent, split, name, row) for (_, _, name), row in same)
+        found = next((stated[name] for (_, _, name), _ in same if name in stated), ())
+        yield Study(
+            id=study, patient=study.partition("/")[0], images=tuple(each for each in films if each),
+            report=report_of(same[0][1]), findings=found,
+        )  # fmt: skip
+
+
+def _film(root: Path, split: str, name: str, row: Mapping[str, str]) -> Image | None:
+    view = view_of(row["frontal_lateral"] or "", row["ap_pa"] or "", name)
+    for folder in _FOLDERS:
+        for suffix in (".png", ".jpg"):
+            path = root / folder / split / f"{name}{suffix}"
+            if path.is_file():
+                return film(path, view=view, id=name)
+    stored = (row.get("path_to_dcm") or "").strip()
+    path = root / stored
+    if not stored or ".." in Path(stored).parts or not path.is_file():
+        return None
+    from hilum.io.dicom import read_image
+
+    made = read_image(path, lazy=True).with_id(name)
+    return made if view == "unknown" else made.with_view(view)
+
+
+def _labels(root: Path, labels: Labels) -> Mapping[str, tuple[Finding, ...]]:
+    path = root / "chexbert_labels" / f"{labels}_fixed.json"
+    if labels == "none" or not path.is_file():
+        return {}
+    found = {}
+    with path.open(encoding="utf-8") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                _, _, name = place_of(row["path_to_image"], f"{path.name} line {number}")
+            except (json.JSONDecodeError, KeyError, TypeError):
+                raise InputError(f"{path.name} line {number} is no object with 'path_to_image' and labels") from None
+            cells = {key: "" if value is None else str(value) for key, value in row.items()}
+            found[name] = findings_of(cells, "chexpert-14", _MADE_BY)
+    return found
+
+
+def _splits(path: Path) -> Callable[[str], str]:
+    @cache
+    def table() -> dict[str, str]:
+        found: dict[str, str] = {}
+        for row in rows(path, ("path_to_image", "split"), what="the table of CheXpert Plus"):
+            _, study, _ = place_of(row["path_to_image"], path.name)
+            found.setdefault(study.partition("/")[0], row["split"])
+        return found
+
+    def split_of(patient: str) -> str:
+        if patient not in table():
+            raise InputError(f"{path.name} does not name '{patient}'")
+        return table()[patient]
+
+    return split_of

@@ -1,0 +1,131 @@
+"""Where MIMIC-CXR keeps its films and reports, and how its tables write views and times."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+from hilum.core.errors import InputError
+from hilum.core.geometry import View
+from hilum.core.image import Image
+from hilum.core.report import Report
+from hilum.data.reports import sectioned
+from hilum.data.rows import film
+
+PLACE = re.compile(r"p\d\d/(?P<patient>p\d{8})/(?P<study>s\d{8})(?:/(?P<film>[^/.]+))?")
+"""Patient, study and film in a path of MIMIC-CXR."""
+_VIEWS: Mapping[str, View] = {
+    "PA": "PA", "AP": "AP", "LATERAL": "LL", "LL": "LL", "RL": "RL", "LAO": "LAO", "RAO": "RAO",
+    "AP LLD": "LLD", "PA LLD": "LLD", "AP RLD": "RLD", "PA RLD": "RLD",
+}  # fmt: skip
+_ARCHIVE = "mimic-cxr-reports.zip"
+_LARGEST = 1 << 20  # bytes of one report
+
+
+def view_of(stated: str) -> View:
+    """Return the view of a ViewPosition cell; 'unknown' for a blank, 'AP AXIAL', 'XTABLE LATERAL' and the like."""
+    return _VIEWS.get(stated.strip().upper(), "unknown")
+
+
+def when(date: str, time: str, where: str) -> datetime | None:
+    """Return the moment that StudyDate and StudyTime name, None where there is no date.
+
+    Args:
+        date: '21800506'.
+        time: '213014.531'; a number may have lost its leading zeros: '902.0' is 00:09:02.
+        where: the row, as an error names it.
+
+    Raises:
+        InputError: if they are no date and time.
+    """
+    if not date.strip():
+        return None
+    whole, _, fraction = time.strip().partition(".")
+    try:
+        day = datetime.strptime(date.strip().partition(".")[0], "%Y%m%d")
+        clock = datetime.strptime((whole or "0").zfill(6), "%H%M%S")
+        part = int((fraction + "000000")[:6]) if fraction else 0
+    except ValueError:
+        raise InputError(
+            f"{where}: StudyDate '{date}' and StudyTime '{time}' are no date (20240131) and time (235959.0)"
+        ) from None
+    return day + timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second, microseconds=part)
+
+
+def folder_of(root: str | Path, patient: str) -> Path:
+    """Return the folder of a patient, root/files/p10/p10000032."""
+    return Path(root) / "files" / patient[:3] / patient
+
+
+def film_at(folder: str | Path, dicom: str, *, view: View = "unknown") -> Image | None:
+    """Return the film of a study's folder, .jpg, .png or .dcm, its pixels read on use; None if it is not there.
+
+    Args:
+        folder: of the study.
+        dicom: the film's id, the stem of its file.
+        view: as a table says; of a DICOM file its own is kept where the table knows none.
+    """
+    for suffix in (".jpg", ".png"):
+        path = Path(folder) / f"{dicom}{suffix}"
+        if path.is_file():
+            return film(path, view=view, id=dicom)
+    path = Path(folder) / f"{dicom}.dcm"
+    if not path.is_file():
+        return None
+    from hilum.io.dicom import read_image
+
+    made = read_image(path, lazy=True).with_id(dicom)
+    return made if view == "unknown" else made.with_view(view)
+
+
+class Reports:
+    """The text files of reports below a folder, or in mimic-cxr-reports.zip, read one at a time.
+
+    Args:
+        place: folder that holds files/, mimic-cxr-reports/files/ or mimic-cxr-reports.zip; or that archive itself.
+    """
+
+    def __init__(self, place: str | Path) -> None:
+        self.place = Path(place)
+
+    @cached_property
+    def _archive(self) -> zipfile.ZipFile | None:
+        path = self.place if self.place.suffix == ".zip" else self.place / _ARCHIVE
+        try:
+            return zipfile.ZipFile(path) if path.is_file() else None
+        except zipfile.BadZipFile:
+            raise InputError(f"{path.name} is no whole ZIP archive: copy it anew") from None
+
+    @cached_property
+    def _members(self) -> Mapping[str, zipfile.ZipInfo]:
+        if self._archive is None:
+            return {}
+        return {Path(member.filename).name: member for member in self._archive.infolist()}
+
+    def of(self, patient: str, study: str) -> Report | None:
+        """Return the report of a study, None where there is no file.
+
+        Raises:
+            InputError: if the file is longer than any report, or the archive is damaged.
+        """
+        name = f"{study}.txt"
+        for base in (self.place, self.place / "mimic-cxr-reports"):
+            path = folder_of(base, patient) / name
+            if path.is_file():
+                return _report(path.read_bytes()[: _LARGEST + 1], name)
+        member = self._members.get(name)
+        if member is None or self._archive is None:
+            return None
+        try:
+            with self._archive.open(member) as stream:
+                return _report(stream.read(_LARGEST + 1), name)
+        except (zipfile.BadZipFile, EOFError, OSError) as fault:
+            raise InputError(f"{name} cannot be read from {_ARCHIVE}: {fault}; copy the archive anew") from None
+
+
+def _report(content: bytes, name: str) -> Report:
+    return sectioned(content.decode("utf-8", errors="replace"), name=name)
