@@ -11,9 +11,8 @@ absent; train.csv is read from reports by rules, valid and test were labelled by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache, partial
-from itertools import groupby
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from hilum.core.cohort import Cohort
@@ -26,6 +25,7 @@ from hilum.core.vocabulary import label_set
 from hilum.data.cells import findings_of
 from hilum.data.release import Official
 from hilum.data.rows import film, rows
+from hilum.data.splits import official
 
 LICENCE = "Stanford University Dataset Research Use Agreement: non-commercial research only"
 CITATION = (
@@ -41,7 +41,7 @@ _TABLES: Mapping[str, tuple[str, ...]] = {
     "valid": ("valid.csv", "valid.csv.gz"),
     "test": ("test.csv", "test_labels.csv", "groundtruth.csv"),
 }
-_LABELERS = {"train": MadeBy("CheXpert labeler"), "valid": MadeBy("CheXpert radiologists"), "test": MadeBy("CheXpert radiologists")}  # fmt: skip
+_MINED, _READ = MadeBy("CheXpert labeler"), MadeBy("CheXpert radiologists")
 _SEEN: frozenset[str] = frozenset({"PA", "AP"})
 
 
@@ -61,13 +61,13 @@ def chexpert(root: str | Path) -> Cohort:
     """
     tables = _tables(Path(root))
     return Cohort(
-        name="chexpert", studies=partial(_studies, tables), splits=_splits(tables), licence=LICENCE,
+        name="chexpert", studies=partial(_studies, tables), splits=splits_of(tuple(tables.values()), "Path"), licence=LICENCE,
         citation=CITATION, label_set="chexpert-14",
     )  # fmt: skip
 
 
 def place_of(path: str, where: str) -> tuple[str, str, str]:
-    """Return (split, study, film) of a CheXpert path, e.g. ('train', 'patient1/study1', 'patient1/study1/view1_frontal').
+    """Return (split, study, film) of a path: ('train', 'patient1/study1', 'patient1/study1/view1_frontal').
 
     Args:
         path: 'CheXpert-v1.0-small/train/patient1/study1/view1_frontal.jpg', or the same without the first folder.
@@ -78,9 +78,7 @@ def place_of(path: str, where: str) -> tuple[str, str, str]:
     """
     parts = path.strip().split("/")
     if len(parts) < 4 or parts[-4] not in _TABLES or not parts[-3].startswith("patient") or ".." in parts:
-        raise InputError(
-            f"{where}: '{path}' is no path of CheXpert; train/patient00001/study1/view1_frontal.jpg is one"
-        )
+        raise InputError(f"{where}: '{path}' is no path like train/patient00001/study1/view1_frontal.jpg")
     study = "/".join(parts[-3:-1])
     return parts[-4], study, f"{study}/{parts[-1].rpartition('.')[0]}"
 
@@ -108,40 +106,52 @@ def _tables(root: Path) -> Mapping[str, Path]:
     raise MissingError(f"no train.csv, valid.csv or test.csv in {root}: give {_WHAT}")
 
 
+def films_of(path: Path, columns: Sequence[str]) -> dict[str, list[tuple[str, ...]]]:
+    """Return study -> one (split, film, further cells ...) per film of a table in CheXpert's layout, in its order.
+
+    Args:
+        path: the table.
+        columns: first the one with the film's path, then those whose cells are wanted, '' where the table lacks them.
+    """
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for row in rows(path, columns[:1], what="a table of CheXpert"):
+        split, study, name = place_of(row[columns[0]], path.name)
+        found.setdefault(study, []).append((split, name, *((row.get(key) or "").strip() for key in columns[1:])))
+    return found
+
+
+def splits_of(tables: Sequence[Path], column: str) -> Callable[[str], str]:
+    """Return the split that the paths of tables in CheXpert's layout state, by patient.
+
+    Args:
+        tables: CSV files.
+        column: the one with the film's path.
+    """
+
+    def pairs() -> Iterator[tuple[str, str]]:
+        for path in tables:
+            for row in rows(path, (column,), what="a table of CheXpert"):
+                split, study, _ = place_of(row[column], path.name)
+                yield study.partition("/")[0], split
+
+    return official(pairs, what=" and ".join(path.name for path in tables))
+
+
 def _studies(tables: Mapping[str, Path]) -> Iterator[Study]:
     columns = ("Path", *label_set("chexpert-14").labels)
     for table, path in tables.items():
-        lines = rows(path, columns, what=f"CheXpert's table of {table}")
-        placed = ((place_of(row["Path"], path.name), row) for row in lines)
-        for (split, study), group in groupby(placed, key=lambda pair: pair[0][:2]):
-            same = list(group)
-            films = (_film(path.parent / split / f"{name}.jpg", name, row) for (_, _, name), row in same)
-            yield Study(
-                id=study, patient=study.partition("/")[0], images=tuple(each for each in films if each),
-                findings=findings_of(same[0][1], "chexpert-14", _LABELERS[split]),
-            )  # fmt: skip
+        listed = films_of(path, ("Path", "Frontal/Lateral", "AP/PA"))
+        for row in rows(path, columns, what=f"CheXpert's table of {table}"):
+            split, study, _ = place_of(row["Path"], path.name)
+            films = listed.pop(study, None)
+            if films:  # the rows of a study need not stand together
+                images = (_film(path.parent, *each) for each in films)
+                yield Study(
+                    id=study, patient=study.partition("/")[0], images=tuple(each for each in images if each),
+                    findings=findings_of(row, "chexpert-14", _MINED if split == "train" else _READ),
+                )  # fmt: skip
 
 
-def _film(path: Path, name: str, row: Mapping[str, str]) -> Image | None:
-    view = view_of(row.get("Frontal/Lateral") or "", row.get("AP/PA") or "", name)
-    return film(path, view=view, id=name) if path.is_file() else None
-
-
-def _splits(tables: Mapping[str, Path]) -> Callable[[str], str]:
-    @cache
-    def table() -> dict[str, str]:
-        found: dict[str, str] = {}
-        for path in tables.values():
-            for row in rows(path, ("Path",), what="a table of CheXpert"):
-                split, study, _ = place_of(row["Path"], path.name)
-                patient = study.partition("/")[0]
-                if found.setdefault(patient, split) != split:
-                    raise InputError(f"{patient} is in {found[patient]} and in {split}: CheXpert splits patients whole")
-        return found
-
-    def split_of(patient: str) -> str:
-        if patient not in table():
-            raise InputError(f"no table of CheXpert names '{patient}'")
-        return table()[patient]
-
-    return split_of
+def _film(root: Path, split: str, name: str, frontal: str, side: str) -> Image | None:
+    path = root / split / f"{name}.jpg"
+    return film(path, view=view_of(frontal, side, name), id=name) if path.is_file() else None

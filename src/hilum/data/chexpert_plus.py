@@ -12,9 +12,8 @@ no findings. Several rows share one report, one per film. 'valid' is the only he
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache, partial
-from itertools import groupby
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +25,7 @@ from hilum.core.registry import register
 from hilum.core.report import Report
 from hilum.core.study import Study
 from hilum.data.cells import findings_of
-from hilum.data.chexpert import LICENCE, place_of, view_of
+from hilum.data.chexpert import LICENCE, films_of, place_of, splits_of, view_of
 from hilum.data.release import Official
 from hilum.data.rows import film, find, rows
 
@@ -59,7 +58,7 @@ def chexpert_plus(root: str | Path, *, labels: Labels = "report") -> Cohort:
         raise InputError(f"labels must be report, impression, findings or none, got '{labels}'")
     path = find(root, "df_chexpert_plus_*.csv", "df_chexpert_plus_*.csv.gz", what=_WHAT)
     return Cohort(
-        name="chexpert-plus", studies=partial(_studies, path, labels), splits=_splits(path), licence=LICENCE,
+        name="chexpert-plus", studies=partial(_studies, path, labels), splits=splits_of((path,), "path_to_image"), licence=LICENCE,
         citation=CITATION, label_set="chexpert-14",
     )  # fmt: skip
 
@@ -84,26 +83,25 @@ def report_of(row: Mapping[str, str]) -> Report | None:
 
 def _studies(path: Path, labels: Labels) -> Iterator[Study]:
     stated = _labels(path.parent, labels)
-    lines = rows(path, _COLUMNS, what="the table of CheXpert Plus")
-    placed = ((place_of(row["path_to_image"], path.name), row) for row in lines)
-    for (split, study), group in groupby(placed, key=lambda pair: pair[0][:2]):
-        same = list(group)
-        films = (_film(path.parent, split, name, row) for (_, _, name), row in same)
-        found = next((stated[name] for (_, _, name), _ in same if name in stated), ())
-        yield Study(
-            id=study, patient=study.partition("/")[0], images=tuple(each for each in films if each),
-            report=report_of(same[0][1]), findings=found,
-        )  # fmt: skip
+    listed = films_of(path, ("path_to_image", "frontal_lateral", "ap_pa", "path_to_dcm"))
+    for row in rows(path, _COLUMNS, what="the table of CheXpert Plus"):
+        _, study, _ = place_of(row["path_to_image"], path.name)
+        films = listed.pop(study, None)
+        if films:  # the rows of a study need not stand together
+            images = (_film(path.parent, *each) for each in films)
+            yield Study(
+                id=study, patient=study.partition("/")[0], images=tuple(each for each in images if each),
+                report=report_of(row), findings=next((stated[each[1]] for each in films if each[1] in stated), ()),
+            )  # fmt: skip
 
 
-def _film(root: Path, split: str, name: str, row: Mapping[str, str]) -> Image | None:
-    view = view_of(row["frontal_lateral"] or "", row["ap_pa"] or "", name)
+def _film(root: Path, split: str, name: str, frontal: str, side: str, stored: str) -> Image | None:
+    view = view_of(frontal, side, name)
     for folder in _FOLDERS:
         for suffix in (".png", ".jpg"):
             path = root / folder / split / f"{name}{suffix}"
             if path.is_file():
                 return film(path, view=view, id=name)
-    stored = (row.get("path_to_dcm") or "").strip()
     path = root / stored
     if not stored or ".." in Path(stored).parts or not path.is_file():
         return None
@@ -130,20 +128,3 @@ def _labels(root: Path, labels: Labels) -> Mapping[str, tuple[Finding, ...]]:
             cells = {key: "" if value is None else str(value) for key, value in row.items()}
             found[name] = findings_of(cells, "chexpert-14", _MADE_BY)
     return found
-
-
-def _splits(path: Path) -> Callable[[str], str]:
-    @cache
-    def table() -> dict[str, str]:
-        found: dict[str, str] = {}
-        for row in rows(path, ("path_to_image", "split"), what="the table of CheXpert Plus"):
-            _, study, _ = place_of(row["path_to_image"], path.name)
-            found.setdefault(study.partition("/")[0], row["split"])
-        return found
-
-    def split_of(patient: str) -> str:
-        if patient not in table():
-            raise InputError(f"{path.name} does not name '{patient}'")
-        return table()[patient]
-
-    return split_of
