@@ -61,8 +61,8 @@ def chexpert(root: str | Path) -> Cohort:
     """
     tables = _tables(Path(root))
     return Cohort(
-        name="chexpert", studies=partial(_studies, tables), splits=splits_of(tuple(tables.values()), "Path"), licence=LICENCE,
-        citation=CITATION, label_set="chexpert-14",
+        name="chexpert", studies=partial(_studies, tables), splits=splits_of(tuple(tables.values()), "Path"),
+        licence=LICENCE, citation=CITATION, label_set="chexpert-14",
     )  # fmt: skip
 
 

@@ -58,8 +58,8 @@ def chexpert_plus(root: str | Path, *, labels: Labels = "report") -> Cohort:
         raise InputError(f"labels must be report, impression, findings or none, got '{labels}'")
     path = find(root, "df_chexpert_plus_*.csv", "df_chexpert_plus_*.csv.gz", what=_WHAT)
     return Cohort(
-        name="chexpert-plus", studies=partial(_studies, path, labels), splits=splits_of((path,), "path_to_image"), licence=LICENCE,
-        citation=CITATION, label_set="chexpert-14",
+        name="chexpert-plus", studies=partial(_studies, path, labels), splits=splits_of((path,), "path_to_image"),
+        licence=LICENCE, citation=CITATION, label_set="chexpert-14",
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ equalised; 'LATERAL' does not say which side, and counts as left lateral here, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -55,6 +56,7 @@ _LABELERS: Mapping[str, tuple[str, str]] = {
 }
 _WHAT = "the folder of MIMIC-CXR-JPG or MIMIC-CXR (physionet.org, credentialed access)"
 _IDS = ("dicom_id", "subject_id", "study_id")
+_NAME = re.compile(r"\w[\w-]*")
 
 
 class _Row(NamedTuple):
@@ -156,6 +158,8 @@ def _rows(root: Path) -> Iterator[_Row]:
         return
     wanted = (*_IDS, "ViewPosition", "StudyDate", "StudyTime")
     for row in rows(path, wanted, what="the metadata of MIMIC-CXR-JPG"):
+        if not all(map(_NAME.fullmatch, (row[name] for name in _IDS))):
+            raise InputError(f"{path.name}: '{row['dicom_id']}' or its patient or study is no id of letters and digits")
         time = when(row["StudyDate"], row["StudyTime"], f"{path.name}, {row['dicom_id']}")
         yield _Row(f"p{row['subject_id']}", f"s{row['study_id']}", row["dicom_id"], view_of(row["ViewPosition"]), time)
 
