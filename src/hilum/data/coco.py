@@ -3,8 +3,9 @@
 Source: Lin et al., Microsoft COCO, 2014; the format stands at cocodataset.org/#format-data. Boxes are [x, y, width,
 height] in pixels of the picture; masks are polygons or run lengths counted down the columns, uncompressed or in
 pycocotools' text form (which needs that package). What Hilum's writer adds to the format is read where it is there:
-on an image `patient`, `study`, `view`, `date_captured`, `split`; on an annotation `state`, `sites`, `change`,
-`attributes`, `label_text`. A category is a present finding unless `state` says otherwise.
+on an image `patient`, `study`, `view`, `date_captured`, `split` and all `findings` of its study; on an annotation
+`finding` (which of these) or `state`, `sites`, `change`, `attributes`. A category is a present finding unless `state`
+says otherwise.
 """
 
 from __future__ import annotations
@@ -179,7 +180,8 @@ def _studies(root: Path, files: tuple[Path, ...]) -> Iterator[Study]:
 
 def _study(root: Path, held: Annotations, study: str, images: list[Mapping[str, Any]]) -> Study:
     films: list[Image] = []
-    found: list[Finding] = []
+    regions: dict[Any, list[Box | Mask]] = {}
+    facts = {each["finding"]: each for row in images for each in row.get("findings") or () if "finding" in each}
     for row in images:
         name = str(row["file_name"])
         own = Path(name).stem
@@ -187,21 +189,29 @@ def _study(root: Path, held: Annotations, study: str, images: list[Mapping[str, 
         if path is not None and ".." not in Path(name).parts:
             films.append(film(path, view=check_view(str(row.get("view") or "unknown")), id=own))
         for mark in held.marks[row["id"]]:
-            found.append(_finding(mark, held, row, own, len(found)))
-    moment = str(images[0].get("date_captured") or "")
+            key = mark["finding"] if mark.get("finding") in facts else ("mark", mark["id"])
+            facts.setdefault(key, {**mark, "concept": held.names[mark["category_id"]]})
+            regions.setdefault(key, []).extend(_regions(mark, row, own, held.path.name))
     return Study(
-        id=study, patient=str(images[0].get("patient") or ""), images=tuple(films), findings=tuple(found),
-        time=_time(moment, held.path.name),
+        id=study, patient=str(images[0].get("patient") or ""), images=tuple(films),
+        findings=tuple(_finding(key, each, regions.get(key, [])) for key, each in facts.items()),
+        time=_time(str(images[0].get("date_captured") or ""), held.path.name),
     )  # fmt: skip
 
 
-def _finding(mark: Mapping[str, Any], held: Annotations, row: Mapping[str, Any], own: str, number: int) -> Finding:
-    mask = mask_of(mark, int(row["height"]), int(row["width"]), own, held.path.name)
-    region = mask if mask is not None else box_of(mark, own, held.path.name) if mark.get("bbox") else None
+def _regions(mark: Mapping[str, Any], row: Mapping[str, Any], own: str, where: str) -> Iterator[Box | Mask]:
+    mask = None if mark.get("region") == "box" else mask_of(mark, int(row["height"]), int(row["width"]), own, where)
+    if mask is not None:
+        yield mask
+    elif mark.get("bbox"):
+        yield box_of(mark, own, where)
+
+
+def _finding(key: Any, facts: Mapping[str, Any], regions: list[Box | Mask]) -> Finding:
     return Finding(
-        held.names[mark["category_id"]], mark.get("state") or "present", sites=tuple(mark.get("sites") or ()),
-        attributes=mark.get("attributes") or {}, change=mark.get("change") or None,
-        regions=() if region is None else (region,), made_by=_MADE_BY, id=str(mark.get("id", number)),
+        str(facts["concept"]), facts.get("state") or "present", sites=tuple(facts.get("sites") or ()),
+        attributes=facts.get("attributes") or {}, change=facts.get("change") or None, regions=tuple(regions),
+        made_by=_MADE_BY, id=f"c{key[1] if isinstance(key, tuple) else key}",
     )  # fmt: skip
 
 
