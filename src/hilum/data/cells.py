@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from hilum.core.errors import InputError
 from hilum.core.finding import Finding, State
@@ -17,18 +18,16 @@ def findings_of(row: Mapping[str, str], name: str, made_by: MadeBy) -> tuple[Fin
     """Return a Finding for every cell of a row that states something.
 
     Args:
-        row: label -> cell; labels that the row lacks count as not mentioned.
+        row: label -> cell; labels that the row lacks, or that are blank, are not mentioned.
         name: label set, e.g. 'chexpert-14'; its convention says what a cell means.
         made_by: the labeler.
 
     Raises:
         InputError: if a cell holds a value that the set's convention does not have.
     """
-    known = label_set(name)
-    stated = ((label, known.state(row.get(label, ""))) for label in known.labels)
-    return tuple(
-        Finding(to_concept(name, label).name, state, id=label, made_by=made_by) for label, state in stated if state
-    )
+    cells = ((label, row.get(label)) for label in label_set(name).labels)
+    stated = ((label, _state(name, cell)) for label, cell in cells if cell)
+    return tuple(Finding(_concept(name, label), state, id=label, made_by=made_by) for label, state in stated if state)
 
 
 def states_of(findings: Iterable[Finding], name: str) -> dict[str, State]:
@@ -44,7 +43,7 @@ def states_of(findings: Iterable[Finding], name: str) -> dict[str, State]:
     """
     labels: dict[str, list[str]] = {}
     for label in label_set(name).labels:
-        labels.setdefault(to_concept(name, label).name, []).append(label)
+        labels.setdefault(_concept(name, label), []).append(label)
     found: dict[str, State] = {}
     for each in findings:
         for label in _labels_for(each, labels):
@@ -58,6 +57,16 @@ def normal(findings: Iterable[Finding]) -> bool:
     stated = tuple(findings)
     wrong = [each for each in stated if each.state != "absent" and _named(each.concept) != _NORMAL]
     return bool(stated) and all(_is_device(each.concept) for each in wrong)
+
+
+@lru_cache(maxsize=1_024)
+def _state(name: str, cell: str) -> State | None:
+    return label_set(name).state(cell)
+
+
+@lru_cache(maxsize=1_024)
+def _concept(name: str, label: str) -> str:
+    return to_concept(name, label).name
 
 
 def _labels_for(finding: Finding, labels: Mapping[str, list[str]]) -> list[str]:

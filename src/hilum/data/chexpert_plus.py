@@ -122,7 +122,7 @@ def _labels(root: Path, labels: Labels) -> Mapping[str, tuple[Finding, ...]]:
                 continue
             try:
                 row = json.loads(line)
-                _, _, name = place_of(row["path_to_image"], f"{path.name} line {number}")
+                _, _, name = place_of(str(row["path_to_image"]), f"{path.name} line {number}")
             except (json.JSONDecodeError, KeyError, TypeError):
                 raise InputError(f"{path.name} line {number} is no object with 'path_to_image' and labels") from None
             cells = {key: "" if value is None else str(value) for key, value in row.items()}

@@ -1,8 +1,9 @@
 """A cohort in the layout of COCO detection: images/*.png and annotations/instances_<split>.json.
 
 Present and uncertain findings become annotations, one per region, with what COCO lacks beside: `state`, `sites`,
-`change`, `attributes`, and the sentence as `label_text`. What is absent, or present without a region, has no
-annotation in COCO; every finding of the study stands in the image's `findings`. Masks are uncompressed run lengths, which pycocotools reads.
+`change`, `attributes`, and the sentence as `label_text`. What is absent, or present without a region, has no annotation
+in COCO; every finding of the study stands in the image's `findings`. Masks are uncompressed run lengths, which
+pycocotools reads.
 """
 
 from __future__ import annotations
@@ -114,13 +115,7 @@ def runs(mask: Mask) -> dict[str, Any]:
 
 def _text(cohort: Cohort, file: _File, names: Iterable[str]) -> str:
     categories = {name: number for number, name in enumerate(names, start=1)}
-    marks: list[Mapping[str, Any]] = [
-        {
-            **{key: value for key, value in mark.items() if key != "category"},
-            "category_id": categories[mark["category"]],
-        }
-        for mark in file.marks
-    ]
+    marks = [{**mark, "category_id": categories[mark["category"]]} for mark in file.marks]
     return json.dumps({
         "info": {"description": cohort.name, "version": "1.0", "contributor": cohort.citation, "url": ""},
         "licenses": [{"id": 1, "name": cohort.licence or "not stated", "url": ""}],
