@@ -15,7 +15,7 @@ import pytest
 from hilum.core.check import check
 from hilum.core.errors import InputError, MissingError
 from hilum.core.study import Study
-from hilum.core.vocabulary import label_set, to_concept
+from hilum.core.vocabulary import label_set
 from hilum.data.chexpert import chexpert, place_of, view_of
 from hilum.data.chexpert_plus import chexpert_plus, report_of
 from hilum.data.release import check_release
