@@ -55,7 +55,11 @@ def write(cohort: Cohort, out: Path, extras: Extras) -> Written:
         for study in cohort:
             patient, number = ids.patient(study.patient or study.id), ids.study(study.id)
             where = f"files/{folder(patient)}/s{number}"
-            done.studies += 1
+            done.studies += bool(study.films)
+            if not study.films:
+                done.left_out.append(
+                    (study.id, "the metadata list films, and it has none; its report and labels are written")
+                )
             numbered.add("patient", study.patient or study.id, f"p{patient}")
             numbered.add("study", study.id, f"s{number}")
             listed.add(patient, number, f"{where}.txt")
