@@ -12,11 +12,11 @@ equalised; 'LATERAL' does not say which side, and counts as left lateral here, a
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -124,28 +124,25 @@ def split_table(root: str | Path) -> Callable[[str], str] | Mapping[str, float]:
 
 
 def _studies(source: _Source) -> Iterator[Study]:
-    labels, reports = _labels(source), Reports(source.reports)
-    patients: dict[str, list[_Row]] = {}
+    labels, reports = _Labels(source), Reports(source.reports)
+    patients: dict[str, dict[str, list[_Row]]] = {}
     for row in _rows(source.root):
-        patients.setdefault(row.patient, []).append(row)
-    for films in patients.values():
-        yield from _timeline(films, source.root, labels, reports)
+        patients.setdefault(row.patient, {}).setdefault(row.study, []).append(row)
+    for studies in patients.values():
+        yield from _timeline(studies.values(), source.root, labels, reports)
 
 
-def _timeline(
-    films: Iterable[_Row], root: Path, labels: Mapping[str, tuple[Finding, ...]], reports: Reports
-) -> Iterator[Study]:
+def _timeline(studies: Iterable[list[_Row]], root: Path, labels: _Labels, reports: Reports) -> Iterator[Study]:
     """One patient's studies, earliest first; those at one moment share the earlier prior."""
-    ordered = sorted(films, key=lambda row: (row.time or datetime.max, row.study))
+    dated = [(min((row.time for row in films if row.time), default=None), films) for films in studies]
     before: list[Study] = []
-    for _, same in groupby(ordered, key=lambda row: (row.time or datetime.max, row.study)):
-        group = list(same)
-        patient, study, _, _, time = group[0]
+    for time, films in sorted(dated, key=lambda pair: (pair[0] or datetime.max, pair[1][0].study)):
+        patient, study = films[0].patient, films[0].study
         prior = next((each for each in reversed(before) if each.time and time and each.time < time), None)
-        images = (film_at(folder_of(root, patient) / study, row.dicom, view=row.view) for row in group)
+        images = (film_at(folder_of(root, patient) / study, row.dicom, view=row.view) for row in films)
         made = Study(
             id=study, patient=patient, time=time, images=tuple(image for image in images if image is not None),
-            report=reports.of(patient, study), findings=labels.get(study, ()), prior=prior,
+            report=reports.of(patient, study), findings=labels.of(study), prior=prior,
         )  # fmt: skip
         before.append(replace(made, prior=None))
         yield made
@@ -181,17 +178,21 @@ def _from_headers(root: Path, path: Path) -> Iterator[_Row]:
         yield _Row(patient, study, dicom, view, time)
 
 
-def _labels(source: _Source) -> Mapping[str, tuple[Finding, ...]]:
-    if source.labels == "none":
-        return {}
-    pattern, name = _LABELERS[source.labels]
-    paths = sorted(source.root.glob(pattern))
-    if not paths:
-        return {}
-    known, made_by = set(label_set("chexpert-14").labels), MadeBy(name)
-    found = {}
-    for row in rows(paths[-1], ("study_id",), what=f"the labels of {name}"):
-        cells = {"Lung Opacity" if label == "Airspace Opacity" else label: cell for label, cell in row.items()}
-        stated = {label: cell for label, cell in cells.items() if label in known and cell}
-        found[f"s{row['study_id']}"] = findings_of(stated, "chexpert-14", made_by)
-    return found
+class _Labels:
+    """Cells by study, kept as they are written; findings are made when a study is."""
+
+    def __init__(self, source: _Source) -> None:
+        pattern, name = _LABELERS.get(source.labels, ("", ""))
+        paths = sorted(source.root.glob(pattern)) if pattern else []
+        self._made_by = MadeBy(name or "none")
+        self._cells: dict[str, tuple[str, ...]] = {}
+        self._labels = label_set("chexpert-14").labels
+        for row in rows(paths[-1], ("study_id",), what=f"the labels of {name}") if paths else ():
+            opacity = row.get("Lung Opacity") or row.get("Airspace Opacity")
+            cells = (opacity if label == "Lung Opacity" else row.get(label) for label in self._labels)
+            self._cells[f"s{row['study_id']}"] = tuple(sys.intern(cell or "") for cell in cells)
+
+    def of(self, study: str) -> tuple[Finding, ...]:
+        """Findings of a study; () where it has no row."""
+        cells = dict(zip(self._labels, self._cells.get(study, ()), strict=False))
+        return findings_of(cells, "chexpert-14", self._made_by)

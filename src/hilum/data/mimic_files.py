@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +22,8 @@ _VIEWS: Mapping[str, View] = {
     "PA": "PA", "AP": "AP", "LATERAL": "LL", "LL": "LL", "RL": "RL", "LAO": "LAO", "RAO": "RAO",
     "AP LLD": "LLD", "PA LLD": "LLD", "AP RLD": "RLD", "PA RLD": "RLD",
 }  # fmt: skip
+_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)(?:\.0*)?")
+_CLOCK = re.compile(r"(\d\d)(\d\d)(\d\d)")
 _ARCHIVE = "mimic-cxr-reports.zip"
 _LARGEST = 1 << 20  # bytes of one report
 
@@ -44,16 +46,16 @@ def when(date: str, time: str, where: str) -> datetime | None:
     """
     if not date.strip():
         return None
+    day = _DATE.fullmatch(date.strip())
     whole, _, fraction = time.strip().partition(".")
+    clock = _CLOCK.fullmatch(whole.zfill(6))
     try:
-        day = datetime.strptime(date.strip().partition(".")[0], "%Y%m%d")
-        clock = datetime.strptime((whole or "0").zfill(6), "%H%M%S")
-        part = int((fraction + "000000")[:6]) if fraction else 0
+        if day and clock and (fraction or "0").isdecimal():
+            parts = (*day.groups(), *clock.groups(), (fraction + "000000")[:6])
+            return datetime(*(int(part) for part in parts))  # type: ignore[arg-type]
     except ValueError:
-        raise InputError(
-            f"{where}: StudyDate '{date}' and StudyTime '{time}' are no date (20240131) and time (235959.0)"
-        ) from None
-    return day + timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second, microseconds=part)
+        pass
+    raise InputError(f"{where}: StudyDate '{date}' and StudyTime '{time}' are no date (20240131) and time (235959.0)")
 
 
 def folder_of(root: str | Path, patient: str) -> Path:
