@@ -65,8 +65,8 @@ def place(root: Path, patient: str, study: str) -> Path:
     return root / "files" / f"p{patient[:2]}" / f"p{patient}" / f"s{study}"
 
 
-def mimic(root: Path) -> Path:
-    """Write the folder and return it: all tables, the films of FIRST and LATER, the report of FIRST."""
+def mimic(root: Path, *, whole: bool = False) -> Path:
+    """Write the folder and return it: all tables, the films of FIRST and LATER (or of all), the report of FIRST."""
     lines = [
         META,
         row(A, "10000032", LATER, "PA", "21800626", "165500.312"),
@@ -94,6 +94,9 @@ def mimic(root: Path) -> Path:
     table(root / "mimic-cxr-2.1.0-test-set-labeled.csv", [head, ",".join(expert)])
     for name, study, value in ((A, LATER, 51), (B, LATER, 102), (C, FIRST, 204)):
         picture(place(root, "10000032", study) / f"{name}.jpg", value)
+    if whole:
+        picture(place(root, "10000032", SAME) / f"{D}.jpg")
+        picture(place(root, "19999999", OTHER) / f"{E}.jpg")
     (place(root, "10000032", FIRST).parent / f"s{FIRST}.txt").write_text(REPORT)
     return root
 

@@ -18,6 +18,7 @@ from hilum.core.study import Study
 from hilum.core.vocabulary import label_set
 from hilum.data.chexpert import chexpert, place_of, view_of
 from hilum.data.chexpert_plus import chexpert_plus, report_of
+from hilum.data.on_disk import on_disk
 from hilum.data.release import check_release
 from tests.data.made_mimic import picture, table
 
@@ -61,7 +62,9 @@ def test_films_of_a_study_are_gathered_wherever_their_rows_stand(tmp_path: Path)
     ]  # fmt: skip
     assert abs(float(study.films[0].pixels.mean()) - 0.4) < 0.01
     assert list(found) == ["patient00002/study2", "patient00002/study1", "patient00003/study1", "patient64541/study1"]
-    assert found["patient00002/study1"].films == ()  # not on disk
+    with pytest.raises(MissingError, match=r"study1/view1_frontal\.jpg is not there"):
+        _ = found["patient00002/study1"].films[0].pixels
+    assert {study.id for study in on_disk(chexpert(tmp_path))} == {"patient00002/study2", "patient64541/study1"}
 
 
 def test_labels_are_present_uncertain_absent_or_not_there(tmp_path: Path) -> None:
@@ -81,7 +84,7 @@ def test_rules_labelled_train_and_radiologists_the_rest(tmp_path: Path) -> None:
 def test_either_folder_or_the_one_above_it_is_taken(tmp_path: Path, name: str) -> None:
     root = layout(tmp_path, "CheXpert-v1.0" if name == "." else name)
     given = root / "CheXpert-v1.0" if name == "." else root
-    assert by_id(chexpert(given))["patient64541/study1"].films
+    assert by_id(chexpert(given))["patient64541/study1"].films[0].pixels.size
 
 
 def test_no_study_has_a_time_or_a_prior_for_the_numbers_are_no_dates(tmp_path: Path) -> None:
@@ -135,6 +138,10 @@ def test_a_patient_in_two_tables_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("made", [chexpert, chexpert_plus])
 def test_the_common_checks_hold(tmp_path: Path, made: object) -> None:
     root = layout(tmp_path) if made is chexpert else plus(tmp_path)
+    for study in made(root):  # type: ignore[operator]
+        for film in study.films:
+            if not Path(film.source).is_file():
+                picture(Path(film.source))
     assert [verdict for verdict in check(made, root=root) if not verdict.passed] == []
 
 

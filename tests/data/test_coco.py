@@ -14,6 +14,7 @@ from hilum.core.errors import InputError, MissingError
 from hilum.core.region import Box, Mask
 from hilum.data.coco import box_of, coco, mask_of, read_annotations
 from hilum.data.layout_coco import runs
+from hilum.data.on_disk import on_disk
 from tests.data.made_mimic import picture
 
 PLAIN: dict[str, Any] = {
@@ -38,7 +39,8 @@ def test_a_plain_folder_is_a_cohort_of_one_film_studies(tmp_path: Path) -> None:
     first, second = coco(layout(tmp_path))
     assert [film.id for film in first.films] == ["a"]
     assert np.allclose(first.films[0].pixels, 0.4)
-    assert second.films == ()  # that picture is not there
+    with pytest.raises(MissingError, match=r"b\.png is not there"):
+        _ = second.films[0].pixels
     assert [(f.concept, f.state) for f in first.findings] == [("pneumothorax", "present"), ("lung nodule", "present")]
     box, mask = (finding.regions[0] for finding in first.findings)
     assert isinstance(box, Box)
@@ -52,7 +54,14 @@ def test_a_plain_folder_is_a_cohort_of_one_film_studies(tmp_path: Path) -> None:
 def test_pictures_may_lie_beside_the_annotations(tmp_path: Path) -> None:
     picture(tmp_path / "b.png")
     (tmp_path / "anything.json").write_text(json.dumps(PLAIN))
-    assert [len(study.films) for study in coco(tmp_path)] == [0, 1]
+    assert [study.id for study in on_disk(coco(tmp_path))] == ["b"]
+
+
+@pytest.mark.parametrize("name", ["../a.png", "/etc/a.png"])
+def test_a_picture_outside_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    image = {**PLAIN["images"][0], "file_name": name}
+    with pytest.raises(InputError, match="does not lie in the folder"):
+        list(coco(layout(tmp_path, {**PLAIN, "images": [image], "annotations": []})))
 
 
 def test_the_files_name_is_the_split(tmp_path: Path) -> None:
@@ -141,4 +150,5 @@ def test_a_date_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_common_checks_hold(tmp_path: Path) -> None:
-    assert [verdict for verdict in check(coco, root=layout(tmp_path)) if not verdict.passed] == []
+    picture(layout(tmp_path) / "images" / "b.png")
+    assert [verdict for verdict in check(coco, root=tmp_path) if not verdict.passed] == []

@@ -15,6 +15,7 @@ from hilum.core.registry import get
 from hilum.core.study import Study
 from hilum.data.mimic_cxr import mimic_cxr
 from hilum.data.mimic_files import PLACE, film_at, view_of, when
+from hilum.data.on_disk import on_disk
 from hilum.data.release import check_release
 from tests.data.made_mimic import (
     FIRST,
@@ -26,6 +27,7 @@ from tests.data.made_mimic import (
     A,
     B,
     C,
+    D,
     E,
     mimic,
     picture,
@@ -40,13 +42,32 @@ def studies(root: Path, **settings: str) -> dict[str, Study]:
     return {study.id: study for study in get("dataset", "mimic-cxr")(root, **settings)}
 
 
-def test_every_study_of_the_table_is_there_with_the_films_that_are(tmp_path: Path) -> None:
+def test_every_study_and_film_of_the_table_is_there(tmp_path: Path) -> None:
     found = studies(mimic(tmp_path))
     assert set(found) == {f"s{name}" for name in (FIRST, LATER, SAME, OTHER)}
     assert [film.id for film in found[f"s{LATER}"].films] == [A, B]
     assert [film.view for film in found[f"s{LATER}"].films] == ["PA", "LL"]
-    assert found[f"s{SAME}"].films == ()
     assert found[f"s{FIRST}"].patient == "p10000032"
+    (film,) = found[f"s{SAME}"].films  # not on disk
+    assert (film.id, film.view) == (D, "unknown")
+    with pytest.raises(MissingError, match=f"{D}.jpg is not there"):
+        _ = film.pixels
+
+
+def test_the_part_that_is_on_disk_can_be_had_alone(tmp_path: Path) -> None:
+    root = mimic(tmp_path)
+    (place(root, "10000032", LATER) / f"{B}.jpg").unlink()
+    cohort = on_disk(mimic_cxr(root))
+    found = {study.id: [film.id for film in study.films] for study in cohort}
+    assert found == {f"s{FIRST}": [C], f"s{LATER}": [A]}
+    later = next(study for study in cohort if study.id == f"s{LATER}")
+    assert later.prior is not None
+    assert [film.id for film in later.prior.films] == [C]
+    assert [study.id for study in cohort.split("train")] == [f"s{FIRST}", f"s{LATER}"]
+    (place(root, "10000032", FIRST) / f"{C}.jpg").unlink()
+    (later,) = on_disk(mimic_cxr(root))
+    assert later.prior is not None
+    assert later.prior.films == ()  # its findings and report are of use without
 
 
 def test_pixels_are_read_on_use_and_are_those_of_the_file(tmp_path: Path) -> None:
@@ -190,7 +211,8 @@ def test_without_a_split_table_there_is_no_split(tmp_path: Path) -> None:
 def test_without_labels_reports_or_films_the_rest_is_there(tmp_path: Path) -> None:
     table(tmp_path / "mimic-cxr-2.0.0-metadata.csv", [META, row(A, "10000032", LATER, "PA", "21800626", "165500.312")])
     (study,) = mimic_cxr(tmp_path)
-    assert (study.id, study.films, study.findings, study.report) == (f"s{LATER}", (), (), None)
+    assert (study.id, study.findings, study.report) == (f"s{LATER}", (), None)
+    assert [film.view for film in study.films] == ["PA"]  # the table says so
     assert study.time is not None
 
 
@@ -233,7 +255,7 @@ def test_a_label_that_the_convention_lacks_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_common_checks_hold(tmp_path: Path) -> None:
-    verdicts = check(mimic_cxr, root=mimic(tmp_path))
+    verdicts = check(mimic_cxr, root=mimic(tmp_path, whole=True))
     assert [verdict for verdict in verdicts if not verdict.passed] == []
 
 
@@ -271,10 +293,11 @@ def test_paths_name_patient_study_and_film() -> None:
 
 
 def test_a_film_may_be_jpeg_png_or_dicom(tmp_path: Path) -> None:
-    assert film_at(tmp_path, A) is None
+    for suffix in (".jpg", ".dcm"):
+        with pytest.raises(MissingError, match=f"{A}{suffix} is not there"):
+            _ = film_at(tmp_path, A, suffix=suffix).pixels
     picture(tmp_path / f"{A}.png", 102)
     film = film_at(tmp_path, A, view="PA")
-    assert film is not None
     assert film.view == "PA"
     assert np.allclose(film.pixels, 0.4)
 
@@ -315,7 +338,8 @@ def test_the_dicom_release_is_read_by_its_list_and_headers(tmp_path: Path) -> No
     assert later.films[0].id == A
     assert not later.films[0].loaded
     assert later.films[0].pixels.shape == (64, 64)
-    assert found[f"s{OTHER}"].films == ()
+    with pytest.raises(MissingError, match=f"{E}.dcm is not there"):
+        _ = found[f"s{OTHER}"].films[0].pixels
     assert found[f"s{OTHER}"].time is None
 
 

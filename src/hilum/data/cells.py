@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 
-from hilum.core.errors import InputError
 from hilum.core.finding import Finding, State
 from hilum.core.image import MadeBy
-from hilum.core.vocabulary import ancestors, concept, label_set, to_concept
+from hilum.core.vocabulary import ancestors, concepts, label_set, to_concept
 
 _RANK: Mapping[str, int] = {"absent": 0, "uncertain": 1, "present": 2}
 _NORMAL, _DEVICE = "no finding", "support device"
@@ -55,7 +54,7 @@ def states_of(findings: Iterable[Finding], name: str) -> dict[str, State]:
 def normal(findings: Iterable[Finding]) -> bool:
     """Whether findings say that nothing is wrong: something is stated, nothing but a device is present or in doubt."""
     stated = tuple(findings)
-    wrong = [each for each in stated if each.state != "absent" and _named(each.concept) != _NORMAL]
+    wrong = [each for each in stated if each.state != "absent" and name_of(each.concept) != _NORMAL]
     return bool(stated) and all(_is_device(each.concept) for each in wrong)
 
 
@@ -70,28 +69,26 @@ def _concept(name: str, label: str) -> str:
 
 
 def _labels_for(finding: Finding, labels: Mapping[str, list[str]]) -> list[str]:
-    own = _named(finding.concept)
+    own = name_of(finding.concept) or finding.concept
     if own in labels:
         return labels[own]
-    if finding.state == "absent" or not _known(own):
+    if finding.state == "absent" or not name_of(own):
         return []
     above = [item.name for item in ancestors(own)]
     nearest = next((name for name in above if name in labels), "")
     return labels.get(nearest, [])
 
 
-def _named(name: str) -> str:
-    return concept(name).name if _known(name) else name
+def name_of(words: str) -> str:
+    """Return the concept that words name, whatever their case, '' where the vocabulary has none."""
+    return _terms().get(" ".join(words.replace("_", " ").casefold().split()), "")
 
 
-def _known(name: str) -> bool:
-    try:
-        concept(name)
-    except InputError:
-        return False
-    return True
+@cache
+def _terms() -> Mapping[str, str]:
+    return {term.casefold(): item.name for item in concepts() for term in (item.name, *item.synonyms)}
 
 
 def _is_device(name: str) -> bool:
-    own = _named(name)
-    return own == _DEVICE or (_known(own) and _DEVICE in (item.name for item in ancestors(own)))
+    own = name_of(name)
+    return own == _DEVICE or (bool(own) and _DEVICE in (item.name for item in ancestors(own)))

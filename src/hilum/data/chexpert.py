@@ -47,7 +47,7 @@ _SEEN: frozenset[str] = frozenset({"PA", "AP"})
 
 @register.dataset("chexpert", licence=LICENCE, citation=CITATION)
 def chexpert(root: str | Path) -> Cohort:
-    """Return CheXpert as studies, in the order of its tables; films that are not on disk are left out of them.
+    """Return CheXpert as studies, in the order of its tables.
 
     Patients, studies and films are named by their places: 'patient00001', 'patient00001/study1',
     'patient00001/study1/view1_frontal'. Splits are 'train', 'valid' and 'test'.
@@ -145,13 +145,12 @@ def _studies(tables: Mapping[str, Path]) -> Iterator[Study]:
             split, study, _ = place_of(row["Path"], path.name)
             films = listed.pop(study, None)
             if films:  # the rows of a study need not stand together
-                images = (_film(path.parent, *each) for each in films)
                 yield Study(
-                    id=study, patient=study.partition("/")[0], images=tuple(each for each in images if each),
+                    id=study, patient=study.partition("/")[0],
+                    images=tuple(_film(path.parent, *each) for each in films),
                     findings=findings_of(row, "chexpert-14", _MINED if split == "train" else _READ),
                 )  # fmt: skip
 
 
-def _film(root: Path, split: str, name: str, frontal: str, side: str) -> Image | None:
-    path = root / split / f"{name}.jpg"
-    return film(path, view=view_of(frontal, side, name), id=name) if path.is_file() else None
+def _film(root: Path, split: str, name: str, frontal: str, side: str) -> Image:
+    return film(root / split / f"{name}.jpg", view=view_of(frontal, side, name), id=name)

@@ -26,6 +26,7 @@ from hilum.core.report import Report
 from hilum.core.study import Study
 from hilum.data.cells import findings_of
 from hilum.data.chexpert import LICENCE, films_of, place_of, splits_of, view_of
+from hilum.data.mimic_files import dicom_at
 from hilum.data.release import Official
 from hilum.data.rows import film, find, rows
 
@@ -88,43 +89,37 @@ def _studies(path: Path, labels: Labels) -> Iterator[Study]:
         _, study, _ = place_of(row["path_to_image"], path.name)
         films = listed.pop(study, None)
         if films:  # the rows of a study need not stand together
-            images = (_film(path.parent, *each) for each in films)
             yield Study(
-                id=study, patient=study.partition("/")[0], images=tuple(each for each in images if each),
+                id=study, patient=study.partition("/")[0], images=tuple(_film(path.parent, *each) for each in films),
                 report=report_of(row), findings=next((stated[each[1]] for each in films if each[1] in stated), ()),
             )  # fmt: skip
 
 
-def _film(root: Path, split: str, name: str, frontal: str, side: str, stored: str) -> Image | None:
+def _film(root: Path, split: str, name: str, frontal: str, side: str, stored: str) -> Image:
     view = view_of(frontal, side, name)
-    for folder in _FOLDERS:
-        for suffix in (".png", ".jpg"):
-            path = root / folder / split / f"{name}{suffix}"
-            if path.is_file():
-                return film(path, view=view, id=name)
-    path = root / stored
-    if not stored or ".." in Path(stored).parts or not path.is_file():
-        return None
-    from hilum.io.dicom import read_image
-
-    made = read_image(path, lazy=True).with_id(name)
-    return made if view == "unknown" else made.with_view(view)
+    places = (root / folder / split / f"{name}{suffix}" for folder in _FOLDERS for suffix in (".png", ".jpg"))
+    path = next((place for place in places if place.is_file()), None)
+    if path is None and stored and ".." not in Path(stored).parts:
+        found = dicom_at(root / stored, name, view)
+        if found is not None:
+            return found
+    return film(path or root / _FOLDERS[0] / split / f"{name}.png", view=view, id=name)
 
 
 def _labels(root: Path, labels: Labels) -> Mapping[str, tuple[Finding, ...]]:
     path = root / "chexbert_labels" / f"{labels}_fixed.json"
     if labels == "none" or not path.is_file():
         return {}
-    found = {}
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                _, _, name = place_of(str(row["path_to_image"]), f"{path.name} line {number}")
-            except (json.JSONDecodeError, KeyError, TypeError):
-                raise InputError(f"{path.name} line {number} is no object with 'path_to_image' and labels") from None
-            cells = {key: "" if value is None else str(value) for key, value in row.items()}
-            found[name] = findings_of(cells, "chexpert-14", _MADE_BY)
-    return found
+    with path.open("rb") as stream:
+        lines = (_line(line, f"{path.name} line {number}") for number, line in enumerate(stream, 1) if line.strip())
+        return dict(lines)
+
+
+def _line(line: bytes, where: str) -> tuple[str, tuple[Finding, ...]]:
+    try:
+        row = json.loads(line)
+        _, _, name = place_of(str(row["path_to_image"]), where)
+        cells = {key: "" if value is None else str(value) for key, value in row.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InputError(f"{where} is no object with 'path_to_image' and labels") from None
+    return name, findings_of(cells, "chexpert-14", _MADE_BY)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -47,7 +47,6 @@ class Annotations:
     images: Mapping[Any, Mapping[str, Any]]
     marks: Mapping[Any, list[Mapping[str, Any]]]
     names: Mapping[Any, str]
-    info: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_annotations(path: str | Path) -> Annotations:
@@ -62,19 +61,19 @@ def read_annotations(path: str | Path) -> Annotations:
         raise MissingError(f"{place} is not there: it should be annotations in COCO's layout")
     try:
         loaded = json.loads(place.read_text(encoding="utf-8"))
-        images = {row["id"]: row for row in loaded["images"]}
+        images = {row["id"]: row for row in loaded["images"] if row["file_name"]}
         names = {row["id"]: str(row["name"]) for row in loaded["categories"]}
         marks: dict[Any, list[Mapping[str, Any]]] = {key: [] for key in images}
         for row in loaded["annotations"]:
             if row["image_id"] not in images or row["category_id"] not in names:
                 raise InputError(f"{place.name}: annotation {row.get('id')} names no image or category of the file")
             marks[row["image_id"]].append(row)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as fault:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
         raise InputError(
             f"{place.name} is not in COCO's layout: 'images', 'annotations' and 'categories' with their ids are "
             f"expected; the fault is {fault!r}"
         ) from None
-    return Annotations(place, images, marks, names, loaded.get("info") or {})
+    return Annotations(place, images, marks, names)
 
 
 def box_of(mark: Mapping[str, Any], image: str, where: str) -> Box:
@@ -161,7 +160,7 @@ def coco(root: str | Path) -> Cohort:
     place = Path(root)
     files = sorted((place / "annotations").glob("*.json")) or sorted(place.glob("*.json"))
     if not files:
-        raise MissingError(f"no annotations/*.json in {root}: give a folder in COCO's layout")
+        raise MissingError(f"no annotations/*.json in {root}: give a folder in COCO's layout (cocodataset.org)")
     return Cohort(
         name="coco", studies=partial(_studies, place, tuple(files)), splits=_splits(tuple(files)), licence=LICENCE,
         citation=CITATION,
@@ -173,9 +172,20 @@ def _studies(root: Path, files: tuple[Path, ...]) -> Iterator[Study]:
         held = read_annotations(path)
         groups: dict[str, list[Mapping[str, Any]]] = {}
         for row in held.images.values():
-            groups.setdefault(str(row.get("study") or Path(str(row["file_name"])).stem), []).append(row)
+            groups.setdefault(_name(row), []).append(row)
         for study, images in groups.items():
-            yield _study(root, held, study, images)
+            yield _checked(root, held, study, images)
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return str(row.get("study") or Path(str(row["file_name"])).stem or row["id"])
+
+
+def _checked(root: Path, held: Annotations, study: str, images: list[Mapping[str, Any]]) -> Study:
+    try:
+        return _study(root, held, study, images)
+    except (KeyError, TypeError, ValueError, AttributeError) as fault:
+        raise InputError(f"{held.path.name}: '{study}' is not in COCO's layout; the fault is {fault!r}") from None
 
 
 def _study(root: Path, held: Annotations, study: str, images: list[Mapping[str, Any]]) -> Study:
@@ -185,9 +195,11 @@ def _study(root: Path, held: Annotations, study: str, images: list[Mapping[str, 
     for row in images:
         name = str(row["file_name"])
         own = Path(name).stem
-        path = next((root / folder / name for folder in _FOLDERS if (root / folder / name).is_file()), None)
-        if path is not None and ".." not in Path(name).parts:
-            films.append(film(path, view=check_view(str(row.get("view") or "unknown")), id=own))
+        if ".." in Path(name).parts or Path(name).is_absolute():
+            raise InputError(f"{held.path.name}: the picture '{name}' does not lie in the folder")
+        places = [root / folder / name for folder in _FOLDERS]
+        path = next((place for place in places if place.is_file()), places[-1])
+        films.append(film(path, view=check_view(str(row.get("view") or "unknown")), id=own))
         for mark in held.marks[row["id"]]:
             key = mark["finding"] if mark.get("finding") in facts else ("mark", mark["id"])
             facts.setdefault(key, {**mark, "concept": held.names[mark["category_id"]]})
@@ -228,7 +240,9 @@ def _splits(files: tuple[Path, ...]) -> Callable[[str], str]:
     def pairs() -> Iterator[tuple[str, str]]:
         for path in files:
             for row in read_annotations(path).images.values():
-                own = str(row.get("patient") or row.get("study") or Path(str(row["file_name"])).stem)
-                yield own, str(row.get("split") or path.stem.removeprefix("instances_"))
+                yield (
+                    str(row.get("patient") or _name(row)),
+                    str(row.get("split") or path.stem.removeprefix("instances_")),
+                )
 
     return official(pairs, what="the annotation files")

@@ -64,7 +64,7 @@ def imagenome(root: str | Path, *, films: str | Path | None = None) -> Cohort:
 
     Args:
         root: folder with silver_dataset/, or a folder of <dicom id>_SceneGraph.json files.
-        films: folder of MIMIC-CXR-JPG; `root` when not given. Films that are not there are left out.
+        films: folder of MIMIC-CXR-JPG; `root` when not given.
 
     Raises:
         MissingError: if there are no scene graphs.
@@ -132,10 +132,10 @@ def _studies(root: Path, films: Path) -> Iterator[Study]:
         graph = _graph(name, text)
         dicom = graph.image_id or name.removesuffix(_TAIL)
         patient = f"p{graph.patient_id}" if graph.patient_id else ""
-        film = film_at(folder_of(films, patient) / f"s{graph.study_id}", dicom, view=_view(graph)) if patient else None
+        film = film_at(folder_of(films, patient) / f"s{graph.study_id}", dicom, view=_view(graph))
         yield Study(
             id=dicom, patient=patient, time=_time(graph.meta.get("StudyDateTime", "")),
-            images=(film,) if film else (), findings=_placed(to_findings(graph.scene, _SILVER), graph.boxes),
+            images=(film,), findings=_placed(to_findings(graph.scene, _SILVER), graph.boxes),
             report=Report(graph.meta.get("reason_for_exam", ""), findings=graph.scene.text),
         )  # fmt: skip
 
@@ -184,7 +184,7 @@ def imagenome_gold(root: str | Path, *, films: str | Path | None = None) -> Coho
 
     Args:
         root: folder with gold_dataset/, or gold_dataset itself.
-        films: folder of MIMIC-CXR-JPG; `root` when not given. Films that are not there are left out.
+        films: folder of MIMIC-CXR-JPG; `root` when not given.
 
     Raises:
         MissingError: if the table of attributes is not there.
@@ -220,7 +220,7 @@ def _gold(path: Path, films: Path) -> Iterator[Study]:
         ]  # fmt: skip
         sentences = dict.fromkeys(sentence.strip() for sentence, _, _ in facts)
         yield Study(
-            id=dicom, patient=patient, images=(film,) if film else (), findings=tuple(found),
+            id=dicom, patient=patient, images=(film,), findings=tuple(found),
             report=Report(findings="\n".join(sentences)),
         )  # fmt: skip
 

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 from hilum.core.cohort import Cohort
 from hilum.core.errors import InputError, MissingError
-from hilum.core.image import Image
 from hilum.core.registry import register
 from hilum.core.report import Report
 from hilum.core.study import Study
@@ -33,7 +32,7 @@ CITATION = (
     "Findings of EMNLP 2020"
 )
 _PATTERNS = ("*mimic_abn*annotation*.json", "*mimic_abn*.json", "annotation*.json")
-_WHAT = "the folder of a MIMIC-ABN annotation file (it comes with WCL, RECAP or MLRG; MIMIC-CXR's terms hold)"
+_WHAT = "the folder of a MIMIC-ABN annotation file (it comes with WCL, RECAP or MLRG, huggingface.co/MK-runner/MLRG)"
 _ORDER = ("train", "val", "validate", "test")
 
 
@@ -51,7 +50,7 @@ def mimic_abn(root: str | Path, *, films: str | Path | None = None) -> Cohort:
 
     Args:
         root: folder with the annotation file, or the file itself.
-        films: folder of MIMIC-CXR-JPG; the annotation's own folder when not given. Films not there are left out.
+        films: folder of MIMIC-CXR-JPG; the annotation's own folder when not given.
 
     Raises:
         MissingError: if there is no annotation file.
@@ -71,7 +70,7 @@ def _items(path: Path) -> Iterator[_Item]:
         raise MissingError(f"{path} is not there: give {_WHAT}")
     try:
         parts = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as fault:
+    except (ValueError, RecursionError) as fault:
         raise InputError(f"{path.name} is no whole JSON file: {fault}; copy it anew") from None
     if not isinstance(parts, Mapping) or not all(isinstance(each, list) for each in parts.values()):
         raise InputError(f"{path.name} is not in MIMIC-ABN's layout: lists 'train', 'val' and 'test' are expected")
@@ -82,10 +81,10 @@ def _items(path: Path) -> Iterator[_Item]:
 
 def _item(item: Any, split: str, where: str) -> _Item:
     paths = item.get("image_path") if isinstance(item, Mapping) else None
-    paths = [paths] if isinstance(paths, str) else paths
-    places = [PLACE.search(each) for each in paths or () if isinstance(each, str)]
+    paths = [paths] if isinstance(paths, str) else paths if isinstance(paths, list) else []
+    places = [PLACE.search(each) for each in paths if isinstance(each, str)]
     found = [each for each in places if each and each["film"]]
-    if not found or len(found) != len(paths or ()):
+    if not found or len(found) != len(paths):
         raise InputError(f"{where}: 'image_path' must name films of MIMIC-CXR (files/p10/p10000032/s50414267/<id>.jpg)")
     if len({(each["patient"], each["study"]) for each in found}) != 1:
         raise InputError(f"{where}: its films are of several studies")
@@ -104,10 +103,6 @@ def _studies(path: Path, root: Path) -> Iterator[Study]:
         names = dict.fromkeys(name for item in items for name in item.films)
         texts = dict.fromkeys(item.text.strip() for item in items if item.text.strip())
         yield Study(
-            id=study, patient=items[0].patient, images=tuple(_there(film_at(folder, name) for name in names)),
+            id=study, patient=items[0].patient, images=tuple(film_at(folder, name) for name in names),
             report=Report(findings="\n".join(texts)) if texts else None,
         )  # fmt: skip
-
-
-def _there(films: Iterator[Image | None]) -> Iterator[Image]:
-    return (film for film in films if film is not None)

@@ -65,6 +65,7 @@ class _Row(NamedTuple):
     dicom: str
     view: View
     time: datetime | None
+    suffix: str = ".jpg"
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,9 @@ class _Source:
 def mimic_cxr(root: str | Path, *, reports: str | Path | None = None, labels: Labels = "chexpert") -> Cohort:
     """Return MIMIC-CXR as studies with their films, report, labels and the study before.
 
-    Every study of the tables is there; films and reports that are not on disk are left out of it. Patients and studies
-    are named as their folders are, 'p10000032' and 's50414267'; a study's prior is the latest strictly earlier one, and
-    carries no prior itself.
+    Every study and film of the tables is there; a film that is not on disk is missed when its pixels are asked for, and
+    a report that is not is left out. Patients and studies are named as their folders are, 'p10000032' and 's50414267';
+    a study's prior is the latest strictly earlier one, and carries no prior itself.
 
     Args:
         root: folder with the tables and files/.
@@ -139,9 +140,10 @@ def _timeline(studies: Iterable[list[_Row]], root: Path, labels: _Labels, report
     for time, films in sorted(dated, key=lambda pair: (pair[0] or datetime.max, pair[1][0].study)):
         patient, study = films[0].patient, films[0].study
         prior = next((each for each in reversed(before) if each.time and time and each.time < time), None)
-        images = (film_at(folder_of(root, patient) / study, row.dicom, view=row.view) for row in films)
+        folder = folder_of(root, patient) / study
         made = Study(
-            id=study, patient=patient, time=time, images=tuple(image for image in images if image is not None),
+            id=study, patient=patient, time=time,
+            images=tuple(film_at(folder, row.dicom, view=row.view, suffix=row.suffix) for row in films),
             report=reports.of(patient, study), findings=labels.of(study), prior=prior,
         )  # fmt: skip
         before.append(replace(made, prior=None))
@@ -175,7 +177,7 @@ def _from_headers(root: Path, path: Path) -> Iterator[_Row]:
             header = read_header(film).dataset
             view = view_of(tags.text(header, "ViewPosition"))
             time = when(tags.text(header, "StudyDate"), tags.text(header, "StudyTime"), film.name)
-        yield _Row(patient, study, dicom, view, time)
+        yield _Row(patient, study, dicom, view, time, ".dcm")
 
 
 class _Labels:

@@ -63,24 +63,31 @@ def folder_of(root: str | Path, patient: str) -> Path:
     return Path(root) / "files" / patient[:3] / patient
 
 
-def film_at(folder: str | Path, dicom: str, *, view: View = "unknown") -> Image | None:
-    """Return the film of a study's folder, .jpg, .png or .dcm, its pixels read on use; None if it is not there.
+def film_at(folder: str | Path, dicom: str, *, view: View = "unknown", suffix: str = ".jpg") -> Image:
+    """Return a film of a study's folder, .jpg, .png or .dcm, its pixels read on use.
 
     Args:
         folder: of the study.
         dicom: the film's id, the stem of its file.
         view: as a table says; of a DICOM file its own is kept where the table knows none.
+        suffix: of the file that is missed when the pixels of a film are asked for that is not there.
     """
-    for suffix in (".jpg", ".png"):
-        path = Path(folder) / f"{dicom}{suffix}"
+    for kind in (".jpg", ".png"):
+        path = Path(folder) / f"{dicom}{kind}"
         if path.is_file():
             return film(path, view=view, id=dicom)
-    path = Path(folder) / f"{dicom}.dcm"
+    return dicom_at(Path(folder) / f"{dicom}.dcm", dicom, view) or film(
+        Path(folder) / f"{dicom}{suffix}", view=view, id=dicom
+    )
+
+
+def dicom_at(path: Path, name: str, view: View) -> Image | None:
+    """Return a DICOM film under another id, None where the file is not there; a view of 'unknown' leaves its own."""
     if not path.is_file():
         return None
     from hilum.io.dicom import read_image
 
-    made = read_image(path, lazy=True).with_id(dicom)
+    made = read_image(path, lazy=True).with_id(name)
     return made if view == "unknown" else made.with_view(view)
 
 

@@ -5,8 +5,7 @@ MS_CXR_Local_Alignment_v1.1.0.csv (dicom_id, category_name, label_text, path, x,
 from 1.1.0 on, split) or the same as .json.
 
 Traps: boxes are in pixels of the full-size film, not of a resized one; one phrase may have several boxes, one row each;
-its own `split` is not MIMIC-CXR's: films it trains on lie in MIMIC-CXR's test set; whoever trains on MIMIC-CXR and
-tests here must leave these patients out.
+its own `split` is not MIMIC-CXR's: whoever trains on MIMIC-CXR and tests here must leave these patients out.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from hilum.core.registry import register
 from hilum.core.report import Report, Sentence
 from hilum.core.study import Study
 from hilum.core.vocabulary import to_concept
-from hilum.data.coco import read_annotations
+from hilum.data.coco import box_of, read_annotations
 from hilum.data.mimic_files import PLACE, film_at, folder_of
 from hilum.data.rows import find, rows
 from hilum.data.splits import official
@@ -49,7 +48,7 @@ def ms_cxr(root: str | Path, *, films: str | Path | None = None) -> Cohort:
 
     Args:
         root: folder with MS_CXR_Local_Alignment_v*.csv or .json.
-        films: folder of MIMIC-CXR-JPG; `root` when not given. Films that are not there are left out.
+        films: folder of MIMIC-CXR-JPG; `root` when not given.
 
     Raises:
         MissingError: if neither table is there.
@@ -70,14 +69,12 @@ def _rows(path: Path) -> Iterator[_Row]:
     held = read_annotations(path)
     for key, image in held.images.items():
         for mark in held.marks[key]:
-            edges = mark.get("bbox") or ()
-            if len(edges) != 4:
-                raise InputError(f"{path.name}: annotation {mark.get('id')} has the box {edges}, not four numbers")
+            box = box_of(mark, str(key), path.name)
             yield {
                 "dicom_id": Path(str(image["file_name"])).stem, "path": str(image.get("path") or ""),
                 "category_name": held.names[mark["category_id"]], "label_text": str(mark.get("label_text") or ""),
                 "split": str(mark.get("split") or image.get("split") or ""),
-                **dict(zip("xywh", map(str, edges), strict=True)),
+                "x": str(box.x0), "y": str(box.y0), "w": str(box.x1 - box.x0), "h": str(box.y1 - box.y0),
             }  # fmt: skip
 
 
@@ -103,9 +100,9 @@ def _study(patient: str, study: str, group: list[_Row], films: Path, where: str)
         found.append(Finding(concept, regions=tuple(drawn), evidence=span, made_by=_READ, id=f"m{number}"))
         told[phrase].append(found[-1].id)
     folder = folder_of(films, patient) / study
-    images = (film_at(folder, name) for name in dict.fromkeys(row["dicom_id"] for row in group))
+    names = dict.fromkeys(row["dicom_id"] for row in group)
     return Study(
-        id=study, patient=patient, images=tuple(image for image in images if image), findings=tuple(found),
+        id=study, patient=patient, images=tuple(film_at(folder, name) for name in names), findings=tuple(found),
         report=Report(findings="\n".join(phrases), sentences=tuple(
             Sentence("findings", starts[each], starts[each] + len(each), tuple(ids)) for each, ids in told.items()
         )),

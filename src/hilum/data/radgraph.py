@@ -7,7 +7,7 @@ objects {'0': {...}} as the radgraph package and CheXpert Plus write them, and D
 
 Traps: test.json has two annotators, of whom the first is read unless another is named; MIMIC-CXR_graphs.json and
 CheXpert_graphs.json were written by a model and are no reference; the files split reports, not patients: a patient who
-is in several counts to the last of train, dev, test; XL's MIMIC reports are of CT and MR, not of radiographs.
+is in several counts to the last of train, dev, test; XL's reports are of radiographs, CT and MR.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hilum.core.image import MadeBy
 from hilum.core.registry import register
 from hilum.core.report import Report
 from hilum.core.study import Study
-from hilum.core.vocabulary import concept
+from hilum.data.cells import name_of
 from hilum.data.mimic_files import PLACE
 from hilum.data.release import Official
 from hilum.data.splits import official
@@ -178,12 +178,5 @@ def _name(graph: Graph, number: int) -> str:
     near = {to for kind, to in graph.entities[number].relations if kind == "located_at"}
     near |= {at for at, each in enumerate(graph.entities) if ("modify", number) in each.relations}
     tried = (sorted({number, *near}), *(sorted((number, at)) for at in sorted(near)), [number])
-    known = (_known(" ".join(graph.words(at) for at in parts)) for parts in tried)
+    known = (name_of(" ".join(graph.words(at) for at in parts)) for parts in tried)
     return next((name for name in known if name), "")
-
-
-def _known(words: str) -> str:
-    try:
-        return concept(words).name
-    except InputError:
-        return ""
