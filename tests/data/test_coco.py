@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hilum.core.check import check
 from hilum.core.errors import InputError, MissingError
 from hilum.core.region import Box, Mask
 from hilum.data.coco import box_of, coco, mask_of, read_annotations
@@ -147,8 +146,3 @@ def test_a_date_that_is_none_is_refused(tmp_path: Path) -> None:
     image = {**PLAIN["images"][0], "date_captured": "yesterday"}
     with pytest.raises(InputError, match="date_captured 'yesterday'"):
         list(coco(layout(tmp_path, {**PLAIN, "images": [image]})))
-
-
-def test_the_common_checks_hold(tmp_path: Path) -> None:
-    picture(layout(tmp_path) / "images" / "b.png")
-    assert [verdict for verdict in check(coco, root=tmp_path) if not verdict.passed] == []

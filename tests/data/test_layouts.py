@@ -530,3 +530,34 @@ def test_films_are_saved_by_their_suffix(tmp_path: Path) -> None:
                                            ("fold-3", "fold-3")])  # fmt: skip
 def test_words_for_a_split(own: str, word: str) -> None:
     assert split_of(Cohort("c", [], lambda patient: own), Study("s")) == word
+
+
+# Outside code --------------------------------------------------------------------------------------------------------
+
+
+def test_torchxrayvision_loads_the_mimic_layout_unchanged(tmp_path: Path) -> None:
+    pytest.importorskip("torchvision", reason="torchxrayvision needs torchvision, which is not installed")
+    outside = pytest.importorskip("torchxrayvision").datasets
+    write_layout(cohort(), "mimic-cxr", tmp_path)
+    table = outside.MIMIC_Dataset(
+        str(tmp_path / "files"), str(tmp_path / "mimic-cxr-2.0.0-chexpert.csv.gz"),
+        str(tmp_path / "mimic-cxr-2.0.0-metadata.csv.gz"), views=["PA", "AP"], unique_patients=False,
+    )  # fmt: skip
+    assert len(table) == 3
+    items = [table[number] for number in range(3)]
+    assert all(item["img"].shape == (1, *SIZE) for item in items)
+    effusion, pneumothorax = (list(table.pathologies).index(name) for name in ("Effusion", "Pneumothorax"))
+    assert [float(item["lab"][effusion]) for item in items[:2]] == [1.0, 1.0]
+    assert float(items[0]["lab"][pneumothorax]) == 0.0
+
+
+def test_torchxrayvision_loads_the_chexpert_layout_unchanged(tmp_path: Path) -> None:
+    pytest.importorskip("torchvision", reason="torchxrayvision needs torchvision, which is not installed")
+    outside = pytest.importorskip("torchxrayvision").datasets
+    write_layout(cohort(), "chexpert", tmp_path)
+    root = tmp_path / "CheXpert-v1.0"
+    table = outside.CheX_Dataset(str(root), str(root / "train.csv"), views=["PA", "AP", "L"], unique_patients=False)
+    assert len(table) == 3
+    assert all(table[number]["img"].shape == (1, *SIZE) for number in range(3))
+    effusion = list(table.pathologies).index("Effusion")
+    assert [float(table[number]["lab"][effusion]) for number in range(3)] == [1.0, 1.0, 1.0]

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from hilum.core.check import check
 from hilum.core.errors import InputError, MissingError
 from hilum.data.mimic_abn import mimic_abn
 from hilum.data.on_disk import on_disk
@@ -83,7 +82,3 @@ def test_what_is_not_the_layout_is_refused(tmp_path: Path, content: object, why:
 def test_a_folder_without_it_says_where_it_comes_from(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="WCL, RECAP or MLRG"):
         mimic_abn(tmp_path)
-
-
-def test_the_common_checks_hold(tmp_path: Path) -> None:
-    assert [v for v in check(mimic_abn, root=layout(mimic(tmp_path, whole=True), PER_STUDY)) if not v.passed] == []

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from hilum.core.check import check
 from hilum.core.errors import InputError, MissingError
 from hilum.core.region import Box
 from hilum.data.ms_cxr import ms_cxr
@@ -130,7 +129,3 @@ def test_damaged_json_and_no_table_are_said(tmp_path: Path) -> None:
     (tmp_path / "MS_CXR_Local_Alignment_v1.1.0.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"has the box \[1, 2\]"):
         list(ms_cxr(tmp_path))
-
-
-def test_the_common_checks_hold(tmp_path: Path) -> None:
-    assert [verdict for verdict in check(ms_cxr, root=as_csv(mimic(tmp_path, whole=True))) if not verdict.passed] == []

@@ -32,7 +32,7 @@ CITATION = (
     "Findings of EMNLP 2020"
 )
 _PATTERNS = ("*mimic_abn*annotation*.json", "*mimic_abn*.json", "annotation*.json")
-_WHAT = "the folder of a MIMIC-ABN annotation file (it comes with WCL, RECAP or MLRG, huggingface.co/MK-runner/MLRG)"
+_WHAT = "the folder of a MIMIC-ABN annotation file (it comes with WCL, RECAP or MLRG: https://huggingface.co/MK-runner/MLRG)"
 _ORDER = ("train", "val", "validate", "test")
 
 
