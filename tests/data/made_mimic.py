@@ -107,3 +107,21 @@ def zipped_reports(path: Path, texts: dict[str, str]) -> Path:
         for name, text in texts.items():
             archive.writestr(name, text)
     return path
+
+
+def dicom(path: Path, view: str, date: str, time: str) -> None:
+    """Write a plain 12 bit CR film."""
+    from pydicom.dataset import Dataset
+
+    from hilum.io.save import save_dicom, seal
+
+    ds = Dataset()
+    ds.SOPClassUID, ds.Modality = "1.2.840.10008.5.1.4.1.1.1", "CR"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.PatientID = "2.25.1", "2.25.2", "x"
+    ds.Rows = ds.Columns = 64
+    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PixelRepresentation = 1, "MONOCHROME2", 0
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
+    ds.PixelData = np.tile(np.linspace(0, 4095, 64), (64, 1)).astype("<u2").tobytes()
+    ds.ViewPosition, ds.StudyDate, ds.StudyTime = view, date, time
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_dicom(seal(ds), path)

@@ -19,7 +19,7 @@ from hilum.data.chexpert import chexpert, place_of, view_of
 from hilum.data.chexpert_plus import chexpert_plus, report_of
 from hilum.data.on_disk import on_disk
 from hilum.data.release import check_release
-from tests.data.made_mimic import picture, table
+from tests.data.made_mimic import dicom, picture, table
 
 LABELS = ",".join(label_set("chexpert-14").labels)
 HEAD = f"Path,Sex,Age,Frontal/Lateral,AP/PA,{LABELS}"
@@ -201,6 +201,24 @@ def test_plus_has_films_reports_and_labels(tmp_path: Path, folder: str) -> None:
         ("pulmonary edema", "present", "CheXbert CheXpert Plus")
     ]
     assert (study.time, study.prior) == (None, None)  # the order column is no date
+
+
+def test_plus_films_may_be_dicom(tmp_path: Path) -> None:
+    root = plus(tmp_path)
+    for path in root.rglob("*.png"):
+        path.unlink()
+    path = root / "df_chexpert_plus_240401.csv"
+    text = path.read_text().replace("view1_frontal.jpg,,Frontal", "view1_frontal.jpg,DICOM/one.dcm,Frontal", 1)
+    path.write_text(text)
+    dicom(root / "DICOM" / "one.dcm", "PA", "20200101", "120000")
+    first, lateral = by_id(chexpert_plus(root))["patient42142/study5"].films
+    assert first.pixels.shape == (64, 64)
+    assert (first.id, first.view) == ("patient42142/study5/view1_frontal", "AP")  # the table's view counts
+    with pytest.raises(MissingError, match=r"view2_lateral\.png is not there"):
+        _ = lateral.pixels
+    path.write_text(text.replace("DICOM/one.dcm", "../one.dcm"))
+    with pytest.raises(MissingError, match=r"view1_frontal\.png is not there"):
+        _ = by_id(chexpert_plus(root))["patient42142/study5"].films[0].pixels
 
 
 def test_plus_labels_of_another_section_or_none(tmp_path: Path) -> None:

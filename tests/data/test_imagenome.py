@@ -154,10 +154,10 @@ def test_damage_is_said_with_the_name_of_the_graph(tmp_path: Path) -> None:
         list(imagenome(tmp_path))
 
 
-def test_the_release_check_counts_graphs_and_splits(tmp_path: Path) -> None:
+def test_the_release_check_counts_splits(tmp_path: Path) -> None:
     told = check_release("imagenome", silver(tmp_path))
-    assert any("2 files, the official release 242,072" in each for each in told)
-    assert any("train.csv has 1 rows" in each for each in told)
+    assert any("train.csv has 1 rows, the official release 166,521" in each for each in told)
+    assert not any("SceneGraph" in each for each in told)  # how many files there are is not certain
 
 
 # Gold ----------------------------------------------------------------------------------------------------------------

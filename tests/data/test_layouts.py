@@ -128,6 +128,22 @@ def test_pixels_are_not_kept_in_memory(tmp_path: Path) -> None:
     assert not any(film.loaded for study in held for film in study.films)
 
 
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_film_is_computed_once_at_most_per_layout(tmp_path: Path, loaded: bool) -> None:
+    calls = []
+
+    def pixels() -> np.ndarray:
+        calls.append(1)
+        return np.eye(*SIZE, dtype=np.float32)
+
+    made = Image(pixels, view="PA", id="a")  # type: ignore[arg-type]
+    if loaded:
+        assert made.pixels.any()
+    write_layout(Cohort("one", [Study("s", "p", None, (made,))]), "mimic-cxr", tmp_path)
+    assert len(calls) == 1
+    assert made.loaded == loaded
+
+
 # MIMIC-CXR-JPG -------------------------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ from tests.data.made_mimic import (
     C,
     D,
     E,
+    dicom,
     mimic,
     picture,
     place,
@@ -172,6 +173,16 @@ def test_reports_may_lie_in_another_folder_or_in_the_archive(tmp_path: Path) -> 
         assert packed.impression == "Marked cardiomegaly."
 
 
+def test_reports_may_lie_as_the_archive_unpacks(tmp_path: Path) -> None:
+    root = mimic(tmp_path)
+    path = tmp_path / "mimic-cxr-reports" / "files" / "p10" / "p10000032" / f"s{LATER}.txt"
+    path.parent.mkdir(parents=True)
+    path.write_text(REPORT)
+    report = studies(root)[f"s{LATER}"].report
+    assert report is not None
+    assert report.impression == "Mild cardiomegaly."
+
+
 def test_a_cut_archive_and_an_endless_report_are_refused(tmp_path: Path) -> None:
     root = mimic(tmp_path)
     (root / "mimic-cxr-reports.zip").write_bytes(b"PK\x03\x04 cut")
@@ -294,24 +305,6 @@ def test_a_film_may_be_jpeg_png_or_dicom(tmp_path: Path) -> None:
     film = film_at(tmp_path, A, view="PA")
     assert film.view == "PA"
     assert np.allclose(film.pixels, 0.4)
-
-
-def dicom(path: Path, view: str, date: str, time: str) -> None:
-    """Write a plain 12 bit CR film."""
-    from pydicom.dataset import Dataset
-
-    from hilum.io.save import save_dicom, seal
-
-    ds = Dataset()
-    ds.SOPClassUID, ds.Modality = "1.2.840.10008.5.1.4.1.1.1", "CR"
-    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.PatientID = "2.25.1", "2.25.2", "x"
-    ds.Rows = ds.Columns = 64
-    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PixelRepresentation = 1, "MONOCHROME2", 0
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
-    ds.PixelData = np.tile(np.linspace(0, 4095, 64), (64, 1)).astype("<u2").tobytes()
-    ds.ViewPosition, ds.StudyDate, ds.StudyTime = view, date, time
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_dicom(seal(ds), path)
 
 
 def test_the_dicom_release_is_read_by_its_list_and_headers(tmp_path: Path) -> None:

@@ -39,9 +39,8 @@ from hilum.text.scene_table import concept_of
 
 LICENCE = "PhysioNet Credentialed Health Data License 1.5.0"
 CITATION = "Wu et al. Chest ImaGenome dataset for clinical reasoning. NeurIPS Datasets and Benchmarks 2021"
-_PAGE, _COUNTED = "PhysioNet, Chest ImaGenome 1.0.0", "counted in release 1.0.0"
+_COUNTED = "counted in release 1.0.0"
 OFFICIAL = (
-    Official("silver_dataset/scene_graph/*_SceneGraph.json", 242_072, of="files", source=_PAGE),
     Official("silver_dataset/splits/train.csv", 166_521, source=_COUNTED),
     Official("silver_dataset/splits/valid.csv", 23_953, source=_COUNTED),
     Official("silver_dataset/splits/test.csv", 47_393, source=_COUNTED),

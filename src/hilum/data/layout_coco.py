@@ -21,7 +21,7 @@ from hilum.core.image import Image
 from hilum.core.region import Box, Mask
 from hilum.core.study import Study
 from hilum.data.layout_ids import MimicIds
-from hilum.data.layout_output import Extras, Table, Written, grey, note, save_film, split_of
+from hilum.data.layout_output import Extras, Table, Written, note, save_film, size_of, split_of
 from hilum.io.save import save_text
 
 
@@ -43,8 +43,8 @@ def write(cohort: Cohort, out: Path, extras: Extras) -> Written:
             for at, film in enumerate(study.films):
                 name = MimicIds.film(study.id, film.id, at)
                 path = out / "images" / f"{name}.png"
-                size = save_film(film, path) if extras.films else grey(film).shape
-                _add(file, study, film, (f"{name}.png", size[0], size[1]))
+                size = save_film(film, path) if extras.films else size_of(film)
+                _add(file, study, film, (f"{name}.png", *size))
                 numbered.add("film", film.id or f"{study.id} film {at}", name)
                 done.films += 1
             if study.films:

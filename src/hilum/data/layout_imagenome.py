@@ -22,7 +22,7 @@ from hilum.core.region import Box, Mask
 from hilum.core.study import Study
 from hilum.core.vocabulary import laterality
 from hilum.data.layout_ids import MimicIds, folder
-from hilum.data.layout_output import Extras, Table, Written, note, split_of
+from hilum.data.layout_output import Extras, Table, Written, note, size_of, split_of
 from hilum.io.save import save_text
 from hilum.text.imagenome import to_imagenome
 from hilum.text.scene import Observation, Phrase, Relation, Scene
@@ -52,7 +52,7 @@ def write(cohort: Cohort, out: Path, extras: Extras) -> Written:
                 boxes = _boxes(study, film, extras)
                 graph = to_imagenome(
                     made, image_id=name, patient_id=patient, study_id=number, boxes=boxes, prior_image_id=prior,
-                    size=_size(film) if boxes else None, meta=_meta(study, film, orders[patient]),
+                    size=size_of(film) if boxes else None, meta=_meta(study, film, orders[patient]),
                 )  # fmt: skip
                 save_text(json.dumps(graph, indent=1) + "\n", place / "scene_graph" / f"{name}_SceneGraph.json")
                 if split not in tables:
@@ -154,11 +154,6 @@ def _boxes(study: Study, film: Image, extras: Extras) -> Mapping[str, Box]:
             if box is not None:
                 found[mask.label] = box
     return found
-
-
-def _size(film: Image) -> tuple[int, int]:
-    shape = film.fresh().pixels.shape
-    return (shape[0], shape[1])
 
 
 def _meta(study: Study, film: Image, order: int) -> dict[str, str]:

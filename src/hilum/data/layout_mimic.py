@@ -18,7 +18,7 @@ from hilum.core.study import Study
 from hilum.core.vocabulary import label_set
 from hilum.data.cells import normal, states_of
 from hilum.data.layout_ids import MimicIds, folder
-from hilum.data.layout_output import Extras, Table, Written, note, save_film, split_of
+from hilum.data.layout_output import Extras, Table, Written, note, save_film, size_of, split_of
 from hilum.io.save import save_text
 
 METADATA = (
@@ -71,8 +71,8 @@ def write(cohort: Cohort, out: Path, extras: Extras) -> Written:
             part = split_of(cohort, study)
             for at, film in enumerate(study.films):
                 name = ids.film(study.id, film.id, at)
-                size = save_film(film, out / f"{where}/{name}.jpg") if extras.films else film.pixels.shape
-                metadata.add(*_metadata(study, at, (name, patient, number), (size[0], size[1])))
+                size = save_film(film, out / f"{where}/{name}.jpg") if extras.films else size_of(film)
+                metadata.add(*_metadata(study, at, (name, patient, number), size))
                 split.add(name, number, patient, _SPLITS.get(part, part))
                 places.add(f"{where}/{name}.jpg")
                 numbered.add("film", film.id or f"{study.id} film {at}", name)

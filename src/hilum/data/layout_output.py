@@ -92,9 +92,20 @@ class Table:
 
 
 def grey(film: Image) -> NDArray[np.uint8]:
-    """Return what a viewer shows of a film, 8 bit (H, W); its pixels are not kept in memory."""
-    shown: NDArray[np.uint8] = np.rint(film.fresh().display() * 255.0).astype(np.uint8)
+    """Return what a viewer shows of a film, 8 bit (H, W); pixels that are not in memory are not kept there."""
+    shown: NDArray[np.uint8] = np.rint(_opened(film).display() * 255.0).astype(np.uint8)
     return shown
+
+
+def size_of(film: Image) -> tuple[int, int]:
+    """Return (rows, columns) of a film."""
+    shape = _opened(film).pixels.shape
+    return (shape[0], shape[1])
+
+
+def _opened(film: Image) -> Image:
+    """The film where its pixels are loaded, which may have cost much; else one that is dropped after use."""
+    return film if film.loaded else film.fresh()
 
 
 def save_film(film: Image, path: str | Path) -> tuple[int, int]:

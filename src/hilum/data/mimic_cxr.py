@@ -4,8 +4,8 @@ Get them at physionet.org/content/mimic-cxr and physionet.org/content/mimic-cxr-
 in one folder, or the reports in another: `reports=`. Layout: files/p10/p10000032/s50414267/<dicom id>.jpg (or .dcm),
 files/p10/p10000032/s50414267.txt, mimic-cxr-2.0.0-{metadata,split,chexpert,negbio}.csv.gz.
 
-Traps: study ids are random, so only StudyDate and StudyTime order studies; a StudyTime has lost its leading zeros; some
-hundred studies have no row of labels, which is no statement of absence; films in the JPEG release are histogram
+Traps: study ids are random, so only StudyDate and StudyTime order studies; a StudyTime has lost its leading zeros; a few
+studies have no row of labels, which is no statement of absence; films in the JPEG release are histogram
 equalised; 'LATERAL' does not say which side, and counts as left lateral here, as is the custom.
 """
 
@@ -44,7 +44,6 @@ OFFICIAL = (
     Official("mimic-cxr-2.0.0-metadata.csv*", 377_110, source=_PAGE),
     Official("mimic-cxr-2.0.0-split.csv*", 377_110, source=_PAGE),
     Official("mimic-cxr-2.0.0-chexpert.csv*", 227_827, source=_PAGE),
-    Official("mimic-cxr-2.0.0-negbio.csv*", 227_827, source=_PAGE),
     Official("cxr-record-list.csv*", 377_110, source=_PAGE),
     Official("cxr-study-list.csv*", 227_835, source=_PAGE),
 )
