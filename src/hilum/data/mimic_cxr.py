@@ -4,9 +4,9 @@ Get them at physionet.org/content/mimic-cxr and physionet.org/content/mimic-cxr-
 in one folder, or the reports in another: `reports=`. Layout: files/p10/p10000032/s50414267/<dicom id>.jpg (or .dcm),
 files/p10/p10000032/s50414267.txt, mimic-cxr-2.0.0-{metadata,split,chexpert,negbio}.csv.gz.
 
-Traps: study ids are random, so only StudyDate and StudyTime order studies; a StudyTime has lost its leading zeros; a few
-studies have no row of labels, which is no statement of absence; films in the JPEG release are histogram
-equalised; 'LATERAL' does not say which side, and counts as left lateral here, as is the custom.
+Traps: study ids are random, so only StudyDate and StudyTime order studies; a StudyTime has lost its leading zeros; a
+few studies have no row of labels, which is no statement of absence; films in the JPEG release are histogram equalised;
+'LATERAL' does not say which side, and counts as left lateral here, as is the custom.
 """
 
 from __future__ import annotations
