@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from hilum.app.draw_run import draw_cohort, rows_of
 from hilum.app.view_patient import visits_of
 from hilum.core.errors import InputError
 from hilum.core.region import Box, Mask
+from hilum.core.registry import get as hilum_get
 from hilum.data.virtual import manifest, masks_of, truth_of, verify, virtual
 from hilum.phantom.recipe import Recipe
 from hilum.text.loop import all_stated
@@ -210,6 +212,24 @@ def test_the_command_writes_a_card_and_a_patient_can_be_viewed(
     assert "http" not in page.replace("http-equiv", "")
     assert hilum("view", out, "--patient", "nobody", "-o", tmp_path / "v") == 1
     assert "no patient 'nobody'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("layout", ["mimic-cxr", "chexpert", "imagenome", "radgraph", "coco"])
+def test_a_cohort_is_written_as_others_expect_it_and_read_back(cohort: Path, tmp_path: Path, layout: str) -> None:
+    assert hilum("draw", "--export", cohort, "--as", layout, "-o", tmp_path / "e", "--quiet") == 0
+    written = {path.name for path in (tmp_path / "e").rglob("*") if path.is_file()}
+    assert {"README.txt", "ids.csv"} <= written
+    if layout == "chexpert":
+        (table,) = (tmp_path / "e").rglob("train.csv")
+        rows = list(csv.DictReader(table.open(encoding="utf-8")))
+        assert {row["Sex"] for row in rows} <= {"Male", "Female"}
+        assert all(18 <= int(row["Age"]) <= 100 for row in rows)
+        back = list(hilum_get("dataset", "chexpert")(table.parent))
+        assert sum(len(study.films) for study in back) == sum(len(study.films) for study in virtual(cohort))
+    if layout == "mimic-cxr":
+        back = list(hilum_get("dataset", "mimic-cxr")(tmp_path / "e"))
+        mine = {(study.time, study.report.findings) for study in virtual(cohort) if study.report}
+        assert {(study.time, study.report.findings) for study in back if study.report} == mine
 
 
 def test_a_text_gives_a_patient_with_what_it_says(tmp_path: Path) -> None:

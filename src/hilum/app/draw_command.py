@@ -116,12 +116,16 @@ def _patients(asked: Asked, recipe: Recipe) -> bool:
 
 
 def _export(asked: Asked, source: Path) -> bool:
-    from hilum.data.layouts import write_layout
-    from hilum.data.virtual import virtual
+    from hilum.app.draw_export import export
 
-    written = write_layout(virtual(source), asked.layout, asked.out)
+    written = export(source, asked.layout, asked.out)
+    told = {"out": str(asked.out), "layout": asked.layout, "studies": written.studies, "films": written.films}
     if asked.as_json:
-        print(json.dumps({"out": str(asked.out), "layout": asked.layout, "files": len(written)}))
+        print(json.dumps({**told, "left_out": len(written.left_out), "caution": RESEARCH_USE}))
     elif not asked.quiet:
-        print(f"Wrote {len(written)} files of {source} in the layout of {asked.layout} to {asked.out}. {RESEARCH_USE}")
+        left = f"; {len(written.left_out)} things it has no place for are in left_out.csv" if written.left_out else ""
+        print(
+            f"Wrote {written.studies} studies, {written.films} films in the layout of {asked.layout} to {asked.out}{left}."
+        )
+        print(f"Synthetic. {RESEARCH_USE} Try next: open {asked.out / 'README.txt'}.")
     return True

@@ -44,10 +44,11 @@ CLASSES = (
 )  # fmt: skip
 """Anatomical masks of every film."""
 Stages = MutableMapping[str, float]
-_SCENE_BOXES = {
+SCENE_BOXES = {
     "right lung": "right lung", "left lung": "left lung", "cardiac silhouette": "heart", "trachea": "trachea",
     "spine": "spine",
 }  # fmt: skip
+"""Sites of a scene graph and the anatomical masks whose boxes they get."""
 _MADE_BY = MadeBy("hilum virtual patients")
 _TAKEN = datetime(2030, 1, 1, 9, 0)  # of a patient drawn from a text, who has one visit
 
@@ -184,7 +185,7 @@ def _scene(
 ) -> dict[str, Any]:
     """The scene graph of the frontal film in Chest ImaGenome's layout; its boxes are of this body, not of an atlas."""
     front = next((film for film in films if film.image.view in FRONTAL), films[0])
-    boxes = {site: box for site, name in _SCENE_BOXES.items() if (box := front.anatomy[name].box()) is not None}
+    boxes = {site: box for site, name in SCENE_BOXES.items() if (box := front.anatomy[name].box()) is not None}
     meta = {"viewpoint": front.image.view, "gender": patient.person.sex[0].upper(),
             "reason_for_exam": study.report.indication if study.report else ""}  # fmt: skip
     prior = f"{before.name}.{before.visit.views[0].lower()}" if before else ""
