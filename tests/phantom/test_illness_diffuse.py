@@ -52,7 +52,7 @@ def test_septal_lines_stand_at_the_lower_wall() -> None:
     changed = np.where(lung_mask("right"), change(ill), np.nan)
     places = np.argwhere(lung_mask("right"))
     left = int(places[:, 0].min())
-    outer = np.nanmax(changed[left : left + 5], axis=(0, 1))
+    outer = np.fmax.reduce(changed[left : left + 5], axis=(0, 1))
     low = outer[places[:, 2].min() + 6 : int(places[:, 2].mean())]
     assert np.nanmax(np.abs(np.diff(low))) > 80.0
 
@@ -99,7 +99,7 @@ def test_fibrosis_takes_its_share(severity: float, concept: str) -> None:
 
 
 def test_fibrosis_begins_under_the_pleura_and_at_the_base() -> None:
-    ill, one = placed("reticular pattern", 0.25, "right")
+    _, one = placed("reticular pattern", 0.25, "right")
     assert one.mask is not None
     chest = Chest(made_chest())
     lung, wall = chest.lung("right"), chest.wall_mm("right")
