@@ -182,3 +182,33 @@ def test_on_a_real_chest() -> None:
         assert np.array_equal(ill.body.volume.voxels, base.body.volume.voxels)
     _, tube = placed("endotracheal tube", 1.0, base=base, seed=5)
     assert tip(tube)[2] - base.carina_mm[2] == pytest.approx(tube.measures["tip_above_carina_mm"], abs=1e-6)
+
+
+def test_structures_are_found_within_their_boxes() -> None:
+    """The voxels of a course are those a search of the whole grid finds."""
+    from hilum.drr.lines import centreline, course
+
+    body = made_chest().body
+    way = course("nasogastric tube", body.structures, np.random.default_rng(0))
+    gullet = np.argwhere(body.mask("esophagus")) * STEP + body.volume.affine[:3, 3]
+    middles = centreline(gullet[np.argsort(-gullet[:, 2], kind="stable")], step_mm=12.0)
+    near = np.linalg.norm(way[:, None] - middles[None, :-1], axis=-1).min(axis=0)
+    assert near.max() < 2.5
+
+
+@pytest.mark.parametrize("kind", ["pacemaker", "hose"])
+def test_only_lines_have_a_course(kind: str) -> None:
+    from hilum.drr.lines import course
+
+    with pytest.raises(InputError, match=f"no device is named '{kind}'"):
+        course(kind, made_chest().body.structures, np.random.default_rng(0))
+
+
+def test_two_lines_of_one_kind_are_two_lines() -> None:
+    plans = [
+        Plan("a", "central venous catheter", 1.0, "right", seed=1),
+        Plan("b", "central venous catheter", 1.0, "left", seed=2),
+    ]
+    _, made = place(made_chest(), plans)
+    assert made[0].points_mm[0, 0] < made[1].points_mm[0, 0]
+    assert [one.plan.key for one in made] == ["a", "b"]
