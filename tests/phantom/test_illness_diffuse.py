@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hilum.phantom.illness import place
 from hilum.phantom.illness_chest import Chest
 from hilum.phantom.illness_diffuse import edema_hu, hilum_mm
+from hilum.phantom.patient import Plan
 from tests.phantom.chests import STEP, change, lung_mask, made_chest, mass_g, placed, real_chest
 
 
@@ -52,7 +54,7 @@ def test_septal_lines_stand_at_the_lower_wall() -> None:
     changed = np.where(lung_mask("right"), change(ill), np.nan)
     places = np.argwhere(lung_mask("right"))
     left = int(places[:, 0].min())
-    outer = np.nanmax(changed[left : left + 5], axis=(0, 1))
+    outer = np.fmax.reduce(changed[left : left + 5], axis=(0, 1))
     low = outer[places[:, 2].min() + 6 : int(places[:, 2].mean())]
     assert np.nanmax(np.abs(np.diff(low))) > 80.0
 
@@ -99,7 +101,7 @@ def test_fibrosis_takes_its_share(severity: float, concept: str) -> None:
 
 
 def test_fibrosis_begins_under_the_pleura_and_at_the_base() -> None:
-    ill, one = placed("reticular pattern", 0.25, "right")
+    _, one = placed("reticular pattern", 0.25, "right")
     assert one.mask is not None
     chest = Chest(made_chest())
     lung, wall = chest.lung("right"), chest.wall_mm("right")
@@ -157,3 +159,24 @@ def test_oedema_on_a_real_chest() -> None:
     assert float(change(ill, base)[lungs].mean()) == pytest.approx(150.0, rel=0.03)
     assert one.labelled
     assert base.body.spacing_mm < STEP
+
+
+@given(
+    fluid=st.floats(0.02, 1.0), air=st.floats(0.0, 1.0), severity=st.floats(0.21, 1.0), supine=st.booleans(),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+@settings(max_examples=8, deadline=None)
+def test_oedema_takes_the_lung_that_fluid_and_air_leave(
+    fluid: float, air: float, severity: float, supine: bool, seed: int
+) -> None:
+    plans = [
+        Plan("oedema", "pulmonary edema", severity, "both", seed=seed), Plan("air", "pneumothorax", air, "left"),
+        Plan("fluid", "pleural effusion", fluid, "both", seed=seed),
+    ]  # fmt: skip
+    ill, (oedema, gap, pool) = place(made_chest(), plans, supine=supine)
+    assert oedema.mask is not None
+    assert gap.mask is not None
+    assert pool.mask is not None
+    assert not (oedema.mask & (gap.mask | pool.mask)).any()
+    assert (ill.body.volume.voxels[gap.mask] == -1000.0).all()
+    assert 0.0 <= oedema.measures["excess_hu"] <= 1.02 * edema_hu(severity) + 25.0

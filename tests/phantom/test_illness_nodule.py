@@ -20,7 +20,7 @@ def ball_ml(diameter_mm: float) -> float:
 
 
 @given(severity=st.floats(0.3, 1.0), side=SIDES, seed=st.integers(0, 99))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_a_nodule_holds_the_mass_of_its_ball(severity: float, side: str, seed: int) -> None:
     """What it adds, over what its tissue adds per volume, is the volume of a ball of its diameter."""
     ill, one = placed("lung nodule", severity, side, seed=seed, site="lower")
@@ -54,7 +54,7 @@ def test_sizes_grow_and_keep_to_their_range(severity: float) -> None:
     seed=st.integers(0, 20),
     concept=st.sampled_from(["lung nodule", "lung mass"]),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_it_lies_in_the_lung_of_its_side(severity: float, side: str, seed: int, concept: str) -> None:
     ill, one = placed(concept, max(severity, 0.01), side, seed=seed)
     assert one.mask is not None

@@ -27,7 +27,7 @@ SIDES = st.sampled_from(["right", "left"])
 
 
 @given(severity=st.floats(0.03, 0.6), side=SIDES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=7, deadline=None)
 def test_fluid_has_the_volume_of_its_severity(severity: float, side: str) -> None:
     _, one = placed("pleural effusion", severity, side)
     assert one.mask is not None
@@ -39,7 +39,7 @@ def test_fluid_has_the_volume_of_its_severity(severity: float, side: str) -> Non
 
 
 @given(severity=st.floats(0.05, 0.9), side=SIDES, supine=st.booleans())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=7, deadline=None)
 def test_fluid_lies_in_its_own_lung_and_keeps_its_mass(severity: float, side: str, supine: bool) -> None:
     ill, one = placed("pleural effusion", severity, side, supine=supine)
     lung, other = lung_mask(side), lung_mask("left" if side == "right" else "right")
@@ -112,7 +112,7 @@ def test_fluid_on_both_sides_is_measured_by_side() -> None:
 
 
 @given(severity=st.floats(0.1, 1.0), side=SIDES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=7, deadline=None)
 def test_the_apex_comes_down_by_the_retraction(severity: float, side: str) -> None:
     _, one = placed("pneumothorax", severity, side)
     assert one.mask is not None
@@ -124,7 +124,7 @@ def test_the_apex_comes_down_by_the_retraction(severity: float, side: str) -> No
 
 
 @given(severity=st.floats(0.1, 1.0), side=SIDES, supine=st.booleans(), kind=st.sampled_from(["", "tension"]))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=7, deadline=None)
 def test_the_gap_is_air_and_the_lung_keeps_its_mass(severity: float, side: str, supine: bool, kind: str) -> None:
     ill, one = placed("pneumothorax", severity, side, supine=supine, kind=kind)
     assert one.mask is not None

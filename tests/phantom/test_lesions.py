@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from hilum.core.errors import InputError
-from hilum.phantom.lesions import FLUID_HU, blob, depth_mm, effusion, lung, pneumothorax
+from hilum.phantom.lesions import (
+    FLUID_HU,
+    blob,
+    climbed,
+    depth_mm,
+    effusion,
+    lowest,
+    lung,
+    pneumothorax,
+    rippled,
+)  # fmt: skip
 from tests.phantom.bodies import STEP, made_body
 
 IN_LEFT = (50, 30, 40)
@@ -78,3 +88,42 @@ def test_depth_is_the_distance_to_the_surface() -> None:
     depth = depth_mm(body, "right")
     assert depth[~lung(body, "right")].max() == 0
     assert depth.max() == pytest.approx(45.0, abs=1.5 * STEP)  # the shortest half-length of the lung
+
+
+def test_the_lowest_are_chosen_with_or_without_those_level_with_the_last() -> None:
+    level = np.array([[3.0, 1.0, 2.0], [1.0, 1.0, 5.0]])
+    room = np.array([[True, True, True], [True, False, True]])
+    assert np.array_equal(lowest(level, room, 1), [[False, True, False], [True, False, False]])
+    assert np.array_equal(lowest(level, room, 1, exact=True), [[False, True, False], [False, False, False]])
+    assert lowest(level, room, 3, exact=True).sum() == 3
+    assert np.array_equal(lowest(level, room, 5, exact=True), room)
+    assert not lowest(level, room, 0).any()
+    assert not lowest(level, room, 6).any()
+
+
+def test_exactly_as_many_as_wanted_however_many_are_level() -> None:
+    rng = np.random.default_rng(1)
+    level = rng.integers(0, 4, (9, 8, 7)).astype(np.float32)
+    room = rng.random((9, 8, 7)) < 0.7
+    for wanted in range(1, int(room.sum()) + 1, 17):
+        chosen = lowest(level, room, wanted, exact=True)
+        assert chosen.sum() == wanted
+        assert not (chosen & ~room).any()
+        assert level[chosen].max() <= level[room & ~chosen].min(initial=np.inf)
+
+
+def test_a_meniscus_climbs_at_the_wall_and_not_within() -> None:
+    rise = climbed(np.array([0.0, 8.0, 80.0], np.float32), 35.0)
+    assert rise == pytest.approx([35.0, 35.0 / np.e, 0.0], abs=0.01)
+
+
+def test_an_even_ball_is_a_ball_and_a_rippled_one_keeps_its_middle() -> None:
+    box, share = rippled((20, 20, 20), (41, 41, 41), 2.0, diameter_mm=30.0, ripple=0.0, rng=np.random.default_rng(0))
+    assert share.sum() * 8.0 == pytest.approx(np.pi / 6 * 30.0**3, rel=0.02)
+    middle = tuple(20 - part.start for part in box)
+    assert share[middle] == 1.0
+    _, uneven = rippled((20, 20, 20), (41, 41, 41), 2.0, diameter_mm=30.0, ripple=0.4, rng=np.random.default_rng(0))
+    assert uneven.max() == 1.0
+    assert uneven.min() >= 0.0
+    border, _ = rippled((0, 20, 40), (41, 41, 41), 2.0, diameter_mm=30.0, ripple=0.0, rng=np.random.default_rng(0))
+    assert border[0].start == 0

@@ -16,16 +16,31 @@ KINDS = (
 )  # fmt: skip
 
 
+def _index(structures: Structures, ids: tuple[int, ...]) -> Vector:
+    """Return the voxels (N, 3) of some ids, looked for within their boxes alone."""
+    from scipy.ndimage import find_objects
+
+    boxes = structures.keep(("boxes",), lambda: find_objects(structures.ids))
+    found = [boxes[i - 1] for i in ids if i <= len(boxes) and boxes[i - 1] is not None]
+    if not found:
+        return np.zeros((0, 3))
+    corner = [min(box[axis].start for box in found) for axis in range(3)]
+    end = [max(box[axis].stop for box in found) for axis in range(3)]
+    inner = tuple(slice(a, b) for a, b in zip(corner, end, strict=True))
+    voxels = np.argwhere(np.isin(structures.ids[inner], ids)).astype(np.float64)
+    return voxels + np.array(corner, np.float64)
+
+
 def _points(structures: Structures, *names: str) -> Vector:
     """Return the voxels of structures as (N, 3) patient mm, head first."""
 
     def find() -> Vector:
         known = set(structures.names.values())
         missing = [name for name in names if not any(k.startswith(name) for k in known)]
-        index = np.argwhere(np.isin(structures.ids, structures.wanted([n for n in names if n not in missing])))
+        index = _index(structures, structures.wanted([n for n in names if n not in missing]))
         if missing or not len(index):
             raise InputError(f"the CT shows no {' or '.join(missing or names).replace('_', ' ')} to lay a line along")
-        points = to_mm(structures.affine, index.astype(float))
+        points = to_mm(structures.affine, index)
         return points[np.argsort(-points[:, 2], kind="stable")]
 
     found: Vector = structures.keep(("points", *names), find)

@@ -272,7 +272,7 @@ class Chest:
         def make() -> dict[int, Box]:
             from scipy.ndimage import find_objects
 
-            found = find_objects(self.structures.ids)
+            found = self.structures.keep(("boxes",), lambda: find_objects(self.structures.ids))
             return {number + 1: box for number, box in enumerate(found) if box is not None}
 
         boxes: dict[int, Box] = self.structures.keep(("illness boxes",), make)

@@ -52,9 +52,11 @@ def _septa(chest: Chest, part: Part, side: OneSide, amount: float) -> None:
         if not columns.size or rng.random() < 0.35:
             continue
         length = max(2, round(float(rng.uniform(*_LINE_MM)) / chest.step))
-        first = columns[0] if side == "right" else max(columns[-1] - length, 0)
+        first = columns[0] if side == "right" else max(int(columns[-1]) - length + 1, 0)
         reach = slice(first, first + length)
         rows = np.flatnonzero(section[reach].any(axis=0))
+        if not rows.size:
+            continue
         middle = int(rows[int(rng.integers(len(rows)))])
         deep = slice(max(middle - round(12.0 / chest.step), 0), middle + round(12.0 / chest.step))
         values = chest.hu[part.box[0], part.box[1], part.box[2].start + z][reach, deep]
