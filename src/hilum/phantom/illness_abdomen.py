@@ -24,6 +24,7 @@ from hilum.phantom.illness_registry import Pathology, register
 from hilum.phantom.patient import Placed, Plan
 
 _DIAPHRAGM_MM, _FALL_MM, _WALL_MM = 3.0, 32.0, 3.0
+_MARKED = 0.2  # share of a voxel that is gas, from which it is in the mask: thin crescents fill none
 _FIRM = ("vertebrae", "rib_", "heart", "aorta", "spinal", "autochthon", "trachea", "sternum", "costal", "pulmonary",
          "inferior_vena", "superior_vena", "scapula")  # fmt: skip
 """Beginnings of the names of what neither gas nor a hernia takes the place of."""
@@ -64,26 +65,35 @@ def _crescent(chest: Chest, side: OneSide, thick_mm: float) -> tuple[Part, Float
     x, y, z = lung.box
     box = (x, y, slice(max(z.start - down, 0), z.stop))
     bottom = np.where(lung.mask.any(axis=2), lung.mask.argmax(axis=2) + z.start, -1)
-    low = z.start + 0.45 * (z.stop - z.start)  # above this a column stands on the mediastinum
-    seat = _soft_below(chest, (x, y), np.where(bottom < low, bottom, -1))
+    seat = _soft_below(chest, (x, y), bottom)
     seat = binary_closing(seat, iterations=3) & (bottom > 0)
     if not seat.any():
         none = np.zeros((x.stop - x.start, y.stop - y.start, box[2].stop - box[2].start), np.float32)
         return Part(box, none > 0), none, 0.0
     smooth = gaussian_filter(np.where(seat, bottom, 0.0), 1.5) / np.maximum(gaussian_filter(seat * 1.0, 1.5), 1e-3)
     bottom = np.where(seat, smooth, -1.0)
-    high = float(np.quantile(bottom[seat], 0.995))
-    roof = bottom - _DIAPHRAGM_MM / step
-    thick = np.where(seat, thick_mm * np.clip(1.0 - (high - bottom) * step / _FALL_MM, 0.0, 1.0), 0.0)
-    from_top = (roof[..., None] - np.arange(box[2].start, box[2].stop) + 0.5) * step  # of each voxel's bottom
-    share = np.clip(np.minimum(from_top, thick[..., None] - from_top + step) / step, 0.0, 1.0)
-    share *= (thick > 0)[..., None] & ~firm(chest, box) & (chest.held[box] == FREE)
-    deepest = float(share.sum(axis=2).max()) * step
-    return Part(box, share >= 0.5), share.astype(np.float32), deepest
+    middle = np.median(np.argwhere(seat), axis=0)
+    x_near, y_near = (np.abs(np.arange(n) - m) * step < 28.0 for n, m in zip(seat.shape, middle, strict=True))
+    near = seat & x_near[:, None] & y_near
+    high = float(np.quantile(bottom[near if near.any() else seat], 0.8))
+    seat &= bottom <= high + 8.0 / step  # what stands higher stands on the mediastinum
+    roof = bottom - 0.5 - _DIAPHRAGM_MM / step  # in voxels, from their lower faces
+    thick = np.where(seat, thick_mm / step * np.clip(1.0 - (high - bottom) * step / _FALL_MM, 0.0, 1.0), 0.0)
+    level = np.arange(box[2].start, box[2].stop)
+    upper, lower = roof[..., None], (roof - thick)[..., None]
+    share = np.clip(np.minimum(level + 0.5, upper) - np.maximum(level - 0.5, lower), 0.0, 1.0)
+    taken = firm(chest, box) | (chest.held[box] != FREE) | np.isin(chest.structures.ids[box], lungs_ids(chest))
+    share = np.where(taken, 0.0, share).astype(np.float32)
+    return Part(box, share >= _MARKED), share, float(share.sum(axis=2).max()) * step
+
+
+def lungs_ids(chest: Chest) -> list[int]:
+    """Return the ids of all lobes."""
+    return [number for side in SIDES for number in chest.lobe_ids(side)]
 
 
 def _gas(chest: Chest, plan: Plan) -> Placed:
-    whole, thickest = np.zeros(chest.hu.shape, np.bool_), 0.0
+    whole, thickest, volume = np.zeros(chest.hu.shape, np.bool_), 0.0, 0.0
     sides = sides_of(plan) if plan.side else SIDES if plan.severity > 0.5 else SIDES[:1]
     if not chest.supine:  # lying, the gas is in front of the bowel, and no film from in front shows it
         for side in sides:
@@ -91,8 +101,8 @@ def _gas(chest: Chest, plan: Plan) -> Placed:
             chest.hu[part.box] += share * (AIR_HU - chest.hu[part.box])
             chest.held[part.box][part.mask] = GAS
             whole[part.box] |= part.mask
-            thickest = max(thickest, thick)
-    measures = {"thickness_mm": thickest, "volume_ml": int(whole.sum()) * chest.voxel_ml}
+            thickest, volume = max(thickest, thick), volume + float(share.sum()) * chest.voxel_ml
+    measures = {"thickness_mm": thickest, "volume_ml": volume}
     return Placed(plan, whole, measures=measures, sites=tuple(f"{side} hemidiaphragm" for side in sides))
 
 

@@ -162,7 +162,7 @@ def _fill(chest: Chest, plan: Plan) -> Placed:
             continue
         open_air = lumen(chest, box, side, lobe_of(plan, side))
         room &= (open_air < 0.5) & (chest.hu[box] < target - 20.0)
-        mask = lowest(-height, room, round(_MOST * plan.severity * room.sum()))
+        mask = lowest(-height, room, round(_MOST * plan.severity * room.sum()), exact=True)
         if not mask.any():
             continue
         share = np.clip((height - height[mask].min()) / (0.9 if glass else _EDGE), 0.0, 1.0) * 0.75 + 0.25

@@ -83,7 +83,7 @@ def _collapse(chest: Chest, plan: Plan, side: OneSide, measures: dict[str, float
     part, lung = chest.lobe(lobe, side), chest.lung(side)
     original = Chest(chest.anatomy).part(name).count
     order = _order(chest, part, side, lobe)
-    kept = lowest(order, part.mask, min(round((1.0 - loss_share(plan.severity)) * original), part.count))
+    kept = lowest(order, part.mask, min(round((1.0 - loss_share(plan.severity)) * original), part.count), exact=True)
     freed = part.mask & ~kept
     rest = lung.mask.copy()
     inner = tuple(slice(p.start - o.start, p.stop - o.start) for p, o in zip(part.box, lung.box, strict=True))

@@ -129,7 +129,7 @@ def _emphysema(chest: Chest, plan: Plan) -> Placed:
         field = 0.8 * waves(chest, box, rng, length_mm=14.0) + 0.5 * waves(chest, box, rng, length_mm=40.0)
         upper = {"panlobular": -1.2}.get(plan.kind, 1.6)
         field = field + upper * (up_share(chest, lung) - 0.5)
-        holes = lowest(-field, room, round(0.45 * plan.severity * lung.count))
+        holes = lowest(-field, room, round(0.45 * plan.severity * lung.count), exact=True)
         if not holes.any():
             continue
         values = chest.hu[box]
@@ -169,7 +169,7 @@ def _fibrosis(chest: Chest, plan: Plan) -> Placed:
         room, rng, box = chest.aired(lung) & (chest.hu[lung.box] < -300.0), draws(plan, side), lung.box
         total += lung.count
         rank = _subpleural(chest, plan, side, room, rng)
-        region = lowest(rank, room, round(0.5 * plan.severity * lung.count))
+        region = lowest(rank, room, round(0.5 * plan.severity * lung.count), exact=True)
         if not region.any():
             continue
         fade = np.clip((rank[region].max() - rank) / 0.8, 0.15, 1.0)

@@ -12,6 +12,7 @@ from hilum.phantom.patient import Placed, Plan
 
 _MOST = 0.85  # of the room of a lung that fluid may take
 _RISE_MM, _RISE_SUPINE_MM = 35.0, 12.0
+_DENSEST_G_ML = 0.9
 _LAYER_MM = 35.0
 _PLEURA_HU = 130.0  # over the two voxels at the lung's surface
 
@@ -28,7 +29,7 @@ def _fluid(chest: Chest, plan: Plan, side: OneSide) -> Part:
     rise = 0.0 if mixed else _RISE_SUPINE_MM if chest.supine else _RISE_MM  # beside air a level is flat
     level = np.broadcast_to(chest.height_mm(box), room.shape) - climbed(chest.wall_mm(side), rise)
     wanted = min(round(effusion_ml(plan.severity) / chest.voxel_ml), int(_MOST * room.sum()))
-    mask = lowest(level, room, wanted)
+    mask = lowest(level + 1e-3 * chest.wall_mm(side), room, wanted, exact=True)  # of one level, the wall's side first
     if not mask.any():
         return Part(box, mask)
     rng = draws(plan)
@@ -77,6 +78,9 @@ def _gap(chest: Chest, side: OneSide, severity: float, *, even: bool) -> tuple[B
     narrow = fall * (2.0 - fall) if not even else 0.6 + 0.6 * np.sin(np.pi * fall)
     needed = depth / narrow
     edge = float(needed[above].max())
+    least = round(chest.mass_g(Part(lung.box, room)) / _DENSEST_G_ML / chest.voxel_ml)
+    values = needed[room]  # no lung is smaller than its tissue
+    edge = min(edge, float(np.partition(values, -least)[-least]) * (1.0 - 1e-6)) if 0 < least < values.size else edge
     thick = max(2.0 * chest.step, 4.0)
     surface = np.clip(1.0 - np.abs((depth - edge * narrow) / thick - 0.5) * 1.6, 0.0, 1.0) * np.clip(
         4.0 * fall, 0.0, 1.0

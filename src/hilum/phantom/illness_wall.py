@@ -11,6 +11,7 @@ from hilum.phantom.patient import Placed, Plan
 
 Points = np.ndarray
 _RIBS = range(3, 11)
+_MARK_HU = 5.0  # a smaller change is not in the mask of a fracture
 
 
 def thickening_mm(severity: float) -> float:
@@ -62,7 +63,7 @@ def _break(chest: Chest, name: str, rng: np.random.Generator) -> tuple[Points, P
     middle = np.array([chest.carina_mm[0], chest.carina_mm[1] + 15.0])
     angle = np.arctan2(np.abs(places[:, 0] - middle[0]), -(places[:, 1] - middle[1]))  # 0 in front, pi at the back
     order = np.argsort(angle, kind="stable")
-    near = places[order[int(float(rng.uniform(0.3, 0.75)) * (len(order) - 1))]]
+    near = places[order[int(float(rng.uniform(0.3, 0.85)) * (len(order) - 1))]]
     close = places[np.linalg.norm(places - near, axis=1) < 12.0]
     at = close[np.linalg.norm(close - near, axis=1) < 7.0].mean(axis=0)
     along = np.linalg.svd(close - close.mean(axis=0), full_matrices=False)[2][0] if len(close) > 3 else np.eye(3)[0]
@@ -103,7 +104,7 @@ def _snapped(
     share = np.minimum(share, 1.0) * min(1.0, gap_mm / chest.step + 0.3)
     after += share * np.minimum(30.0 - after, 0.0)
     chest.hu[box] = after.astype(np.float32)
-    return Part(box, np.abs(chest.hu[box] - before) > 5.0)
+    return Part(box, np.abs(chest.hu[box] - before) > 0.0)
 
 
 def _callus(chest: Chest, at: Points, rng: np.random.Generator, size_mm: float) -> Part:
@@ -113,14 +114,14 @@ def _callus(chest: Chest, at: Points, rng: np.random.Generator, size_mm: float) 
     share = np.clip((size_mm / 2 - np.linalg.norm(away, axis=-1)) / chest.step + 0.5, 0.0, 1.0)
     hu = float(rng.uniform(300.0, 500.0))
     chest.hu[box] = before + (share * np.maximum(hu - before, 0.0)).astype(np.float32)
-    return Part(box, chest.hu[box] - before > 5.0)
+    return Part(box, chest.hu[box] > before)
 
 
 def _fracture(chest: Chest, plan: Plan) -> Placed:
     whole, points, count = np.zeros(chest.hu.shape, np.bool_), [], 0
     healed = plan.concept.startswith("healed")
     offset = 8.0 * plan.severity if plan.kind == "displaced" else 0.0
-    gap = 0.0
+    gap, before = 0.0, chest.hu.copy()
     for side in sides_of(plan) if plan.severity > 0 else ():
         rng = draws(plan, side)
         there = [n for n in _RIBS if chest.has(f"rib_{side}_{n}")]
@@ -139,6 +140,7 @@ def _fracture(chest: Chest, plan: Plan) -> Placed:
             whole[part.box] |= part.mask
             points.append(at)
             count += 1
+    whole &= np.abs(chest.hu - before) > _MARK_HU
     measures = {"ribs": float(count), "gap_mm": 0.0 if healed else gap, "offset_mm": offset}
     sites = tuple(f"{side} rib" for side in sides_of(plan))
     return Placed(plan, whole, measures=measures, sites=sites, points_mm=np.reshape(points, (-1, 3)))

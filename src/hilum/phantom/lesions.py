@@ -141,12 +141,24 @@ def climbed(depth: NDArray[np.float32], rise_mm: float) -> NDArray[np.float32]:
     return np.asarray(rise_mm * np.exp(-depth / 8.0), np.float32)
 
 
-def lowest(level: NDArray[Any], room: Bools, wanted: int) -> Bools:
-    """Return bool: the `wanted` voxels of a room with the lowest level, those level with the last among them too."""
+def lowest(level: NDArray[Any], room: Bools, wanted: int, *, exact: bool = False) -> Bools:
+    """Return bool: the `wanted` voxels of a room with the lowest level.
+
+    Args:
+        level: of each voxel.
+        room: bool, the voxels to choose from.
+        wanted: how many; none or more than there are gives none.
+        exact: of those level with the last, only as many as are wanted, first in the array first; else all of them.
+    """
     mask = np.zeros(room.shape, np.bool_)
     values = level[room]
     if 0 < wanted <= values.size:
-        mask[room] = values <= np.partition(values, wanted - 1)[wanted - 1]
+        last = np.partition(values, wanted - 1)[wanted - 1]
+        chosen = values <= last
+        if exact:
+            level_with = np.flatnonzero(values == last)
+            chosen[level_with[len(level_with) - (int(chosen.sum()) - wanted) :]] = False
+        mask[room] = chosen
     return mask
 
 
