@@ -42,7 +42,7 @@ def domes(numbers: Numbers, cage: Cage, *, inspiration: float, supine: bool) -> 
 def floor(found: Domes, cage: Cage, x: Floats, y: Floats, beating: Heart) -> Floats:
     """Return z of the diaphragm (X, Y): both domes, pressed down by the heart."""
     low = found.right - 0.5 * found.height
-    angles, radii, axis = cage.sections(np.array([low]))
+    _, radii, axis = cage.sections(np.array([low]))
     wide, back, front = radii[0].max(), radii[0, 0], radii[0, -1]
     grid_x, grid_y = x[:, None], y[None, :] - axis[0]
     sheets = []
@@ -114,7 +114,10 @@ def medial_limits(
         fat_mm: between an organ and the lung.
         smooth_mm: over which steps between organs are rounded, along y and z.
     """
-    right, left = (np.repeat((midline + away)[None, :], len(y), axis=0) for away in (-3.0, 3.0))
+    aside = 8.0 * np.clip(
+        (10.0 - y) / 60.0, -0.8, 1.0
+    )  # the lungs meet left of the middle in front, right of it behind
+    right, left = (midline[None, :] + aside[:, None] + away for away in (-2.5, 2.5))
     step = float(y[1] - y[0])
     for places, radii in balls:
         for place, radius in zip(places, radii + fat_mm, strict=True):
