@@ -267,3 +267,12 @@ def test_facts_do_not_depend_on_pixels_or_chance() -> None:
             for found in (*one, *other)]  # fmt: skip
     assert bare[: len(one)] == bare[len(one) :]
     assert np.unique([len(found) for found in one]).size > 2
+
+
+def test_what_was_never_seen_is_not_told_to_have_gone() -> None:
+    asked = plan("lung nodule", 0.4, "right")
+    for seen, flag in ((0.3, "invisible"), (4.0, None)):
+        found = by_id(facts(visit(day=1), [], {}, before=[placed(asked)], before_visible={asked.key: seen}))
+        assert found[asked.key].change == "resolved"
+        assert found[asked.key].attributes.get("flag") == flag
+        assert "no lung nodule" not in found

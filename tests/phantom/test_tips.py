@@ -96,3 +96,10 @@ def test_a_wrong_tip_is_in_the_impression_and_a_right_one_is_not() -> None:
 def test_tips_of_another_text_are_read() -> None:
     report = narrate([], visit(), seed=1)
     assert read_tips(report) == {}
+
+
+def test_a_tip_is_told_before_what_is_not_there() -> None:
+    none = [Finding(name, "absent", id=name) for name in ("pneumothorax", "consolidation")]
+    report = narrate([tube(45.0), Finding("cardiomegaly", id="h"), *none], visit(), seed=1)
+    order = [each.findings for each in report.sentences if each.section == "findings"]
+    assert order == [("h",), ("t",), ("consolidation", "pneumothorax")]
