@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hilum.core.finding import Finding
 from hilum.core.vocabulary import concept
 from hilum.drr.geometry import Geometry
 from hilum.phantom.courses import change_of
@@ -19,11 +20,11 @@ from hilum.phantom.visits import course_table, is_nuisance_pair
 from .stories import by_id, drawn, of, placed, plan, visit
 
 
-def measured(finding, name: str) -> float:
+def measured(finding: Finding, name: str) -> float:
     return next(item.value for item in finding.measurements if item.name == name)
 
 
-def names(finding) -> set[str]:
+def names(finding: Finding) -> set[str]:
     return {item.name for item in finding.measurements}
 
 
@@ -262,7 +263,16 @@ def test_ids_are_unique_and_are_the_plans_keys() -> None:
 
 def test_facts_do_not_depend_on_pixels_or_chance() -> None:
     one, other = ([told.findings for told in drawn(20, visible=visible)] for visible in (5.0, 5.5))
-    bare = [[replace(f, measurements=[m for m in f.measurements if "noise" not in m.name]) for f in found]
+    bare = [[replace(f, measurements=tuple(m for m in f.measurements if "noise" not in m.name)) for f in found]
             for found in (*one, *other)]  # fmt: skip
     assert bare[: len(one)] == bare[len(one) :]
     assert np.unique([len(found) for found in one]).size > 2
+
+
+def test_what_was_never_seen_is_not_told_to_have_gone() -> None:
+    asked = plan("lung nodule", 0.4, "right")
+    for seen, flag in ((0.3, "invisible"), (4.0, None)):
+        found = by_id(facts(visit(day=1), [], {}, before=[placed(asked)], before_visible={asked.key: seen}))
+        assert found[asked.key].change == "resolved"
+        assert found[asked.key].attributes.get("flag") == flag
+        assert "no lung nodule" not in found

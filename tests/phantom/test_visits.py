@@ -13,7 +13,7 @@ import pytest
 from hilum.core.errors import InputError
 from hilum.phantom.courses import CHANGED, LEAST, LEVEL, STABLE, change_of, single_film_accuracy
 from hilum.phantom.illness import catalogue
-from hilum.phantom.patient import FAMILIES, Patient
+from hilum.phantom.patient import FAMILIES, Patient, Visit
 from hilum.phantom.visits import (
     AP_HEART_LEAST,
     HIDDEN_EFFUSION,
@@ -22,7 +22,7 @@ from hilum.phantom.visits import (
     is_nuisance_pair,
 )
 
-COUNT = 1_200
+COUNT = 1_000
 EFFUSION = catalogue()["pleural effusion"]
 
 
@@ -31,11 +31,11 @@ def patients() -> tuple[Patient, ...]:
     return tuple(draw_patient(4, f"p{number}") for number in range(COUNT))
 
 
-def all_visits() -> list:
+def all_visits() -> list[Visit]:
     return [each for patient in patients() for each in patient.visits]
 
 
-def all_pairs() -> list:
+def all_pairs() -> list[tuple[Visit, Visit]]:
     return [pair for patient in patients() for pair in pairwise(patient.visits)]
 
 
@@ -68,7 +68,7 @@ def test_every_plan_can_be_placed() -> None:
 
 def test_a_key_is_the_same_lesion_at_every_visit() -> None:
     for patient in patients():
-        seen: dict[str, tuple] = {}
+        seen: dict[str, tuple[str | int, ...]] = {}
         for each in patient.visits:
             for plan in each.plans:
                 same = (plan.concept, plan.side, plan.site, plan.kind, plan.seed)

@@ -9,6 +9,7 @@ from typing import Any
 
 from hilum.core.finding import Finding
 from hilum.core.report import Report
+from hilum.core.vocabulary import ancestors
 from hilum.core.vocabulary import concept as known
 from hilum.text.families import families
 from hilum.text.graph import graph
@@ -65,7 +66,7 @@ def scene_faults(made: Scene, said: Iterable[Finding]) -> tuple[str, ...]:
     yes, faults = made.pairs("yes"), []
     named = [(finding, attribute.name) for finding in said
              if (attribute := attribute_of(finding.concept, {}, "")) is not None]  # fmt: skip
-    held = {name for finding, name in named if finding.state == "present"}
+    held = {name for finding, _ in named if finding.state == "present" for name in _implied(finding.concept)}
     for finding, name in named:
         sites = {site for site, other in yes if other == name}
         if finding.state == "absent":
@@ -76,6 +77,12 @@ def scene_faults(made: Scene, said: Iterable[Finding]) -> tuple[str, ...]:
         faults += [f"{finding.id}: the scene has no '{name}'"] if not sites else []
         faults += [f"{finding.id}: the scene has no '{name}' on the {side}" for side in lost if sites]
     return tuple(faults)
+
+
+def _implied(name: str) -> set[str]:
+    """Attributes that a concept and the wider ones above it mean: linear atelectasis is atelectasis."""
+    found = (attribute_of(each, {}, "") for each in (name, *(wider.name for wider in ancestors(name))))
+    return {attribute.name for attribute in found if attribute is not None}
 
 
 def graph_faults(made: Derived) -> tuple[str, ...]:

@@ -42,7 +42,8 @@ def is_labelled(placed: Placed, visit: Visit) -> bool:
 
 def facts(
     visit: Visit, placed: Sequence[Placed], visible: Mapping[str, float], *, before: Sequence[Placed] | None = None,
-    before_visit: Visit | None = None, cnr_least: float = CNR_LEAST, negatives: Iterable[str] | None = None,
+    before_visit: Visit | None = None, before_visible: Mapping[str, float] | None = None,
+    cnr_least: float = CNR_LEAST, negatives: Iterable[str] | None = None,
 ) -> tuple[Finding, ...]:  # fmt: skip
     """Return the findings of a visit; regions on its films are left to the caller, who finds them by id.
 
@@ -58,6 +59,7 @@ def facts(
         visible: contrast-to-noise by `plan.key`; what has none counts as visible.
         before: what became of the plans of the visit before, None where there is none.
         before_visit: that visit, for the views its thresholds hold on; None takes this visit's.
+        before_visible: contrast-to-noise at that visit, so that what was never seen is not told to have gone.
         cnr_least: see CNR_LEAST.
         negatives: concepts looked for; None takes the panel of the sentence bank.
 
@@ -72,7 +74,8 @@ def facts(
         if key not in here and is_labelled(each, views):
             found = [finding for finding in found if finding.id != key or not _crossed(key, placed, each)]
             if key not in {finding.id for finding in found}:
-                found.append(_resolved(each, placed))
+                faint = abs((before_visible or {}).get(key, cnr_least)) < cnr_least
+                found.append(_resolved(each, placed, faint))
     looked_for = bank()["panel"] if negatives is None else negatives
     unsure = [each.plan.concept for each in placed if _only_view_changed(each, earlier, visit, views)]
     return (*found, *_absences(found, looked_for, unsure))
@@ -134,12 +137,13 @@ def _crossed(key: str, placed: Sequence[Placed], before: Placed) -> bool:
     return now is None or not _still(before, now)
 
 
-def _resolved(before: Placed, placed: Sequence[Placed]) -> Finding:
+def _resolved(before: Placed, placed: Sequence[Placed], faint: bool) -> Finding:
     """What was there and is not any more, with how much went."""
     now = next((each for each in placed if each.plan.key == before.plan.key), None)
     left = measurements_of(now) if now is not None else ()
     return Finding(
         before.plan.concept, "absent", sites=before.sites, change="resolved",
+        attributes={"flag": "invisible"} if faint else {},
         measurements=(*(item for item in left if item.name != "diameter"), *_delta(before, now)), id=before.plan.key,
     )  # fmt: skip
 

@@ -164,13 +164,19 @@ def _with_tips(
              for finding in said if (tip := tip_of(tips.get(finding.id, finding))) is not None}  # fmt: skip
     wrong = [key for key, finding in tips.items() if is_misplaced(finding)]
     alone = len(tips) == len(said)
+    denied = {finding.id for finding in said if finding.state == "absent"}
     texts: dict[str, str] = {}
     sentences = [each for each in made.sentences if each.section not in ("findings", "impression")]
     for section, ids in (("findings", list(tips)), ("impression", wrong or (list(tips) if alone else []))):
-        body = SectionText(section, "" if alone else getattr(made, section))
-        body.sentences += [] if alone else [each for each in made.sentences if each.section == section]
+        old = [] if alone else [each for each in made.sentences if each.section == section]
+        first = next((n for n, each in enumerate(old) if each.findings and denied.issuperset(each.findings)), len(old))
+        body = SectionText(section)
+        for each in old[:first]:
+            body.say(made.text(each), each.findings)
         for key in ids:
             body.say(added[key], (key,))
+        for each in old[first:]:
+            body.say(made.text(each), each.findings)
         texts[section] = body.text
         sentences += body.sentences
     return replace(made, findings=texts["findings"], impression=texts["impression"], sentences=tuple(sentences))
