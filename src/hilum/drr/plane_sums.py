@@ -1,9 +1,9 @@
 """Sums of samples on a fine plane, whose cost hardly depends on how many lines the plane has.
 
-Down a column of the plane, what one slab adds is a broken line: it bends where rays pass from one pair of voxels to the
-next, and is straight in between. So instead of adding a slab to every line, its bends are added up, two numbers for each
-line of voxels, and the sums follow from adding those up twice. That would let rounding grow from line to line: every
-32nd line is therefore summed by itself, and the lines between are tied to it.
+Down a column of the plane, what one slab adds is a broken line: it bends where rays pass from one pair of voxels to
+the next, and is straight in between. So instead of adding a slab to every line, its bends are added up, two numbers
+for each line of voxels, and the sums follow from adding those up twice. That would let rounding grow from line to
+line: every 32nd line is therefore summed by itself, and the lines between are tied to it.
 """
 
 from __future__ import annotations
