@@ -12,6 +12,7 @@ from hilum.core.errors import InputError, MissingError
 from hilum.core.region import Box
 from hilum.core.registry import get
 from hilum.data.nih import nih
+from tests.data.layouts import wheel
 
 HEAD = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,Width,Height,x,y,\n"
 
@@ -87,3 +88,33 @@ def test_without_boxes_there_are_labels_only(tmp_path: Path) -> None:
     (root / "BBox_List_2017.csv").unlink()
     assert not any(f.regions for s in nih(root) for f in s.findings)
     assert all("text mining" in str(f.made_by) for s in nih(root) for f in s.findings)
+
+
+def test_tables_alone_give_every_film_and_a_part_gives_its_part(tmp_path: Path) -> None:
+    root = layout(tmp_path)
+    assert len(list(nih(root))) == 3  # the fourth was not downloaded
+    for path in root.glob("images/*.png"):
+        path.unlink()
+    studies = list(nih(root))
+    assert len(studies) == 4
+    with pytest.raises(MissingError, match=r"00000001_000\.png"):
+        _ = studies[0].films[0].pixels
+
+
+def test_a_cut_table_is_said_with_its_line(tmp_path: Path) -> None:
+    path = layout(tmp_path) / "Data_Entry_2017_v2020.csv"
+    path.write_text(HEAD + "00000001_000.png,Cardiomegaly,0,1\n00000001_001.png,No Fin")
+    with pytest.raises(InputError, match="line 2 is cut before 'View Position'"):
+        list(nih(tmp_path))
+
+
+def test_the_real_tables_are_read() -> None:
+    """Counts of the released box file: 984 boxes on 880 films, of which 'Infiltrate' 123."""
+    studies = list(nih(wheel("Data_Entry_2017_v2020.csv.gz")))
+    assert len(studies) == 112_120
+    assert len({study.patient for study in studies}) == 30_805
+    boxed = [f for study in studies for f in study.findings if f.regions]
+    assert sum(len(f.regions) for f in boxed) == 984
+    assert len({region.image for f in boxed for region in f.regions}) == 880
+    assert sum(len(f.regions) for f in boxed if f.concept == "infiltration") == 123
+    assert {study.films[0].view for study in studies[::500]} == {"PA", "AP"}

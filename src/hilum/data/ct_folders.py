@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from hilum.core.errors import HilumError, InputError
 from hilum.data.ct import LIDC_CITATION, Case, Collection
+from hilum.data.rows import rows as table_rows
 from hilum.io.deidentify import pseudonym
 from hilum.io.dicom import read_header
 from hilum.io.sniff import kind_of
@@ -125,12 +125,8 @@ def _table(path: Path, key: str, delimiter: str = ",") -> dict[str, dict[str, st
     if not path.is_file():
         return {}
     found: dict[str, dict[str, str]] = {}
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream, delimiter=delimiter)
-        if key not in (reader.fieldnames or ()):
-            raise InputError(f"'{path.name}' has no column '{key}'")
-        for row in reader:
-            found.setdefault(row[key], {name: value for name, value in row.items() if name and value is not None})
+    for row in table_rows(path, (key,), delimiter=delimiter):
+        found.setdefault(row[key], {name: value for name, value in row.items() if name and value is not None})
     return found
 
 

@@ -1,93 +1,96 @@
-"""The NIH chest films as they are published: `Data_Entry_2017*.csv`, `BBox_List_2017.csv` and folders of PNG files.
+"""NIH ChestX-ray14: 112,120 frontal films of 30,805 patients, 14 labels mined from reports, 984 radiologists' boxes.
 
-Source: Wang et al., ChestX-ray8, CVPR 2017. The official lists `train_val_list.txt` and `test_list.txt` are used where
-they are there; else patients are split by a hash of their number. The box file says 'Infiltrate' where labels say
-'Infiltration'. Labels are text-mined: a finding that is not listed is not mentioned, which is no statement of absence.
+Get it from https://nihcc.app.box.com/v/ChestXray-NIHCC (no form); the `torchxrayvision` wheel carries the tables.
+Source: Wang et al., ChestX-ray8, CVPR 2017.
+
+Layout: `Data_Entry_2017*.csv`, `BBox_List_2017.csv` and images/ or images_001/images/ ... of PNG files. The official
+lists `train_val_list.txt` and `test_list.txt` are used where they are there; else patients are split by a hash of their
+number.
+
+Traps. The box file says 'Infiltrate' where labels say 'Infiltration'. Labels are text-mined: a finding that is not
+listed is not mentioned, which is no statement of absence, and 'No Finding' is not 'normal'. Pixel spacing in the table
+is that of the original film: the published PNG files were resized to 1024 x 1024, so that it does not hold on them.
+A folder with a part of the films gives that part; one with the tables alone gives every film, without pixels.
 """
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hilum.core.cohort import Cohort
-from hilum.core.errors import InputError, MissingError
+from hilum.core.errors import InputError
 from hilum.core.finding import Finding
-from hilum.core.geometry import View
-from hilum.core.image import Image, MadeBy
+from hilum.core.geometry import FRONTAL, View
+from hilum.core.image import MadeBy
 from hilum.core.region import Box
 from hilum.core.registry import register
 from hilum.core.study import Study
 from hilum.core.vocabulary import to_concept
+from hilum.data.release import Official
+from hilum.data.rows import film, find, rows
 
+WHERE = "https://nihcc.app.box.com/v/ChestXray-NIHCC"
 LICENCE = "NIH: unrestricted use, with attribution"
 CITATION = "Wang et al. ChestX-ray8: hospital-scale chest X-ray database and benchmarks. CVPR 2017"
+OFFICIAL = (
+    Official("Data_Entry_2017_v2020.csv*", 112_120, source="Wang et al. 2017; content as torchxrayvision 1.5.7 has it",
+             sha256="dc1d2df67fdc1c5a7601d48699cda2b13dc2c4841488b4183dcf04884dbaca11"),
+    Official("Data_Entry_2017.csv*", 112_120, source="Wang et al. 2017"),
+    Official("BBox_List_2017.csv*", 984, source="counted in the released file, as torchxrayvision 1.5.7 has it",
+             sha256="0bbfea9d4c4e9771481b3023b1bc9f0df9dea924453b12986beb29b0c4d0c95b"),
+)  # fmt: skip
 MINED, READ = MadeBy("NIH text mining", "2017"), MadeBy("NIH radiologist", "2017")
-_TABLE = "Data_Entry_2017*.csv"
+_TABLE = "Data_Entry_2017*.csv*"
 _COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "View Position")
 _SAME: Mapping[str, str] = {"Infiltrate": "Infiltration"}
 
 
-def _pixels(path: Path) -> NDArray[np.float32]:
-    from PIL import Image as Picture
-
-    with Picture.open(path) as picture:
-        return np.asarray(picture.convert("L"), dtype=np.float32) / 255.0
+@cache
+def _concept(label: str) -> str:
+    return to_concept("nih-14", label).name
 
 
-def _table(root: Path) -> Path:
-    found = sorted(root.glob(_TABLE))
-    if not found:
-        raise MissingError(f"no {_TABLE} in {root}: give the folder that the NIH chest films were unpacked to")
-    return found[-1]
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise InputError(f"{path.name} has no column '{missing[0]}': it is not the NIH table of labels")
-        yield from reader
-
-
-def _boxes(root: Path) -> Mapping[tuple[str, str], tuple[Box, ...]]:
-    path, found = root / "BBox_List_2017.csv", defaultdict(list)
-    if not path.is_file():
-        return {}
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        for number, row in enumerate(list(csv.reader(stream))[1:], start=2):
-            try:
-                name, label, (x, y, wide, high) = row[0], row[1], map(float, row[2:6])
-            except (ValueError, IndexError):
-                raise InputError(f"{path.name} line {number} is no box: expected image, label, x, y, w, h") from None
-            found[name, _SAME.get(label, label)].append(Box(x, y, x + wide, y + high, image=name))
-    return {key: tuple(boxes) for key, boxes in found.items()}
+def _boxes(root: Path) -> Mapping[str, Mapping[str, tuple[Box, ...]]]:
+    """Film -> label -> its boxes."""
+    path = next(iter(sorted(root.glob("BBox_List_2017.csv*"))), None)
+    found: dict[str, dict[str, tuple[Box, ...]]] = defaultdict(dict)
+    for number, row in enumerate(rows(path) if path else (), start=2):
+        cells = [
+            cell for cell in row.values() if isinstance(cell, str)
+        ]  # its header breaks '[x,y,w,h]' over four cells
+        try:
+            name, label, (x, y, wide, high) = cells[0], cells[1], map(float, cells[2:6])
+        except (ValueError, IndexError):
+            raise InputError(
+                f"{path.name if path else ''} line {number} is no box: expected image, label, x, y, w, h"
+            ) from None
+        label = _SAME.get(label, label)
+        found[name][label] = (*found[name].get(label, ()), Box(x, y, x + wide, y + high, image=name))
+    return found
 
 
 def _studies(root: Path) -> Iterator[Study]:
     boxes = _boxes(root)
     places = {path.name: path for path in sorted(root.glob("images*/**/*.png"))}
-    for row in _rows(_table(root)):
+    table = find(root, _TABLE, what=f"the folder of the NIH chest films, from {WHERE}")
+    for row in rows(table, _COLUMNS, what="the NIH table of labels"):
         name = row["Image Index"]
-        if name not in places:  # a part of the archive is as good as the whole
+        if places and name not in places:
             continue
+        own = boxes.get(name, {})
         labels = [label for label in row["Finding Labels"].split("|") if label and label != "No Finding"]
-        labels += [label for image, label in boxes if image == name and label not in labels]
-        view: View = "PA" if row["View Position"] == "PA" else "AP" if row["View Position"] == "AP" else "unknown"
-        film = Image(partial(_pixels, places[name]), view=view, id=name, source=str(places[name]))  # type: ignore[arg-type]
+        labels += [label for label in own if label not in labels]
+        view: View = row["View Position"] if row["View Position"] in FRONTAL else "unknown"  # type: ignore[assignment]
         findings = [
-            Finding(to_concept("nih-14", label).name, regions=boxes.get((name, label), ()), id=label,
-                    made_by=READ if (name, label) in boxes else MINED)
+            Finding(_concept(label), regions=own.get(label, ()), id=label,
+                    made_by=READ if label in own else MINED)
             for label in labels
         ]  # fmt: skip
-        yield Study(id=name, patient=f"nih-{row['Patient ID']}", images=(film,), findings=tuple(findings))
+        picture = film(places.get(name, root / "images" / name), view=view, id=name)
+        yield Study(name, f"nih-{row['Patient ID']}", images=(picture,), findings=tuple(findings))
 
 
 def _splits(root: Path) -> Mapping[str, float] | Callable[[str], str]:
@@ -106,12 +109,9 @@ def nih(root: str | Path) -> Cohort:
         root: folder with Data_Entry_2017*.csv and images/ or images_001/images/ ... beside it.
 
     Raises:
-        MissingError: if the table of labels is not there.
+        MissingError: if the table of labels is not there; on use, if a film is not.
         InputError: on use, if the table or the list of boxes cannot be read.
     """
     place = Path(root)
-    _table(place)
-    return Cohort(
-        name="nih", studies=partial(_studies, place), splits=_splits(place), licence=LICENCE, citation=CITATION,
-        label_set="nih-14",
-    )  # fmt: skip
+    find(place, _TABLE, what=f"the folder of the NIH chest films, from {WHERE}")
+    return Cohort("nih", partial(_studies, place), _splits(place), LICENCE, CITATION, "nih-14")

@@ -92,6 +92,13 @@ def rows(root: Path, sources: tuple[str, ...] = FILM_SOURCES) -> list[PackRow]:
     path = Path(root) / "manifest.csv"
     if not path.is_file():
         raise MissingError(f"no manifest.csv in {root}: give the root folder of the pack")
+    try:
+        return _chosen(path, sources)
+    except (UnicodeDecodeError, csv.Error) as fault:
+        raise InputError(f"{path} cannot be read as a table: {fault}; copy the pack anew") from None
+
+
+def _chosen(path: Path, sources: tuple[str, ...]) -> list[PackRow]:
     found = []
     with path.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)
@@ -150,7 +157,7 @@ def _studies(root: Path, sources: tuple[str, ...]) -> Iterator[Study]:
     return (study(root, row) for row in rows(root, sources))
 
 
-@register.dataset("pack", licence="per row: see manifest.csv")
+@register.dataset("pack", licence="per row: see manifest.csv", citation="per source: see LICENSES.md beside it")
 def pack(root: str | Path, *, sources: tuple[str, ...] = FILM_SOURCES) -> Cohort:
     """Return the pack's films as a cohort of one-film studies, split by patient.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.core.errors import InputError, MissingError
+from hilum.core.errors import DecodeError, InputError, MissingError
 from hilum.core.geometry import View
 from hilum.core.image import Image
 
@@ -65,7 +66,7 @@ def rows(
                 if short:
                     raise InputError(f"{place.name} line {reader.line_num} is cut before '{short[0]}': copy it anew")
                 yield row
-    except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError) as fault:
+    except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError, zlib.error) as fault:
         raise InputError(f"{place.name} cannot be read as a table: {fault}") from None
 
 
@@ -86,7 +87,10 @@ def _pixels(path: Path) -> NDArray[np.float32]:
 
     if not path.is_file():
         raise MissingError(f"the film {path} is not there: the table names it, so that part of the data set is missing")
-    with Picture.open(path) as picture:
-        deep = picture.mode.startswith("I;16") or picture.mode == "I"
-        values = np.asarray(picture if deep else picture.convert("L"), dtype=np.float32)
+    try:
+        with Picture.open(path) as picture:
+            deep = picture.mode.startswith("I;16") or picture.mode == "I"
+            values = np.asarray(picture if deep else picture.convert("L"), dtype=np.float32)
+    except (OSError, SyntaxError, ValueError) as fault:  # Pillow's words for a picture that is cut or no picture
+        raise DecodeError(f"the film {path} cannot be read: {fault}; copy it anew") from None
     return np.asarray(values / np.float32(65535.0 if deep else 255.0))
