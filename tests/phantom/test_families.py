@@ -16,7 +16,7 @@ from hilum.phantom.families import hybrid_anatomy, warp_anatomy
 from hilum.phantom.families_base import BLOOD_HU, base_of, named
 from hilum.phantom.patient import Anatomy, Person
 from hilum.phantom.warp import Body, cardiothoracic_ratio, draw_warp
-from tests.phantom.chests import NAMES, PERSON, STEP, ball, chest_anatomy, chest_body, places
+from tests.phantom.simple_chest import NAMES, PERSON, STEP, ball, chest_anatomy, chest_body, places
 
 
 @pytest.fixture(scope="module")

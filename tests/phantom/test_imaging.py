@@ -19,7 +19,7 @@ from hilum.phantom.imaging import drawn_processing, expose, shoot
 from hilum.phantom.imaging_paths import FIELDS
 from hilum.phantom.patient import Anatomy, Placed, Plan, Pose, Shot
 from hilum.phantom.warp import Warp, warped
-from tests.phantom.chests import STEP, ball, chest_anatomy, places, still, with_lesion
+from tests.phantom.simple_chest import STEP, ball, chest_anatomy, places, still, with_lesion
 
 SIZE = 64
 

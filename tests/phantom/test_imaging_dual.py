@@ -11,7 +11,7 @@ from hilum.drr.detector import shrunken
 from hilum.phantom.imaging import shoot
 from hilum.phantom.imaging_dual import triple
 from hilum.phantom.patient import Shot
-from tests.phantom.chests import chest_anatomy, still
+from tests.phantom.simple_chest import chest_anatomy, still
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from hilum.core.errors import InputError
 from hilum.phantom.families_base import named
 from hilum.phantom.imaging_frame import DISTANCE_MM, fields_mm, frame
 from hilum.phantom.patient import Anatomy, Pose
-from tests.phantom.chests import NAMES, chest_anatomy, still
+from tests.phantom.simple_chest import NAMES, chest_anatomy, still
 
 
 @pytest.fixture(scope="module")

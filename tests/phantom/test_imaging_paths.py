@@ -32,7 +32,7 @@ from hilum.phantom.imaging_paths import (
     lesion_paths,
 )  # fmt: skip
 from hilum.phantom.patient import Anatomy, Placed, Plan, Pose
-from tests.phantom.chests import ball, chest_anatomy, still, with_lesion
+from tests.phantom.simple_chest import ball, chest_anatomy, still, with_lesion
 
 SIZE = (64, 64)
 

@@ -13,7 +13,7 @@ from hilum.phantom.imaging import expose, shoot
 from hilum.phantom.imaging_cost import study_seconds
 from hilum.phantom.imaging_store import load_shot, save_shot, shot_bytes
 from hilum.phantom.patient import Shot
-from tests.phantom.chests import ball, chest_anatomy, chest_body, still, with_lesion
+from tests.phantom.simple_chest import ball, chest_anatomy, chest_body, still, with_lesion
 
 
 @pytest.fixture(scope="module")

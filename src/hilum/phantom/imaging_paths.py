@@ -36,8 +36,9 @@ FIELDS, ABDOMEN_MM, SPINE_MM = "lung fields", 30.0, 25.0
 """Class of the lungs as readers outline them: the heart's shadow included; without what lies behind or before 30 mm of
 abdominal organs, and on frontal films 25 mm of vertebrae."""
 LEAST_MM: Mapping[str, float] = {
-    "pleural effusion": 5.0, "pneumothorax": 3.0, "consolidation": 5.0, "edema": 10.0, "emphysema": 10.0,
-    "atelectasis": 5.0, "cardiomegaly": 1.0, "fibrosis": 5.0, "pneumoperitoneum": 3.0, "pleural thickening": 3.0,
+    "pleural effusion": 5.0, "consolidation": 5.0, "atelectasis": 5.0, "ground glass opacity": 5.0,
+    "pulmonary fibrosis": 5.0, "reticular pattern": 5.0, "pulmonary edema": 10.0, "emphysema": 10.0,
+    "pneumothorax": 3.0, "pneumoperitoneum": 3.0, "pleural thickening": 3.0, "apical pleural thickening": 3.0,
 }  # fmt: skip
 """Path length from which a pixel belongs to the mask of a finding; 1 mm for others and 0.05 mm for devices."""
 _OTHER_MM, _DEVICE_MM, _SHARE = 1.0, 0.05, 0.25
