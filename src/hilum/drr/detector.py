@@ -108,9 +108,18 @@ def scatter_fraction(primary: Pixels, scattered: Pixels) -> Pixels:
 def shrunken(image: Pixels, step: int) -> Pixels:
     """Return means of blocks of `step` x `step` pixels; the last row and column stand for what is missing of theirs."""
     rows, columns = (-(-n // step) for n in image.shape)
-    padded = np.pad(image, ((0, rows * step - image.shape[0]), (0, columns * step - image.shape[1])), mode="edge")
-    found: Pixels = padded.reshape(rows, step, columns, step).mean(axis=(1, 3), dtype=np.float32)
-    return found
+    over = (rows * step - image.shape[0], columns * step - image.shape[1])
+    padded = np.pad(image, ((0, over[0]), (0, over[1])), mode="edge") if any(over) else image
+    down = _summed(padded.reshape(rows, step, columns * step).astype(np.float32, copy=False), 1)
+    return _summed(down.reshape(rows, columns, step), 2) * np.float32(1.0 / step**2)
+
+
+def _summed(parts: Pixels, axis: int) -> Pixels:
+    """Sum over a short axis of three, layer by layer: many times as fast as `sum`."""
+    total: Pixels = np.take(parts, 0, axis)
+    for index in range(1, parts.shape[axis]):
+        total += parts[:, index] if axis == 1 else parts[:, :, index]
+    return total
 
 
 def grown(image: Pixels, step: int, shape: tuple[int, int]) -> Pixels:

@@ -34,11 +34,11 @@ from hilum.phantom.patient import Anatomy, Placed, Pose, Shot
 
 FINE_PIXELS = 512
 """Rays along a film's side, at least: noise is drawn on them and averaged over each pixel."""
-UNUSUAL = 0.15
+UNUSUAL = 0.1
 """Share of films whose look-up table is drawn from the whole range, so that none is learned."""
 EDGE_GAIN = {"PA": (1.4, 2.4), "AP": (1.0, 1.8)}
 """Range of the gain of the finest detail; real portable films show less grain than a department's, so they get less."""
-_MARKED, _WORDED, _BORDERED, _BENT = 0.7, 0.25, 0.15, 0.35
+_MARKED, _WORDED, _BORDERED, _BENT = 0.7, 0.25, 0.15, 0.3
 _CALCIUM_HU, _CT_KEV, _EXTENDED_MM = 150.0, 72.0, 60.0
 
 

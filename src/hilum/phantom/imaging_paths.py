@@ -36,8 +36,9 @@ FIELDS, ABDOMEN_MM, SPINE_MM = "lung fields", 30.0, 25.0
 """Class of the lungs as readers outline them: the heart's shadow included; without what lies behind or before 30 mm of
 abdominal organs, and on frontal films 25 mm of vertebrae."""
 LEAST_MM: Mapping[str, float] = {
-    "pleural effusion": 5.0, "pneumothorax": 3.0, "consolidation": 5.0, "edema": 10.0, "emphysema": 10.0,
-    "atelectasis": 5.0, "cardiomegaly": 1.0, "fibrosis": 5.0, "pneumoperitoneum": 3.0, "pleural thickening": 3.0,
+    "pleural effusion": 5.0, "consolidation": 5.0, "atelectasis": 5.0, "ground glass opacity": 5.0,
+    "pulmonary fibrosis": 5.0, "reticular pattern": 5.0, "pulmonary edema": 10.0, "emphysema": 10.0,
+    "pneumothorax": 3.0, "pneumoperitoneum": 3.0, "pleural thickening": 3.0, "apical pleural thickening": 3.0,
 }  # fmt: skip
 """Path length from which a pixel belongs to the mask of a finding; 1 mm for others and 0.05 mm for devices."""
 _OTHER_MM, _DEVICE_MM, _SHARE = 1.0, 0.05, 0.25
@@ -163,23 +164,26 @@ def device_paths(anatomy: Anatomy, placed: Sequence[Placed], geometry: Geometry,
         geometry: of the fine rays.
         fine: rays per pixel of the film, along each side.
     """
-    from hilum.drr.mesh import path_mm
+    from hilum.drr.mesh import path_mm, window
 
     maps: dict[str, Pixels] = {}
     pushed, paths, change = np.zeros(geometry.shape, np.float32), {}, {}
-    tissue = float(mass_attenuation(SOFT, _SEEN_KEV))
+    tissue = np.float32(mass_attenuation(SOFT, _SEEN_KEV))
     for each in placed:
         if not each.things:
             continue
         length, changed = np.zeros(geometry.shape, np.float32), np.zeros(geometry.shape, np.float32)
         for solid in (solid for thing in each.things for solid in thing.solids):
-            part = path_mm(solid.vertices, solid.faces, geometry, fine=1 if fine >= _MANY_RAYS else 2)
-            areal = part * np.float32(solid.density_g_cm3 / 10.0)
-            aside = part * np.float32(surrounding_g_cm3(anatomy.body.volume, solid.vertices) / 10.0)
-            maps[solid.material] = maps[solid.material] + areal if solid.material in maps else areal
-            pushed += aside
-            length += part
-            changed += areal * np.float32(mass_attenuation(solid.material, _SEEN_KEV)) - aside * np.float32(tissue)
+            part, place = window(geometry, geometry.shadow(solid.vertices))
+            if place[0].start == place[0].stop or place[1].start == place[1].stop:
+                continue
+            mm = path_mm(solid.vertices, solid.faces, part, fine=1 if fine >= _MANY_RAYS else 2)
+            areal = mm * np.float32(solid.density_g_cm3 / 10.0)
+            aside = mm * np.float32(surrounding_g_cm3(anatomy.body.volume, solid.vertices) / 10.0)
+            maps.setdefault(solid.material, np.zeros(geometry.shape, np.float32))[place] += areal
+            pushed[place] += aside
+            length[place] += mm
+            changed[place] += areal * np.float32(mass_attenuation(solid.material, _SEEN_KEV)) - aside * tissue
         paths[each.plan.key], change[each.plan.key] = shrunken(length, fine), shrunken(changed, fine)
     return Devices(maps, pushed, paths, change)
 
@@ -202,9 +206,12 @@ def contrasts(
     Contrast is weighted by path length. Noise is that of the anatomy where rays run through over 60 mm of lung, or of
     the whole body where too few do.
     """
-    whole = np.zeros(lungs_mm.shape, np.float32)
+    if not change:
+        return {}
+    rays = np.zeros(next(iter(maps.values())).shape, np.float32)
     for name, each in maps.items():
-        whole += np.float32(mass_attenuation(name, _SEEN_KEV)) * shrunken(each, fine)
+        rays += np.float32(mass_attenuation(name, _SEEN_KEV)) * each
+    whole = shrunken(rays, fine)
     for each in change.values():
         whole -= each
     region = (
