@@ -1,4 +1,4 @@
-"""What virtual patients cost: seconds per study by stage, whole cohorts of growing size, memory; printed, never asserted.
+"""What virtual patients cost: seconds per study by stage, cohorts of growing size, memory; printed, never asserted.
 
     python benchmarks/phantom.py                    # stages of 12 patients, then cohorts of 24 and 48 patients
     python benchmarks/phantom.py --patients 500     # about 1,000 studies; half an hour on 2 cores at most
@@ -41,7 +41,7 @@ def stages(recipe: Recipe) -> None:
     for name, seconds in clock.items():
         print(f"  {name:10} {seconds / studies:7.3f} CPU s per study")
     print(
-        f"  {'all':10} {wall / studies:7.3f} wall s per study in one process with all cores; {size / studies / 1e3:.0f} kB"
+        f"  {'all':10} {wall / studies:7.3f} wall s per study in one process, all cores; {size / studies / 1e3:.0f} kB"
     )
 
 
