@@ -29,7 +29,7 @@ from hilum.phantom.patient import Family
 from hilum.phantom.recipe import Recipe
 from hilum.phantom.samples import SYNTHETIC, Drawn, grey, nifti, report_text
 
-SHOWN_MASKS = ("lungs", "heart")
+SHOWN_MASKS = ("lung fields", "heart")
 
 
 @dataclass(frozen=True)

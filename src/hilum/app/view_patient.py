@@ -55,7 +55,7 @@ def view(path: Path, patient: str, out: Path, *, as_json: bool = False, quiet: b
     """
     visits = visits_of(path, patient)
     for number, study in enumerate(visits, start=1):
-        masks = tuple(mask for film in study.films for mask in masks_of(film) if mask.label in ("lungs", "heart"))
+        masks = tuple(mask for film in study.films for mask in masks_of(film) if mask.label in ("lung fields", "heart"))
         save_text(study_page(study, masks=masks, keep_identifiers=True), out / f"visit-{number}.html")
     page = save_text(timeline_page(visits), out / "index.html")
     if as_json:

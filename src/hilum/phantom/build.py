@@ -40,7 +40,7 @@ from hilum.phantom.wishes import plans_from_text
 from hilum.text.imagenome import to_imagenome
 
 CLASSES = (
-    "lungs", "right lung", "left lung", "heart", "ribs", "clavicles", "scapulae", "spine", "trachea", "aorta",
+    "lung fields", "lungs", "right lung", "left lung", "heart", "ribs", "clavicles", "scapulae", "spine", "trachea", "aorta",
 )  # fmt: skip
 """Anatomical masks of every film."""
 Stages = MutableMapping[str, float]

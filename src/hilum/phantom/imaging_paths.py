@@ -44,7 +44,7 @@ LEAST_MM: Mapping[str, float] = {
 _OTHER_MM, _DEVICE_MM, _SHARE = 1.0, 0.05, 0.25
 _ENOUGH_PIXELS, _BODY, _MANY_RAYS = 64, 0.5, 3
 _DISC_MM, _SLIVER_MM = 12.0, 5.0
-_SEEN_KEV, _SHELL_VOXELS = 70.0, 2
+_SEEN_KEV, _SHELL_VOXELS, _PATCH_MM2 = 70.0, 2, 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,10 +201,12 @@ def least_mm(placed: Placed, path: Pixels) -> float:
 def contrasts(
     maps: Maps, paths: Maps, change: Maps, lungs_mm: Pixels, pitch_mm: tuple[float, float], *, fine: int
 ) -> dict[str, float]:
-    """Return contrast to noise of each finding by key, on the line integral at 70 keV; 0 for one off the film.
+    """Return how well each finding can be detected, by key, on the line integral at 70 keV; 0 for one off the film.
 
-    Contrast is weighted by path length. Noise is that of the anatomy where rays run through over 60 mm of lung, or of
-    the whole body where too few do.
+    Contrast (root mean square of what it changes, weighted by path length, so that gas over fluid does not cancel)
+    over noise, times the root of how many patches of 1 cm2 it covers: a wide haze shows at a contrast at which a small
+    spot does not (Rose's model; Burgess, JOSA A 1999). Noise is the anatomy's own, where rays run through over 60 mm of
+    lung, or in the whole body where too few do. Below 0 where it is darker than what it replaces.
     """
     if not change:
         return {}
@@ -220,10 +222,17 @@ def contrasts(
     found = {}
     for key, changed in change.items():
         seen = bool((paths[key] > 0).any()) and bool((region > LUNG_PATH_MM).sum() >= _ENOUGH_PIXELS)
-        found[key] = (
-            visibility(changed, whole, pitch_mm, lung_mm=region, path_mm=paths[key]).contrast_to_noise if seen else 0.0
-        )
+        found[key] = _detectability(changed, paths[key], whole, region, pitch_mm) if seen else 0.0
     return found
+
+
+def _detectability(
+    change: Pixels, path_mm: Pixels, film: Pixels, region: Pixels, pitch_mm: tuple[float, float]
+) -> float:
+    measured = visibility(change, film, pitch_mm, lung_mm=region, path_mm=path_mm)
+    strength = float(np.sqrt((path_mm * change**2).sum(dtype=np.float64) / path_mm.sum(dtype=np.float64)))
+    patches = measured.area_px * pitch_mm[0] * pitch_mm[1] / _PATCH_MM2
+    return float(np.copysign(strength / measured.noise * np.sqrt(patches), measured.contrast))
 
 
 def _layers(placed: Sequence[Placed]) -> list[list[Placed]]:

@@ -192,7 +192,7 @@ class Shot:
         maps: areal density in g/cm2 (fine rows, fine columns) by material name of `drr.beam`, devices included.
         paths: path length in mm (rows, columns) of each anatomical class, by structure name ('lungs' etc. as asked).
         lesions: path length in mm (rows, columns) of each `Placed`, by `plan.key`; devices by their own solids.
-        visible: contrast-to-noise of each `Placed` by `plan.key` (`drr.visibility`).
+        visible: how well each `Placed` can be detected, by `plan.key` (`imaging_paths.contrasts`); 1 is the limit.
         least_mm: path length from which a pixel belongs to a lesion's mask, by `plan.key`.
         fine: rays per pixel of the film, along each side.
         log: how it was framed, for JSON.
