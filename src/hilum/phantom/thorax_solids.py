@@ -1,0 +1,81 @@
+"""Lists of simple solids with a shell: tapering tubes of elliptic section, plates and ellipsoids, in mm."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+COLUMNS = 21
+"""begin (0:3), end (3:6), normal (6:9), half-size along it (9, 10), across (11, 12), cap (13), flat (14),
+shell mm (15), shell HU (16), core HU (17), id (18), group (19), kind (20)."""
+
+
+class Solids:
+    """A growing list of solids; later ones win where groups overlap.
+
+    A solid is a segment with an elliptic section: half-size `along` a normal and `across` it at both ends. Its ends are
+    round, or flat; begin and end at one place with a cap make an ellipsoid.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[Floats] = []
+
+    def add(
+        self, begin: ArrayLike, end: ArrayLike, normal: ArrayLike, along: tuple[float, float],
+        across: tuple[float, float], *, id: int = 0, cap_mm: float | None = None, flat: bool = False,
+        shell_mm: float = 0.0, shell_hu: float = 0.0, core_hu: float = 40.0,
+    ) -> None:  # fmt: skip
+        """Add one solid.
+
+        Args:
+            begin, end: (3,) of its axis.
+            normal: (3,) direction of `along`; its part beside the axis counts.
+            along, across: half-sizes at begin and end.
+            id: of the structure, 0 for none.
+            cap_mm: how far a round end goes beyond the axis; the smaller half-size where it is not given.
+            flat: cut the ends off.
+            shell_mm, shell_hu, core_hu: of an outer layer and of what is within.
+        """
+        row = np.zeros(COLUMNS)
+        row[0:3], row[3:6] = begin, end
+        way = row[3:6] - row[0:3]
+        length = float(np.linalg.norm(way))
+        way = way / length if length > 1e-6 else np.zeros(3)
+        side = np.asarray(normal, np.float64)
+        side = side - (side @ way) * way
+        row[6:9] = side / max(float(np.linalg.norm(side)), 1e-9)
+        row[9:11], row[11:13] = along, across
+        row[13] = min(*along, *across) if cap_mm is None else cap_mm
+        row[14], row[15:18], row[18] = float(flat), (shell_mm, shell_hu, core_hu), id
+        self.rows.append(row)
+
+    def tube(
+        self, points: Floats, radius_mm: ArrayLike, *, id: int = 0, core_hu: float = 40.0, shell_mm: float = 0.0,
+        shell_hu: float = 0.0,
+    ) -> None:  # fmt: skip
+        """Add a round tube along points (N, 3) with one radius, or one for each point."""
+        radius = np.broadcast_to(np.asarray(radius_mm, np.float64), (len(points),))
+        for n in range(len(points) - 1):
+            way = np.abs(points[n + 1] - points[n])
+            normal = np.eye(3)[int(np.argmin(way))]
+            pair = (float(radius[n]), float(radius[n + 1]))
+            self.add(points[n], points[n + 1], normal, pair, pair, id=id, core_hu=core_hu, shell_mm=shell_mm,
+                     shell_hu=shell_hu)  # fmt: skip
+
+    def extend(self, other: Solids) -> None:
+        """Add all solids of another list."""
+        self.rows += other.rows
+
+    def table(self) -> Floats:
+        """Return (N, COLUMNS)."""
+        return np.stack(self.rows) if self.rows else np.zeros((0, COLUMNS))
+
+
+def curve(points: ArrayLike, count: int) -> Floats:
+    """Return `count` places evenly along a smooth curve through points (N, 3)."""
+    from scipy.interpolate import CubicSpline
+
+    knots = np.asarray(points, np.float64)
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))])
+    return np.asarray(CubicSpline(along, knots)(np.linspace(0.0, along[-1], count)))

@@ -1,0 +1,118 @@
+"""The torso's outline with shoulders, neck and breasts, and the layers between skin and ribs. In mm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.phantom.skeleton_cage import Cage
+from hilum.phantom.thorax_draw import Numbers
+
+Floats = NDArray[np.float64]
+_NECK_MM = (61.0, 60.0, 52.0)
+"""Half-width of the neck, and its reach behind and before its middle."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """Sections of the torso: superellipses with different reach in front and behind.
+
+    Args:
+        z: (Z,) heights.
+        half, back, front, axis, power: (Z,) of each section; the axis is its y.
+        breasts: (2, 6) middles and half-axes of two ellipsoids; (0, 6) without.
+    """
+
+    z: Floats
+    half: Floats
+    back: Floats
+    front: Floats
+    axis: Floats
+    power: Floats
+    breasts: Floats
+
+    def depth(self, x: Floats, y: Floats, midline: Floats) -> Floats:
+        """Return the depth under the skin (X, Y, Z) in mm, below 0 outside."""
+        dx = np.abs(x[:, None, None] - midline)
+        dy = y[None, :, None] - self.axis
+        reach = np.where(dy > 0, self.back, self.front)
+        far = ((dx / self.half) ** self.power + (np.abs(dy) / reach) ** self.power) ** (1.0 / self.power)
+        radius = np.hypot(dx, dy)
+        found = np.where(far > 0.02, radius * (1.0 / np.maximum(far, 0.02) - 1.0), reach)
+        for row in self.breasts:
+            parts = [
+                (c - m) / h
+                for c, m, h in zip((x[:, None, None], y[None, :, None], self.z), row[:3], row[3:], strict=True)
+            ]
+            distance = np.sqrt(sum(p**2 for p in parts))
+            found = np.maximum(found, (1.0 - distance) * row[3:].min() * 0.9 + 0.0)
+        return np.asarray(found)
+
+
+def outline(numbers: Numbers, cage: Cage, z: Floats, acromion_mm: float) -> Outline:
+    """Return the torso's sections at heights z.
+
+    Args:
+        numbers: widths, layers, breasts.
+        cage: that it covers.
+        z: (Z,) of the sections.
+        acromion_mm: z of the shoulders' tops.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    top, wide = acromion_mm, numbers.torso_width_mm / 2
+    _, radii, axis = cage.sections(z)
+    third = float(cage.spine.at(3.0)[2])
+    fixed = np.minimum(z, third)
+    _, capped, _ = cage.sections(fixed)
+    back = capped[:, 0] + 4.0 + 1.15 * numbers.muscle_mm + 0.55 * numbers.fat_mm
+    front = capped[:, -1] + 4.0 + 0.55 * numbers.muscle_mm + 0.8 * numbers.fat_mm
+    belly = np.clip((float(cage.spine.at(9.0)[2]) - z) / 120.0, 0.0, 1.0)
+    front = front + belly * numbers.fat_mm * 0.9
+    knots = np.array([-400.0, top - 95, top - 30, top - 2, top + 12, top + 30, top + 62, top + 120])
+    shoulder = numbers.shoulder_mm
+    half = PchipInterpolator(knots, [wide, wide, max(shoulder, wide) - 3, 0.93 * shoulder, 0.76 * shoulder, 0.52 * shoulder,
+                                     _NECK_MM[0], _NECK_MM[0]])(z)  # fmt: skip
+    neck = np.clip((z - third + 10.0) / (top + 55.0 - third), 0.0, 1.0)
+    neck = neck**2 * (3 - 2 * neck)
+    level = np.arange(len(cage.spine.middle)) - 3.0
+    throat = np.interp(z, cage.spine.middle[::-1, 2], (cage.spine.middle[:, 1] - cage.spine.depth / 2)[::-1]) + 2.0
+    assert len(level) == len(cage.spine.middle)
+    breasts = np.zeros((0, 6))
+    if numbers.breast_ml > 0:
+        half_z = (numbers.breast_ml * 1000.0 / (2.094 * 0.72)) ** (1 / 3)
+        height = float(cage.spine.at(8.2)[2]) - 0.12 * half_z
+        row = int(np.argmin(np.abs(z - height)))
+        chest = axis[row] - front[row] * 0.86
+        breasts = np.array(
+            [[side * 0.53 * wide, chest, height, half_z * 1.02, half_z * 0.75, half_z] for side in (-1, 1)]
+        )
+    return Outline(
+        z, half, (1 - neck) * back + neck * _NECK_MM[1], (1 - neck) * front + neck * _NECK_MM[2],
+        (1 - neck) * axis + neck * throat, 2.5 - 0.3 * neck, breasts,
+    )  # fmt: skip
+
+
+def layers(
+    numbers: Numbers, cage: Cage, outlines: Outline, x: Floats, y: Floats, z: Floats, *, acromion_mm: float
+) -> Floats:
+    """Return (3, X, Y, Z) mm: depth under the skin, distance to the cage, distance beyond the muscles on it."""
+    midline = cage.spine.side_mm(z)
+    depth = outlines.depth(x, y, midline)
+    angles, radii, axis = cage.sections(z)
+    dx, dy = np.abs(x[:, None, None] - midline), y[None, :, None] - axis
+    theta = np.rad2deg(np.arctan2(dx, dy))
+    place = theta / (angles[1] - angles[0])
+    low = np.minimum(place.astype(np.int64), len(angles) - 2)
+    share = place - low
+    level = np.arange(len(z))[None, None, :]
+    surface = (1 - share) * radii[level, low] + share * radii[level, low + 1]
+    gap = np.hypot(dx, dy) - surface
+    behind = np.exp(-((theta / 32.0) ** 2))
+    before = np.clip((theta - 110.0) / 40.0, 0.0, 1.0)
+    high = np.clip((z - (acromion_mm - 150.0)) / 40.0, 0.0, 1.0)
+    muscle = numbers.muscle_mm * (0.75 + 1.3 * behind + 0.35 * before * high - 0.25 * before * (1 - high))
+    muscle = muscle + 400.0 * np.clip((z - (acromion_mm - 105.0)) / 60.0, 0.0, 1.0)
+    return np.stack([depth, gap, gap - 4.0 - muscle])
