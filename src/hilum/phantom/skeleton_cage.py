@@ -19,13 +19,13 @@ from hilum.phantom.thorax_solids import Solids, curve
 Floats = NDArray[np.float64]
 WIDTH_MM, DEPTH_MM, LENGTH_MM = 260.0, 186.0, 226.0
 _K = np.array([0.0, 0.45, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14.5])
-_HALF = np.array([10.0, 36, 58, 86, 101, 108, 113, 116, 120, 125, 129, 131, 132, 131, 129, 127])
+_HALF = np.array([9.0, 32, 53, 80, 96, 105.5, 112, 116, 120, 125, 129, 131, 132, 131, 129, 127])
 _BACK = np.array([8.0, 28, 45, 66, 79, 91, 99, 104, 108, 110, 109, 108, 106, 103, 100, 96])
 _FRONT = np.array([8.0, 24, 38, 55, 64, 74, 80, 81, 80, 79, 78, 78, 78, 78, 78, 78])
 _CENTRE = np.array([28.0, 33, 40, 50, 60, 68, 73, 75, 77, 76, 75, 74, 73, 72, 71, 70])
 """How far the middle of a section lies before the front of its vertebra."""
 _RISE = np.array([6.0, 8, 10, 22, 26, 27, 25, 20, 16, 8, 3, -2, -9, -18, -28, -38])
-_DROP = np.array([14.0, 34, 50, 64, 78, 90, 101, 108, 116, 128, 144, 162, 178, 190, 196, 200])
+_DROP = np.array([16.0, 40, 58, 73, 86, 95, 103, 108, 116, 128, 144, 162, 178, 190, 196, 200])
 _ENDS_DEG = np.array([134.0, 146, 153, 155, 152, 146, 139, 128, 114, 100, 79, 50])
 _TURN_DEG, _SPAN_DEG, _POWER = 35.0, 110.0, 1.45
 
@@ -141,7 +141,7 @@ def sternum_line(cage: Cage) -> Floats:
     second = rib_path(cage, 2, 1.0)[-1]
     fourth, sixth = (cage.points(np.array([k]), np.array([172.0]))[0] for k in (4.0, 5.2))
     angle = np.array([0.0, second[1] - 7.0, second[2] + 3.0])
-    notch = np.array([0.0, angle[1] + 11.0, angle[2] + 44.0 * sz])
+    notch = np.array([0.0, angle[1] + 11.0, angle[2] + 38.0 * sz])
     low = np.array([0.0, min(sixth[1], fourth[1], angle[1]) - 3.0, angle[2] - 92.0 * sz])
     body = 0.5 * (angle + low) + [0.0, -4.0, 0.0]
     return np.stack([notch, angle, body, low, low + [0.0, 7.0, -28.0 * sz]]) + [spine.side_mm(angle[2:])[0] * 0.3, 0, 0]

@@ -17,7 +17,7 @@ def shoulder_mm(cage: Cage, numbers: Numbers, side: float, supine: bool) -> Floa
     notch = sternum_line(cage)[0]
     reach = numbers.clavicle_mm * 0.93
     return np.array(
-        [side * (22.0 + reach + 6.0), notch[1] + (62.0 if supine else 48.0), notch[2] + (4.0 if supine else -12.0)]
+        [side * (22.0 + reach + 6.0), notch[1] + (62.0 if supine else 48.0), notch[2] + (4.0 if supine else -8.0)]
     )
 
 
@@ -35,7 +35,7 @@ def girdle(cage: Cage, numbers: Numbers, ids: dict[str, int], *, supine: bool) -
     shell = {"shell_mm": 1.2 * numbers.cortex_mm, "shell_hu": numbers.cortex_hu, "core_hu": numbers.marrow_hu}
     for side, word in ((1.0, "left"), (-1.0, "right")):
         head = shoulder_mm(cage, numbers, side, supine)
-        inner = notch + [side * 17.0, 3.0, 2.0]
+        inner = notch + [side * 17.0, 3.0, 3.0]
         outer = head + [-side * 16.0, 6.0, 24.0]
         way = outer - inner
         bend = [inner, inner + 0.33 * way + [0, -9.0, 2.0], inner + 0.72 * way + [0, 6.0, 1.0], outer]
@@ -43,7 +43,7 @@ def girdle(cage: Cage, numbers: Numbers, ids: dict[str, int], *, supine: bool) -
         made.tube(curve(bend, 14), radius, id=ids.get(f"clavicula_{word}", 0), **shell)
         _scapula(made, cage, head, outer, side, ids.get(f"scapula_{word}", 0), numbers, supine)
         number = ids.get(f"humerus_{word}", 0)
-        arm = head + (np.array([side * 26.0, -2.0, -170.0]) if supine else np.array([side * 120.0, -46.0, -95.0]))
+        arm = head + (np.array([side * 26.0, -2.0, -170.0]) if supine else np.array([side * 120.0, -40.0, -46.0]))
         made.add(head, head, [1, 0, 0], (22.0, 22.0), (22.0, 22.0), id=number, cap_mm=22.0, shell_mm=1.0,
                  shell_hu=0.8 * numbers.cortex_hu, core_hu=0.9 * numbers.marrow_hu)  # fmt: skip
         made.tube(np.stack([head, head + 0.2 * (arm - head), arm]), [19.0, 13.0, 11.0], id=number, shell_mm=3.0,

@@ -86,7 +86,11 @@ def spine(numbers: Numbers, back_mm: float) -> Spine:
 def vertebrae(found: Spine, numbers: Numbers, ids: dict[str, int]) -> Solids:
     """Return the bodies with end plates, pedicles, laminae, transverse and spinous processes as solids."""
     made = Solids()
-    shell = {"shell_mm": 0.75 * numbers.cortex_mm, "shell_hu": 0.62 * numbers.cortex_hu, "core_hu": numbers.marrow_hu}
+    shell = {
+        "shell_mm": 0.75 * numbers.cortex_mm,
+        "shell_hu": 0.62 * numbers.cortex_hu,
+        "core_hu": 0.85 * numbers.marrow_hu,
+    }
     for index, level in enumerate(LEVELS):
         number = ids.get(f"vertebrae_{level}", 0)
         middle, (dy, dz) = found.middle[index], found.lean[index]
@@ -99,8 +103,8 @@ def vertebrae(found: Spine, numbers: Numbers, ids: dict[str, int]) -> Solids:
             )  # fmt: skip
         across = np.array([1.0, 0.0, 0.0])
         canal, tip = (
-            middle + back * (deep + 17.0),
-            middle + back * (deep + 45.0) - up * (0.9 + 0.012 * index) * 2 * high,
+            middle + back * (deep + 18.0),
+            middle + back * (deep + 36.0) - up * (0.9 + 0.012 * index) * 2 * high,
         )
         for side in (-1.0, 1.0):
             root = middle + back * deep * 0.9 + across * side * (0.62 * wide) + up * 0.35 * high
@@ -110,5 +114,15 @@ def vertebrae(found: Spine, numbers: Numbers, ids: dict[str, int]) -> Solids:
             reach = 17.0 if level.startswith(("T", "L")) else 9.0
             made.add(joint, joint + across * side * reach + back * 7.0 + up * 2.0, up, (4.5, 4.0), (4.0, 3.5),
                      id=number, **shell)  # fmt: skip
-        made.add(canal, tip, across, (2.6, 3.4), (7.0, 5.0), id=number, **shell)
+        made.add(
+            canal,
+            tip,
+            across,
+            (2.2, 2.8),
+            (4.5, 4.0),
+            id=number,
+            shell_mm=0.5,
+            shell_hu=350.0,
+            core_hu=0.6 * numbers.marrow_hu,
+        )
     return made

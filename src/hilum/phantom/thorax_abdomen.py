@@ -24,8 +24,8 @@ def organs(made: Shape, ids: Mapping[str, int], *, supine: bool) -> tuple[Floats
     numbers, domes = made.numbers, made.domes
     sx, sy, _ = made.cage.scale
     back = float(made.cage.spine.front(11.0)[1])
-    stomach = np.array([52.0 * sx, -28.0 * sy, domes.left - 44.0])
-    half = np.array([40.0, 40.0, 50.0])
+    stomach = np.array([60.0 * sx, -24.0 * sy, domes.left - 57.0])
+    half = np.array([40.0, 42.0, 50.0])
     share = float(np.clip(numbers.stomach_gas_ml / 335.0, 0.05, 0.8))
     cap = _cap(share)
     axis, sign = (1, -1.0) if supine else (2, 1.0)

@@ -12,12 +12,13 @@ from hilum.phantom.thorax_draw import Numbers
 from hilum.phantom.thorax_solids import Solids, curve
 
 Floats = NDArray[np.float64]
-_CHAMBERS = (  # middle and half-lengths over half the heart's width; the first lies along the heart's axis
-    ("left ventricle", (0.36, 0.02, -0.26), (0.80, 0.54, 0.54), True),
-    ("right ventricle", (0.02, -0.36, -0.38), (0.78, 0.46, 0.46), False),
-    ("right atrium", (-0.52, 0.02, -0.14), (0.44, 0.46, 0.64), False),
-    ("left atrium", (-0.02, 0.44, 0.16), (0.62, 0.34, 0.42), False),
-    ("outflow", (0.22, -0.24, 0.34), (0.38, 0.42, 0.52), False),
+_CHAMBERS = (  # middle and half-lengths over half the heart's width, and how much of the tilt each takes
+    ("left ventricle", (0.36, 0.06, -0.26), (0.82, 0.50, 0.56), 1.0),
+    ("right ventricle", (0.04, -0.30, -0.42), (0.90, 0.50, 0.46), 0.3),
+    ("right atrium", (-0.50, 0.02, -0.16), (0.46, 0.48, 0.68), 0.0),
+    ("left atrium", (0.0, 0.42, 0.18), (0.62, 0.36, 0.44), 0.0),
+    ("outflow", (0.12, -0.20, 0.20), (0.50, 0.46, 0.68), 0.0),
+    ("left appendage", (0.34, 0.06, 0.30), (0.34, 0.34, 0.44), 0.0),
 )
 
 
@@ -26,8 +27,8 @@ class Heart:
     """The heart as a union of ellipsoids.
 
     Args:
-        middle: (5, 3) of the ellipsoids.
-        axes: (5, 3, 3) columns are half-axes.
+        middle: (6, 3) of the ellipsoids.
+        axes: (6, 3, 3) columns are half-axes.
     """
 
     middle: Floats
@@ -46,6 +47,14 @@ class Heart:
     def place(self, share: tuple[float, float, float]) -> Floats:
         """Return the place (3,) at shares (0 to 1) of its extent along x, y, z."""
         return np.asarray(self.low + np.asarray(share) * (self.high - self.low))
+
+    def stretched(self, border_mm: float, width_mm: float) -> Heart:
+        """Return the heart with its right border at an x and of another width."""
+        share = width_mm / float(self.high[0] - self.low[0])
+        middle, axes = self.middle.copy(), self.axes.copy()
+        middle[:, 0] = border_mm + (middle[:, 0] - self.low[0]) * share
+        axes[:, 0, :] *= share
+        return Heart(middle, axes)
 
     def solids(self, number: int, blood_hu: float) -> Solids:
         """Return its ellipsoids with one id."""
@@ -68,13 +77,8 @@ def heart(numbers: Numbers, *, width_mm: float, midline_mm: float, bottom_mm: fl
         bottom_mm, top_mm: wanted z of its lowest and highest place; the height stays within 0.82 to 1.14 widths.
         back_mm, front_mm: y that it must not pass.
     """
-    tilt, turn = np.deg2rad(numbers.heart_tilt_deg), np.deg2rad(34.0)
-    along = np.array([np.cos(tilt) * np.cos(turn), -np.cos(tilt) * np.sin(turn), -np.sin(tilt)])
-    beside = np.cross(along, [0.0, 0.0, 1.0])
-    beside /= np.linalg.norm(beside)
-    lean = np.stack([along, beside, np.cross(along, beside)], axis=1)
     middle = np.array([each[1] for each in _CHAMBERS])
-    axes = np.stack([(lean if each[3] else np.eye(3)) * np.array(each[2]) for each in _CHAMBERS])
+    axes = np.stack([_leaning(numbers.heart_tilt_deg * each[3]) * np.array(each[2]) for each in _CHAMBERS])
     unit = Heart(middle, axes)
     size = unit.high - unit.low
     height = float(np.clip(top_mm - bottom_mm, 0.84 * width_mm, max(1.08 * width_mm, 96.0)))
@@ -83,6 +87,17 @@ def heart(numbers: Numbers, *, width_mm: float, midline_mm: float, bottom_mm: fl
     shift = np.array([midline_mm - numbers.heart_right_share * width_mm, 0.0, bottom_mm]) - unit.low * scale
     shift[1] = front_mm - (unit.low * scale)[1] + max(0.0, 0.35 * (back_mm - front_mm - deep))
     return Heart(middle * scale + shift, axes * scale[None, :, None])
+
+
+def _leaning(tilt_deg: float) -> Floats:
+    """Turn (3, 3) of a chamber whose first axis points to the left, forwards, and down by an angle."""
+    if tilt_deg == 0.0:
+        return np.eye(3)
+    tilt, turn = np.deg2rad(tilt_deg), np.deg2rad(34.0 * min(tilt_deg / 30.0, 1.0))
+    along = np.array([np.cos(tilt) * np.cos(turn), -np.cos(tilt) * np.sin(turn), -np.sin(tilt)])
+    beside = np.cross(along, [0.0, 0.0, 1.0])
+    beside /= np.linalg.norm(beside)
+    return np.stack([along, beside, np.cross(along, beside)], axis=1)
 
 
 def courses(numbers: Numbers, carina: Floats, beating: Heart, spine: Spine) -> dict[str, tuple[Floats, Floats]]:
@@ -124,6 +139,13 @@ def courses(numbers: Numbers, carina: Floats, beating: Heart, spine: Spine) -> d
                                np.full(14, 9.5)),
     }  # fmt: skip
     found |= _branches(carina, beside, spine) | _airways(numbers, carina, spine)
+    atrium = beating.place((0.42, 0.82, 0.62))
+    for side, name, lung in ((-1.0, "pulmonary_vein_right", right), (1.0, "pulmonary_vein_left", left)):
+        root = lung[int(0.62 * len(lung))] + [-side * 4.0, -12.0, -16.0]
+        found[name] = (
+            curve([root, 0.5 * (root + atrium) + [0, 3, 0], atrium + [side * 14.0, 0, 0]], 7),
+            np.full(7, 5.5),
+        )
     entry = beating.place((0.2, 0.62, 0.12))
     low = spine.front(13.0) + np.array([-17.0, -16.0, 0.0])
     found["inferior_vena_cava"] = (curve([entry, entry + [0, 4, -22], 0.5 * (entry + low) + [0, 6, -8], low,

@@ -93,7 +93,7 @@ def fill(
                     if z < floor[i, j]:
                         value = 45.0
                 else:
-                    value = -55.0 + 55.0 * noise
+                    value = -45.0 + 25.0 * noise
                     if z > soft[3] + soft[4] * x and x < 75.0 and y < soft[9]:
                         value, number = 58.0 + 4.0 * noise, 5
                     for n in range(organs.shape[0]):

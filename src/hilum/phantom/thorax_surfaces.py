@@ -56,10 +56,14 @@ def floor(found: Domes, cage: Cage, x: Floats, y: Floats, beating: Heart) -> Flo
         square = across**2 + deep**2
         towards = np.where(behind, 1.38, 0.72)
         height = (
-            found.height * (np.where(lateral, 1.0, 0.85) * across**2 + towards * deep**2) / np.maximum(square, 1e-9)
+            (found.height - 3.0 * (1.0 + side))
+            * (np.where(lateral, 1.0, 0.85) * across**2 + towards * deep**2)
+            / np.maximum(square, 1e-9)
         )
         near = np.minimum(square, 1.0)
-        drop = height * (1.0 - np.sqrt(1.0 - 0.995 * near**1.15)) + 30.0 * np.maximum(np.sqrt(square) - 1.0, 0.0)
+        drop = height * (0.4 * near + 0.6 * (1.0 - np.sqrt(1.0 - 0.995 * near**1.2))) + 30.0 * np.maximum(
+            np.sqrt(square) - 1.0, 0.0
+        )
         sheets.append(top - drop)
     joined = 8.0 * np.logaddexp(sheets[0] / 8.0, sheets[1] / 8.0)
     under = underside(beating, x, y) - 2.0
@@ -98,7 +102,7 @@ def crossing(middle: Floats, axes: Floats, at: tuple[Floats, Floats], *, axis: i
 
 def medial_limits(
     balls: list[tuple[Floats, Floats]], beating: Heart, y: Floats, z: Floats, midline: Floats, *, fat_mm: float,
-    smooth_mm: float = 3.0,
+    smooth_mm: tuple[float, float] = (8.0, 4.0),
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """Return x of the lungs' medial surfaces, right and left, each (Y, Z).
 
@@ -108,9 +112,9 @@ def medial_limits(
         y, z: of the grid.
         midline: (Z,) x of the middle where nothing lies.
         fat_mm: between an organ and the lung.
-        smooth_mm: over which steps between organs are rounded.
+        smooth_mm: over which steps between organs are rounded, along y and z.
     """
-    right, left = (np.repeat((midline + away)[None, :], len(y), axis=0) for away in (-2.0, 2.0))
+    right, left = (np.repeat((midline + away)[None, :], len(y), axis=0) for away in (-3.0, 3.0))
     step = float(y[1] - y[0])
     for places, radii in balls:
         for place, radius in zip(places, radii + fat_mm, strict=True):
@@ -124,5 +128,5 @@ def medial_limits(
         grown = axes * (1.0 + fat_mm / np.linalg.norm(axes, axis=0))
         low, high = crossing(middle, grown, (y[:, None], z[None, :]), axis=0)
         right, left = np.fmin(right, low), np.fmax(left, high)
-    width = smooth_mm / step
+    width = (smooth_mm[0] / step, smooth_mm[1] / step)
     return gaussian_filter(right, width), gaussian_filter(left, width)

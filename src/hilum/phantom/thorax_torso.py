@@ -11,6 +11,7 @@ from hilum.phantom.skeleton_cage import Cage
 from hilum.phantom.thorax_draw import Numbers
 
 Floats = NDArray[np.float64]
+_BLEND_MM = 12.0
 _NECK_MM = (61.0, 60.0, 52.0)
 """Half-width of the neck, and its reach behind and before its middle."""
 
@@ -42,12 +43,15 @@ class Outline:
         radius = np.hypot(dx, dy)
         found = np.where(far > 0.02, radius * (1.0 / np.maximum(far, 0.02) - 1.0), reach)
         for row in self.breasts:
+            high = np.where(self.z > row[2], 1.7, 1.0) * row[5]  # the upper half fades into the chest
             parts = [
-                (c - m) / h
-                for c, m, h in zip((x[:, None, None], y[None, :, None], self.z), row[:3], row[3:], strict=True)
+                (x[:, None, None] - row[0]) / row[3],
+                (y[None, :, None] - row[1]) / row[4],
+                (self.z - row[2]) / high,
             ]
-            distance = np.sqrt(sum(p**2 for p in parts))
-            found = np.maximum(found, (1.0 - distance) * row[3:].min() * 0.9 + 0.0)
+            inside = (1.0 - np.sqrt(sum(p**2 for p in parts))) * row[4]
+            near = np.clip(0.5 + (inside - found) / (2 * _BLEND_MM), 0.0, 1.0)  # a smooth union
+            found = found + near * (inside - found) + near * (1.0 - near) * _BLEND_MM
         return np.asarray(found)
 
 
@@ -67,7 +71,7 @@ def outline(numbers: Numbers, cage: Cage, z: Floats, acromion_mm: float) -> Outl
     third = float(cage.spine.at(3.0)[2])
     fixed = np.minimum(z, third)
     _, capped, _ = cage.sections(fixed)
-    back = capped[:, 0] + 4.0 + 1.15 * numbers.muscle_mm + 0.55 * numbers.fat_mm
+    back = capped[:, 0] + 4.0 + 1.3 * numbers.muscle_mm + 3.0 + 0.55 * numbers.fat_mm
     front = capped[:, -1] + 4.0 + 0.55 * numbers.muscle_mm + 0.8 * numbers.fat_mm
     belly = np.clip((float(cage.spine.at(9.0)[2]) - z) / 120.0, 0.0, 1.0)
     front = front + belly * numbers.fat_mm * 0.9
@@ -82,12 +86,12 @@ def outline(numbers: Numbers, cage: Cage, z: Floats, acromion_mm: float) -> Outl
     assert len(level) == len(cage.spine.middle)
     breasts = np.zeros((0, 6))
     if numbers.breast_ml > 0:
-        half_z = (numbers.breast_ml * 1000.0 / (2.094 * 0.72)) ** (1 / 3)
+        half_z = (numbers.breast_ml * 1000.0 / (2.094 * 1.35 * 0.62)) ** (1 / 3)
         height = float(cage.spine.at(8.2)[2]) - 0.12 * half_z
         row = int(np.argmin(np.abs(z - height)))
         chest = axis[row] - front[row] * 0.86
         breasts = np.array(
-            [[side * 0.53 * wide, chest, height, half_z * 1.02, half_z * 0.75, half_z] for side in (-1, 1)]
+            [[side * 0.53 * wide, chest, height, half_z * 1.08, half_z * 0.62, half_z] for side in (-1, 1)]
         )
     return Outline(
         z, half, (1 - neck) * back + neck * _NECK_MM[1], (1 - neck) * front + neck * _NECK_MM[2],
@@ -114,5 +118,6 @@ def layers(
     before = np.clip((theta - 110.0) / 40.0, 0.0, 1.0)
     high = np.clip((z - (acromion_mm - 150.0)) / 40.0, 0.0, 1.0)
     muscle = numbers.muscle_mm * (0.75 + 1.3 * behind + 0.35 * before * high - 0.25 * before * (1 - high))
-    muscle = muscle + 400.0 * np.clip((z - (acromion_mm - 105.0)) / 60.0, 0.0, 1.0)
+    rising = np.clip((z - (acromion_mm - 130.0)) / 90.0, 0.0, 1.0)
+    muscle = muscle + 45.0 * rising**2 + 355.0 * rising**6
     return np.stack([depth, gap, gap - 4.0 - muscle])

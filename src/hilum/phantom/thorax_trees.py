@@ -62,7 +62,7 @@ def grown(points: dict[str, Floats], roots: dict[str, Floats], *, vessel_mm: flo
             radius = {"arteries": vessel_mm, "veins": 1.05 * vessel_mm, "airways": AIRWAY_MM}[kind]
             made[name] = grow(
                 points[side], (float(root[0]), float(root[1]), float(root[2])), terminals=count,
-                terminal_radius_mm=radius, share=0.38, turn_deg=60.0, seed=seed, name=f"{patient} {name}",
+                terminal_radius_mm=radius, share=0.42, turn_deg=42.0, seed=seed, name=f"{patient} {name}",
             )  # fmt: skip
         kept["trees"] = Trees(made)
     return kept["trees"]
