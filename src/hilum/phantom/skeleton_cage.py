@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from hilum.phantom.skeleton_spine import Spine
 from hilum.phantom.thorax_draw import Numbers
-from hilum.phantom.thorax_solids import Solids, curve
+from hilum.phantom.thorax_solids import Matter, Solids, curve
 
 Floats = NDArray[np.float64]
 WIDTH_MM, DEPTH_MM, LENGTH_MM = 260.0, 186.0, 226.0
 _K = np.array([0.0, 0.45, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14.5])
-_HALF = np.array([9.0, 32, 53, 80, 96, 105.5, 112, 116, 120, 125, 129, 131, 132, 131, 129, 127])
+_HALF = np.array([12.0, 38, 56, 80, 96, 105.5, 112, 116, 120, 125, 129, 131, 132, 131, 129, 127])
 _BACK = np.array([8.0, 28, 45, 66, 79, 91, 99, 104, 108, 110, 109, 108, 106, 103, 100, 96])
 _FRONT = np.array([8.0, 24, 38, 55, 64, 74, 80, 81, 80, 79, 78, 78, 78, 78, 78, 78])
 _CENTRE = np.array([28.0, 33, 40, 50, 60, 68, 73, 75, 77, 76, 75, 74, 73, 72, 71, 70])
@@ -103,7 +103,8 @@ def rib_path(cage: Cage, count: int, side: float) -> Floats:
     course = cage.points(np.full_like(angles, count), angles)
     body = cage.spine.at(count)
     index = count + 3
-    head = body + [cage.spine.width[index] * 0.5 + 1.0, cage.spine.depth[index] * 0.32, 0.42 * cage.spine.height[index]]
+    spine = cage.spine
+    head = body + np.array([spine.width[index] * 0.5 + 1.0, spine.depth[index] * 0.32, 0.42 * spine.height[index]])
     middle = cage.spine.side_mm(course[:, 2]) * np.exp(-(((angles - 20.0) / 90.0) ** 2))
     course[:, 0] = course[:, 0] * side + middle
     head[0] = cage.spine.at(count)[0] + side * (head[0] - cage.spine.at(count)[0])
@@ -114,6 +115,7 @@ def rib_path(cage: Cage, count: int, side: float) -> Floats:
 def ribs(cage: Cage, numbers: Numbers, ids: dict[str, int]) -> Solids:
     """Return all twelve pairs with cortex and marrow; thin upper and lower ribs are smaller."""
     made = Solids()
+    matter = Matter(numbers.marrow_hu, numbers.cortex_mm, numbers.cortex_hu)
     size = np.array([0.95, 0.85, 0.9, 0.95, 1, 1, 1, 1, 1, 0.95, 0.85, 0.7])
     for side, word in ((1.0, "left"), (-1.0, "right")):
         for count in range(1, 13):
@@ -129,8 +131,7 @@ def ribs(cage: Cage, numbers: Numbers, ids: dict[str, int]) -> Solids:
                 away[2] = 0.0
                 made.add(
                     course[n], course[n + 1], away, (thick[n], thick[n + 1]), (high[n], high[n + 1]),
-                    id=ids.get(f"rib_{word}_{count}", 0), shell_mm=numbers.cortex_mm, shell_hu=numbers.cortex_hu,
-                    core_hu=numbers.marrow_hu, flat=0 < n < len(course) - 2,
+                    id=ids.get(f"rib_{word}_{count}", 0), matter=matter, flat=0 < n < len(course) - 2,
                 )  # fmt: skip
     return made
 
@@ -143,24 +144,21 @@ def sternum_line(cage: Cage) -> Floats:
     angle = np.array([0.0, second[1] - 7.0, second[2] + 3.0])
     notch = np.array([0.0, angle[1] + 11.0, angle[2] + 38.0 * sz])
     low = np.array([0.0, min(sixth[1], fourth[1], angle[1]) - 3.0, angle[2] - 92.0 * sz])
-    body = 0.5 * (angle + low) + [0.0, -4.0, 0.0]
-    return np.stack([notch, angle, body, low, low + [0.0, 7.0, -28.0 * sz]]) + [spine.side_mm(angle[2:])[0] * 0.3, 0, 0]
+    body = 0.5 * (angle + low) + np.array([0.0, -4.0, 0.0])
+    aside = np.array([spine.side_mm(angle[2:])[0] * 0.3, 0.0, 0.0])
+    return np.asarray(np.stack([notch, angle, body, low, low + np.array([0.0, 7.0, -28.0 * sz])]) + aside)
 
 
 def breastbone(cage: Cage, numbers: Numbers, ids: dict[str, int]) -> Solids:
     """Return the sternum and the cartilages of the ribs that reach it; these calcify with age."""
     made = Solids()
     notch, angle, body, low, tip = sternum_line(cage)
-    shell = {
-        "shell_mm": 0.8 * numbers.cortex_mm,
-        "shell_hu": 0.55 * numbers.cortex_hu,
-        "core_hu": 0.7 * numbers.marrow_hu,
-    }
+    matter = Matter(0.55 * numbers.marrow_hu, 0.8 * numbers.cortex_mm, 0.4 * numbers.cortex_hu)
     ahead, number = np.array([0.0, -1.0, 0.0]), ids.get("sternum", 0)
-    made.add(notch, angle, ahead, (6.0, 5.0), (25.0, 15.0), id=number, cap_mm=3.0, **shell)
-    made.add(angle, body, ahead, (5.0, 5.0), (14.0, 17.0), id=number, cap_mm=3.0, **shell)
-    made.add(body, low, ahead, (5.0, 4.5), (17.0, 15.0), id=number, cap_mm=3.0, **shell)
-    made.add(low, tip, ahead, (3.5, 2.0), (9.0, 3.0), id=number, cap_mm=3.0, **shell)
+    made.add(notch, angle, ahead, (6.0, 5.0), (25.0, 15.0), id=number, cap_mm=3.0, matter=matter)
+    made.add(angle, body, ahead, (5.0, 5.0), (14.0, 17.0), id=number, cap_mm=3.0, matter=matter)
+    made.add(body, low, ahead, (5.0, 4.5), (17.0, 15.0), id=number, cap_mm=3.0, matter=matter)
+    made.add(low, tip, ahead, (3.5, 2.0), (9.0, 3.0), id=number, cap_mm=3.0, matter=matter)
     edge = [(0.12, notch, angle, 21.0), (1.0, notch, angle, 15.0), (0.3, angle, low, 14.0), (0.55, angle, low, 16.0),
             (0.76, angle, low, 16.0), (0.9, angle, low, 14.0), (1.0, angle, low, 11.0)]  # fmt: skip
     cartilage = ids.get("costal_cartilages", 0)
@@ -170,7 +168,7 @@ def breastbone(cage: Cage, numbers: Numbers, ids: dict[str, int]) -> Solids:
             start = rib_path(cage, count, side)[-1]
             if count <= 7:
                 share, upper, lower, half = edge[count - 1]
-                goal = upper + share * (lower - upper) + [side * half, 0.5, 0.0]
+                goal = upper + share * (lower - upper) + np.array([side * half, 0.5, 0.0])
             else:
                 assert last is not None
                 goal = last[max(2, len(last) // 2 - 1)]
@@ -181,8 +179,9 @@ def breastbone(cage: Cage, numbers: Numbers, ids: dict[str, int]) -> Solids:
             )
             last = curve([start, sag, goal], 10)
             rim = numbers.calcified * (0.9 if count > 1 else 1.3)
+            chalk = Matter(100.0 + 60.0 * rim, 0.9, 110.0 + 420.0 * rim)
             for n in range(len(last) - 1):
-                out = last[n] * [1, 1, 0] - [0, 0, 0]
+                out = last[n] * [1, 1, 0] - np.array([0, 0, 0])
                 made.add(last[n], last[n + 1], out, (3.6, 3.6), (5.5, 5.5), id=cartilage, flat=0 < n < len(last) - 2,
-                         shell_mm=0.9, shell_hu=110.0 + 420.0 * rim, core_hu=100.0 + 60.0 * rim)  # fmt: skip
+                         matter=chalk)  # fmt: skip
     return made

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hilum.phantom.skeleton_cage import Cage, sternum_line
 from hilum.phantom.thorax_draw import Numbers
-from hilum.phantom.thorax_solids import Solids, curve
+from hilum.phantom.thorax_solids import Matter, Solids, curve
 
 Floats = NDArray[np.float64]
 
@@ -32,22 +32,27 @@ def girdle(cage: Cage, numbers: Numbers, ids: dict[str, int], *, supine: bool) -
     """
     made = Solids()
     notch = sternum_line(cage)[0]
-    shell = {"shell_mm": 1.2 * numbers.cortex_mm, "shell_hu": numbers.cortex_hu, "core_hu": numbers.marrow_hu}
+    matter = Matter(numbers.marrow_hu, 1.2 * numbers.cortex_mm, numbers.cortex_hu)
+    head_matter = Matter(0.9 * numbers.marrow_hu, 1.0, 0.8 * numbers.cortex_hu)
+    shaft = Matter(20.0, 3.0, numbers.cortex_hu)
     for side, word in ((1.0, "left"), (-1.0, "right")):
         head = shoulder_mm(cage, numbers, side, supine)
-        inner = notch + [side * 17.0, 3.0, 3.0]
-        outer = head + [-side * 16.0, 6.0, 24.0]
+        inner = notch + np.array([side * 17.0, 3.0, 3.0])
+        outer = head + np.array([-side * 16.0, 6.0, 24.0])
         way = outer - inner
-        bend = [inner, inner + 0.33 * way + [0, -9.0, 2.0], inner + 0.72 * way + [0, 6.0, 1.0], outer]
+        bend = [
+            inner,
+            inner + 0.33 * way + np.array([0, -9.0, 2.0]),
+            inner + 0.72 * way + np.array([0, 6.0, 1.0]),
+            outer,
+        ]
         radius = np.interp(np.linspace(0, 1, 14), [0, 0.15, 0.5, 0.85, 1], [9.0, 6.8, 5.2, 6.0, 7.0])
-        made.tube(curve(bend, 14), radius, id=ids.get(f"clavicula_{word}", 0), **shell)
+        made.tube(curve(bend, 14), radius, id=ids.get(f"clavicula_{word}", 0), matter=matter)
         _scapula(made, cage, head, outer, side, ids.get(f"scapula_{word}", 0), numbers, supine)
         number = ids.get(f"humerus_{word}", 0)
         arm = head + (np.array([side * 26.0, -2.0, -170.0]) if supine else np.array([side * 120.0, -40.0, -46.0]))
-        made.add(head, head, [1, 0, 0], (22.0, 22.0), (22.0, 22.0), id=number, cap_mm=22.0, shell_mm=1.0,
-                 shell_hu=0.8 * numbers.cortex_hu, core_hu=0.9 * numbers.marrow_hu)  # fmt: skip
-        made.tube(np.stack([head, head + 0.2 * (arm - head), arm]), [19.0, 13.0, 11.0], id=number, shell_mm=3.0,
-                  shell_hu=numbers.cortex_hu, core_hu=20.0)  # fmt: skip
+        made.add(head, head, [1, 0, 0], (22.0, 22.0), (22.0, 22.0), id=number, cap_mm=22.0, matter=head_matter)
+        made.tube(np.stack([head, head + 0.2 * (arm - head), arm]), [19.0, 13.0, 11.0], id=number, matter=shaft)
     return made
 
 
@@ -56,9 +61,10 @@ def _scapula(
 ) -> None:
     """A thin triangular blade on the back of the cage, its thick outer border, spine, glenoid and coracoid."""
     out = numbers.scapula_out_mm - (26.0 if supine else 0.0)
-    shell = {"shell_mm": 0.9 * numbers.cortex_mm, "shell_hu": 0.8 * numbers.cortex_hu, "core_hu": numbers.marrow_hu}
-    glenoid = head + [-side * 25.0, 8.0, -2.0]
-    sx, sz = cage.scale[0], cage.scale[2]
+    matter = Matter(numbers.marrow_hu, 0.9 * numbers.cortex_mm, 0.8 * numbers.cortex_hu)
+    blade = Matter(numbers.marrow_hu, 1.0, 0.55 * numbers.cortex_hu)
+    glenoid = head + np.array([-side * 25.0, 8.0, -2.0])
+    sx = cage.scale[0]
 
     def on_back(far: float, level: float) -> Floats:
         """A place 12 mm outside the cage at a distance from the midline and a vertebra's height."""
@@ -71,23 +77,37 @@ def _scapula(
         return np.array([side * max(far, 10.0), y[behind][near] + 12.0, z])
 
     inner_top, inner_mid = on_back((74 + out) * sx, 2.2), on_back((72 + out) * sx, 4.2)
-    low = on_back((102 + out) * sx, 7.6 if sz > 0 else 7.6)
-    outer_mid = 0.5 * (glenoid + low) + [side * 3.0, 4.0, 0.0]
-    top = 0.55 * inner_top + 0.45 * glenoid + [0, 4.0, 8.0]
+    low = on_back((102 + out) * sx, 7.6)
+    outer_mid = 0.5 * (glenoid + low) + np.array([side * 3.0, 4.0, 0.0])
+    top = 0.55 * inner_top + 0.45 * glenoid + np.array([0, 4.0, 8.0])
     normal = np.cross(low - inner_top, glenoid - inner_top)
     steps = np.linspace(0.0, 1.0, 9)
     medial = curve([inner_top, inner_mid, low], 9)
     lateral = curve([top, 0.6 * glenoid + 0.4 * outer_mid, outer_mid, low], 9)
     for n, _ in enumerate(steps[:-1]):  # strips from border to border, wide enough to overlap
         for a, b in ((medial[n], lateral[n]), (0.5 * (medial[n] + medial[n + 1]), 0.5 * (lateral[n] + lateral[n + 1]))):
-            made.add(a, b, normal, (1.3, 1.3), (7.5, 7.5), id=number, cap_mm=2.0, shell_mm=1.0,
-                     shell_hu=0.55 * numbers.cortex_hu, core_hu=numbers.marrow_hu)  # fmt: skip
-    made.tube(curve([glenoid, outer_mid, low], 9), np.linspace(6.0, 3.5, 9), id=number, **shell)
-    made.tube(curve([inner_top, inner_mid, low], 9), np.full(9, 2.6), id=number, **shell)
-    made.add(glenoid, glenoid, [1, 0, 0], (7.0, 7.0), (13.0, 13.0), id=number, cap_mm=17.0, **shell)
-    root = inner_mid + [0, 3.0, 12.0]
-    acromion = outer + [side * 16.0, 10.0, 0.0]
-    made.tube(curve([root, 0.5 * (root + acromion) + [0, 14.0, 2.0], acromion], 8), np.linspace(3.5, 7.0, 8), id=number,
-              **shell)  # fmt: skip
-    made.tube(curve([glenoid + [0, -4, 14], glenoid + [0, -18, 20], glenoid + [side * 6, -34, 12]], 6), 5.5, id=number,
-              **shell)  # fmt: skip
+            made.add(a, b, normal, (1.3, 1.3), (7.5, 7.5), id=number, cap_mm=2.0, matter=blade)  # fmt: skip
+    made.tube(curve([glenoid, outer_mid, low], 9), np.linspace(6.0, 3.5, 9), id=number, matter=matter)
+    made.tube(curve([inner_top, inner_mid, low], 9), np.full(9, 2.6), id=number, matter=matter)
+    made.add(glenoid, glenoid, [1, 0, 0], (7.0, 7.0), (13.0, 13.0), id=number, cap_mm=17.0, matter=matter)
+    root = inner_mid + np.array([0, 3.0, 12.0])
+    acromion = outer + np.array([side * 16.0, 10.0, 0.0])
+    made.tube(
+        curve([root, 0.5 * (root + acromion) + np.array([0, 14.0, 2.0]), acromion], 8),
+        np.linspace(3.5, 7.0, 8),
+        id=number,
+        matter=matter,
+    )
+    made.tube(
+        curve(
+            [
+                glenoid + np.array([0, -4, 14]),
+                glenoid + np.array([0, -18, 20]),
+                glenoid + np.array([side * 6, -34, 12]),
+            ],
+            6,
+        ),
+        5.5,
+        id=number,
+        matter=matter,
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.phantom.thorax_draw import Numbers
-from hilum.phantom.thorax_solids import Solids
+from hilum.phantom.thorax_solids import Matter, Solids
 
 Floats = NDArray[np.float64]
 LEVELS = ("C4", "C5", "C6", "C7", *(f"T{n}" for n in range(1, 13)), "L1", "L2", "L3", "L4")
@@ -86,11 +86,8 @@ def spine(numbers: Numbers, back_mm: float) -> Spine:
 def vertebrae(found: Spine, numbers: Numbers, ids: dict[str, int]) -> Solids:
     """Return the bodies with end plates, pedicles, laminae, transverse and spinous processes as solids."""
     made = Solids()
-    shell = {
-        "shell_mm": 0.75 * numbers.cortex_mm,
-        "shell_hu": 0.62 * numbers.cortex_hu,
-        "core_hu": 0.85 * numbers.marrow_hu,
-    }
+    matter = Matter(0.85 * numbers.marrow_hu, 0.75 * numbers.cortex_mm, 0.62 * numbers.cortex_hu)
+    thin = Matter(0.6 * numbers.marrow_hu, 0.5, 350.0)
     for index, level in enumerate(LEVELS):
         number = ids.get(f"vertebrae_{level}", 0)
         middle, (dy, dz) = found.middle[index], found.lean[index]
@@ -99,7 +96,7 @@ def vertebrae(found: Spine, numbers: Numbers, ids: dict[str, int]) -> Solids:
         for begin, end, waist in ((-1, 0, (1.0, 0.9)), (0, 1, (0.9, 1.0))):
             made.add(
                 middle + begin * high * up, middle + end * high * up, back, (deep * waist[0], deep * waist[1]),
-                (wide * waist[0], wide * waist[1]), id=number, flat=True, **shell,
+                (wide * waist[0], wide * waist[1]), id=number, flat=True, matter=matter,
             )  # fmt: skip
         across = np.array([1.0, 0.0, 0.0])
         canal, tip = (
@@ -109,11 +106,11 @@ def vertebrae(found: Spine, numbers: Numbers, ids: dict[str, int]) -> Solids:
         for side in (-1.0, 1.0):
             root = middle + back * deep * 0.9 + across * side * (0.62 * wide) + up * 0.35 * high
             joint = root + back * 16.0 + across * side * 2.0
-            made.add(root, joint, up, (5.5, 5.0), (3.6, 4.5), id=number, **shell)
-            made.add(joint, canal, up, (6.5, 8.0), (3.0, 3.0), id=number, **shell)
+            made.add(root, joint, up, (5.5, 5.0), (3.6, 4.5), id=number, matter=matter)
+            made.add(joint, canal, up, (6.5, 8.0), (3.0, 3.0), id=number, matter=matter)
             reach = 17.0 if level.startswith(("T", "L")) else 9.0
             made.add(joint, joint + across * side * reach + back * 7.0 + up * 2.0, up, (4.5, 4.0), (4.0, 3.5),
-                     id=number, **shell)  # fmt: skip
+                     id=number, matter=matter)  # fmt: skip
         made.add(
             canal,
             tip,
@@ -121,8 +118,6 @@ def vertebrae(found: Spine, numbers: Numbers, ids: dict[str, int]) -> Solids:
             (2.2, 2.8),
             (4.5, 4.0),
             id=number,
-            shell_mm=0.5,
-            shell_hu=350.0,
-            core_hu=0.6 * numbers.marrow_hu,
+            matter=thin,
         )
     return made

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.phantom.thorax_solids import Solids, curve
+from hilum.phantom.thorax_solids import Matter, Solids, curve
 
 if TYPE_CHECKING:
-    from hilum.phantom.thorax import Shape
+    from hilum.phantom.thorax_shape import Shape
 
 Floats = NDArray[np.float64]
 
@@ -61,6 +61,5 @@ def bowel_gas(made: Shape, ids: Mapping[str, int]) -> Solids:
                    [-40 * sx, -58 * sy, domes.right - 176]], 8)  # fmt: skip
     for places, full in ((left, gas), (right, 0.6 * gas)):
         wide = 15.0 + 5.0 * np.sin(np.arange(len(places)) * 1.9)
-        made_solids.tube(places, wide, id=ids["colon"], shell_mm=2.5, shell_hu=30.0,
-                         core_hu=-940.0 if full > 0.45 else -20.0)  # fmt: skip
+        made_solids.tube(places, wide, id=ids["colon"], matter=Matter(-940.0 if full > 0.45 else -20.0, 2.5, 30.0))
     return made_solids

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from hilum.phantom.skeleton_spine import Spine
 from hilum.phantom.thorax_draw import Numbers
-from hilum.phantom.thorax_solids import Solids, curve
+from hilum.phantom.thorax_solids import Matter, Solids, curve
 
 Floats = NDArray[np.float64]
 _CHAMBERS = (  # middle and half-lengths over half the heart's width, and how much of the tilt each takes
     ("left ventricle", (0.36, 0.06, -0.26), (0.82, 0.50, 0.56), 1.0),
     ("right ventricle", (0.04, -0.30, -0.42), (0.90, 0.50, 0.46), 0.3),
-    ("right atrium", (-0.50, 0.02, -0.16), (0.46, 0.48, 0.68), 0.0),
+    ("right atrium", (-0.46, 0.02, -0.12), (0.50, 0.50, 0.74), 0.0),
     ("left atrium", (0.0, 0.42, 0.18), (0.62, 0.36, 0.44), 0.0),
     ("outflow", (0.12, -0.20, 0.20), (0.50, 0.46, 0.68), 0.0),
     ("left appendage", (0.34, 0.06, 0.30), (0.34, 0.34, 0.44), 0.0),
@@ -62,7 +62,7 @@ class Heart:
         for middle, axes in zip(self.middle, self.axes, strict=True):
             turn, half, _ = np.linalg.svd(axes)
             made.add(middle, middle + 1e-3 * turn[:, 2], turn[:, 0], (half[0], half[0]), (half[1], half[1]), id=number,
-                     cap_mm=half[2], core_hu=blood_hu)  # fmt: skip
+                     cap_mm=half[2], matter=Matter(blood_hu))  # fmt: skip
         return made
 
 
@@ -116,14 +116,28 @@ def courses(numbers: Numbers, carina: Floats, beating: Heart, spine: Spine) -> d
     down = [spine.front(t) + np.array([x + w * unfold, y, 0.0]) for t, x, y, w in (
         (7.0, 19.0, -4.0, 0.7), (9.0, 15.0, -8.0, 0.6), (11.0, 8.0, -12.0, 0.3), (13.0, 3.0, -14.0, 0.0),
         (15.0, 2.0, -14.0, 0.0))]  # fmt: skip
-    arch = beside((-15.0 - 0.5 * unfold, -36.0, -30.0), (-14.0 - 0.5 * unfold, -33.0, -4.0), (-2.0, -22.0, 15.0 + 0.5 * unfold),
-                  (12.0 + 0.2 * unfold, -3.0, 21.0 + 0.6 * unfold), (21.0 + 0.5 * unfold, 16.0, 12.0 + 0.5 * unfold),
-                  (23.0 + 0.7 * unfold, 24.0, -12.0))  # fmt: skip
+    arch = beside(
+        (-15.0 - 0.5 * unfold, -36.0, -30.0),
+        (-14.0 - 0.5 * unfold, -33.0, -4.0),
+        (-2.0, -22.0, 15.0 + 0.5 * unfold),
+        (12.0 + 0.2 * unfold, -3.0, 21.0 + 0.6 * unfold),
+        (21.0 + 0.5 * unfold, 16.0, 12.0 + 0.5 * unfold),
+        (23.0 + 0.7 * unfold, 24.0, -12.0),
+    )
     aorta = curve([root, *arch, *down], 60)
     share = np.linspace(0, 1, 60)
-    wide = np.interp(share, [0, 0.14, 0.24, 0.33, 0.42, 1.0],
-                     [0.48 * numbers.ascending_mm, 0.5 * numbers.ascending_mm, 0.49 * numbers.arch_mm, 0.48 * numbers.arch_mm,
-                      0.5 * numbers.descending_mm, 0.42 * numbers.descending_mm])  # fmt: skip
+    wide = np.interp(
+        share,
+        [0, 0.14, 0.24, 0.33, 0.42, 1.0],
+        [
+            0.48 * numbers.ascending_mm,
+            0.5 * numbers.ascending_mm,
+            0.49 * numbers.arch_mm,
+            0.48 * numbers.arch_mm,
+            0.5 * numbers.descending_mm,
+            0.42 * numbers.descending_mm,
+        ],
+    )
     trunk = numbers.pulmonary_trunk_mm / 2
     fork = carina + np.array([22.0, -30.0, -24.0])
     right = curve(
@@ -132,26 +146,47 @@ def courses(numbers: Numbers, carina: Floats, beating: Heart, spine: Spine) -> d
     left = curve([fork, *beside((35.0, -10.0, -12.0), (43.0, 8.0, -17.0), (44.0, 16.0, -48.0))], 16)
     found = {
         "aorta": (aorta, wide),
-        "trunk": (curve([flow, 0.5 * (flow + fork) + [2, -5, 0], fork], 8), np.full(8, trunk)),
-        "pulmonary_right": (right, np.interp(np.linspace(0, 1, 18), [0, 0.6, 1], [trunk * 0.84, trunk * 0.78, trunk * 0.5])),
-        "pulmonary_left": (left, np.interp(np.linspace(0, 1, 16), [0, 0.6, 1], [trunk * 0.84, trunk * 0.78, trunk * 0.5])),
-        "superior_vena_cava": (curve([*beside((-21, -26, 30), (-24, -24, 0), (-26, -20, -34)), beating.place((0.16, 0.55, 0.82))], 14),
-                               np.full(14, 9.5)),
-    }  # fmt: skip
+        "trunk": (curve([flow, 0.5 * (flow + fork) + np.array([2, -5, 0]), fork], 8), np.full(8, trunk)),
+        "pulmonary_right": (
+            right,
+            np.interp(np.linspace(0, 1, 18), [0, 0.6, 1], [trunk * 0.84, trunk * 0.78, trunk * 0.5]),
+        ),
+        "pulmonary_left": (
+            left,
+            np.interp(np.linspace(0, 1, 16), [0, 0.6, 1], [trunk * 0.84, trunk * 0.78, trunk * 0.5]),
+        ),
+        "superior_vena_cava": (
+            curve([*beside((-21, -26, 30), (-24, -24, 0), (-26, -20, -34)), beating.place((0.16, 0.55, 0.82))], 14),
+            np.full(14, 9.5),
+        ),
+    }
     found |= _branches(carina, beside, spine) | _airways(numbers, carina, spine)
     atrium = beating.place((0.42, 0.82, 0.62))
     for side, name, lung in ((-1.0, "pulmonary_vein_right", right), (1.0, "pulmonary_vein_left", left)):
-        root = lung[int(0.62 * len(lung))] + [-side * 4.0, -12.0, -16.0]
+        root = lung[int(0.62 * len(lung))] + np.array([-side * 4.0, -12.0, -16.0])
         found[name] = (
-            curve([root, 0.5 * (root + atrium) + [0, 3, 0], atrium + [side * 14.0, 0, 0]], 7),
+            curve([root, 0.5 * (root + atrium) + np.array([0, 3, 0]), atrium + np.array([side * 14.0, 0, 0])], 7),
             np.full(7, 5.5),
         )
     entry = beating.place((0.2, 0.62, 0.12))
     low = spine.front(13.0) + np.array([-17.0, -16.0, 0.0])
-    found["inferior_vena_cava"] = (curve([entry, entry + [0, 4, -22], 0.5 * (entry + low) + [0, 6, -8], low,
-                                          spine.front(15.0) + [-16.0, -14.0, 0.0]], 16), np.full(16, 11.0))  # fmt: skip
-    gullet = [spine.front(t) + np.array([x, y, 0.0]) for t, x, y in (
-        (-1, 3, -8), (2, 5, -9), (5.5, 4, -11), (8, 6, -14), (10, 12, -20), (11, 20, -26))]  # fmt: skip
+    found["inferior_vena_cava"] = (
+        curve(
+            [
+                entry,
+                entry + np.array([0, 4, -22]),
+                0.5 * (entry + low) + np.array([0, 6, -8]),
+                low,
+                spine.front(15.0) + np.array([-16.0, -14.0, 0.0]),
+            ],
+            16,
+        ),
+        np.full(16, 11.0),
+    )
+    gullet = [
+        spine.front(t) + np.array([x, y, 0.0])
+        for t, x, y in ((-1, 3, -8), (2, 5, -9), (5.5, 4, -11), (8, 6, -14), (10, 12, -20), (11, 20, -26))
+    ]
     found["esophagus"] = (curve(gullet, 24), np.full(24, 6.5))
     return found
 

@@ -10,13 +10,13 @@ from hilum.drr.compiled import jit, prange
 
 
 @jit(inline=True)
-def _share(distance: float, step: float) -> float:
+def _share(distance: Any, step: float) -> Any:
     """Share of a voxel on the inner side of a surface at a signed distance (below 0 inside)."""
     return min(max(0.5 - distance / step, 0.0), 1.0)
 
 
 @jit(inline=True)
-def _inside(row: Any, x: float, y: float, z: float) -> float:
+def _inside(row: Any, x: float, y: float, z: float) -> Any:
     """Signed distance of a place to an ellipsoid with axes along the grid, to first order."""
     u, v, w = (x - row[0]) / row[3], (y - row[1]) / row[4], (z - row[2]) / row[5]
     far = np.sqrt(u * u + v * v + w * w)
@@ -36,6 +36,30 @@ def _lobe(left: bool, x: float, y: float, z: float, fissures: Any) -> tuple[int,
     if oblique <= 0:
         return 14, abs(oblique)
     return (12 if flat > 0 else 13), min(abs(oblique), abs(flat))
+
+
+@jit(inline=True)
+def _abdomen(x: float, y: float, z: float, noise: float, soft: Any, organs: Any) -> tuple[float, int]:
+    """HU and id under the diaphragm: fat and bowel, liver, and the ellipsoids of other organs."""
+    value, number = -45.0 + 25.0 * noise, 0
+    if z > soft[3] + soft[4] * x and x < 75.0 and y < soft[9]:
+        value, number = 58.0 + 4.0 * noise, 5
+    for n in range(organs.shape[0]):
+        deep = _inside(organs[n], x, y, z)
+        if deep < 0:
+            value, number = organs[n, 6] + 4.0 * noise, int(organs[n, 7])
+            if number == 6 and deep < -3.0:
+                along = z if soft[5] == 2 else y
+                value = -985.0 if (along - soft[6]) * soft[7] > 0 else 15.0 + 20.0 * noise
+    return value, number
+
+
+@jit(inline=True)
+def _wall(depth: float, beyond: float, noise: float, step: float, soft: Any) -> Any:
+    """HU outside the ribs: muscle, fat and skin, and air in part of a voxel."""
+    value = soft[8] + (52.0 - soft[8]) * _share(beyond, step) * _share(soft[2] - depth, step) + 6.0 * noise
+    value += (20.0 - value) * _share(depth - soft[1], step)
+    return -1000.0 + (value + 1000.0) * _share(-depth, step)
 
 
 @jit(parallel=True)
@@ -84,32 +108,16 @@ def fill(
                 value, number = 0.0, 0
                 if cage > -soft[0]:
                     beyond = (1 - w) * line[2, c] + w * line[2, c + 1]
-                    value = soft[8] + (52.0 - soft[8]) * _share(beyond, step) * _share(soft[2] - depth, step)
-                    value += 6.0 * noise
-                    value += (20.0 - value) * _share(depth - soft[1], step)
-                    value = -1000.0 + (value + 1000.0) * _share(-depth, step)
+                    value = _wall(depth, beyond, noise, step, soft)
                 elif z > floor[i, j] - 3.0:
-                    value = soft[8] + 10.0 + 6.0 * noise
-                    if z < floor[i, j]:
-                        value = 45.0
+                    value = soft[8] + 10.0 + 6.0 * noise if z >= floor[i, j] else 45.0
                 else:
-                    value = -45.0 + 25.0 * noise
-                    if z > soft[3] + soft[4] * x and x < 75.0 and y < soft[9]:
-                        value, number = 58.0 + 4.0 * noise, 5
-                    for n in range(organs.shape[0]):
-                        deep = _inside(organs[n], x, y, z)
-                        if deep < 0:
-                            value, number = organs[n, 6] + 4.0 * noise, int(organs[n, 7])
-                            if number == 6 and deep < -3.0:
-                                along = z if soft[5] == 2 else y
-                                value = -985.0 if (along - soft[6]) * soft[7] > 0 else 15.0 + 20.0 * noise
-                            if number == 20 and deep < -2.5:
-                                value = -950.0 if noise > -0.6 else 0.0
+                    value, number = _abdomen(x, y, z, noise, soft, organs)
                 left = x > 0.5 * (limits[0, j, k] + limits[1, j, k])
                 inner = (
                     (limits[1, j, k] - x) * limits_cos[1, j, k] if left else (x - limits[0, j, k]) * limits_cos[0, j, k]
                 )
-                gap = max(cage + soft[0], max((floor[i, j] - z) * floor_cos[i, j], inner))
+                gap = max(cage + soft[0], (floor[i, j] - z) * floor_cos[i, j], inner)
                 if gap < 0.5 * step:
                     lobe, near = _lobe(left, x, y, z, fissures)
                     along = y if lung[3] == 1 else z
@@ -123,7 +131,7 @@ def fill(
 
 
 @jit(inline=True)
-def _distance(row: Any, x: float, y: float, z: float) -> float:
+def _distance(row: Any, x: float, y: float, z: float) -> Any:
     """Signed distance of a place to one solid of `thorax_solids`, to first order."""
     wx, wy, wz = row[3] - row[0], row[4] - row[1], row[5] - row[2]
     length = np.sqrt(wx * wx + wy * wy + wz * wz)
@@ -157,7 +165,7 @@ def paint(hu: Any, ids: Any, origin: Any, step: float, rows: Any, only_air: bool
     Args:
         hu, ids: (X, Y, Z) changed in place.
         origin, step: mm of voxel 0, and of a step.
-        rows: (N, 21) `thorax_solids.Solids.table`; an id of 0 leaves ids, below 0 clears them.
+        rows: (N, 19) `thorax_solids.Solids.table`; an id of 0 leaves ids, below 0 clears them.
         only_air: change only what is air and no structure.
     """
     deep, high = hu.shape[1], hu.shape[2]

@@ -56,7 +56,7 @@ class Shape:
         bodies = np.stack([spine.at(k) for k in knots])
         wide = np.interp(knots + 3, np.arange(len(spine.width)), spine.width) / 2
         balls.append((bodies, wide + 1.0))
-        balls += [(bodies + [side * 14.0, 21.0, 4.0], np.full(len(knots), 18.0)) for side in (-1.0, 1.0)]
+        balls += [(bodies + np.array([side * 14.0, 21.0, 4.0]), np.full(len(knots), 18.0)) for side in (-1.0, 1.0)]
         before = bodies[:, [0, 2]]
         fronts = bodies[:, 1] - np.interp(knots + 3, np.arange(len(spine.depth)), spine.depth) / 2
         for ahead, reach in ((4.0, 12.0), (16.0, 8.0), (28.0, 6.0)):  # azygos vein, oesophagus and the fat around them
@@ -66,6 +66,10 @@ class Shape:
                     np.full(len(knots), reach),
                 )
             )
+        inlet = np.linspace(0.0, 1.0, 9)[:, None]
+        for ahead in (6.0, 26.0, 46.0):  # the root of the neck between both cupolas
+            line = spine.front(0.2) + inlet * (spine.front(2.6) - spine.front(0.2)) - np.array([0.0, ahead, 0.0])
+            balls.append((line, 32.0 - 12.0 * inlet[:, 0]))
         balls.append((self.carina + np.array([[14.0, -12.0, 2.0]]), np.array([15.0])))  # aortopulmonary window
         notch, angle, _, low, _ = sternum_line(self.cage)
         share = np.linspace(0.0, 1.0, 24)[:, None]
@@ -95,7 +99,7 @@ def shape(numbers: Numbers, *, inspiration: float = 1.0, supine: bool = False) -
                      slope=full.slope * (1.0 + 0.06 * (1 - inspiration)))  # fmt: skip
     found = domes(numbers, breath, inspiration=inspiration, supine=supine)
     best = domes(numbers, full, inspiration=1.0, supine=False)
-    fork = bones.front(numbers.carina_vertebra + 0.25 * (inspiration - 1.0)) + [-1.0, -27.0, 0.0]
+    fork = bones.front(numbers.carina_vertebra + 0.25 * (inspiration - 1.0)) + np.array([-1.0, -27.0, 0.0])
     width = numbers.ctr * lung_width_mm(full, best) * (1.0 + 0.06 * (1 - inspiration)) * (1.04 if supine else 1.0)
     bottom = best.right - 31.0 + 0.75 * (found.right - best.right)
     seventh = bones.front(8.0)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-COLUMNS = 21
+COLUMNS = 19
 """begin (0:3), end (3:6), normal (6:9), half-size along it (9, 10), across (11, 12), cap (13), flat (14),
-shell mm (15), shell HU (16), core HU (17), id (18), group (19), kind (20)."""
+shell mm (15), shell HU (16), core HU (17), id (18)."""
+
+
+@dataclass(frozen=True)
+class Matter:
+    """What a solid is made of: an outer layer around a core; without one the core is all."""
+
+    core_hu: float = 40.0
+    shell_mm: float = 0.0
+    shell_hu: float = 0.0
+
+
+SOFT = Matter()
 
 
 class Solids:
@@ -24,7 +38,7 @@ class Solids:
     def add(
         self, begin: ArrayLike, end: ArrayLike, normal: ArrayLike, along: tuple[float, float],
         across: tuple[float, float], *, id: int = 0, cap_mm: float | None = None, flat: bool = False,
-        shell_mm: float = 0.0, shell_hu: float = 0.0, core_hu: float = 40.0,
+        matter: Matter = SOFT,
     ) -> None:  # fmt: skip
         """Add one solid.
 
@@ -35,7 +49,7 @@ class Solids:
             id: of the structure, 0 for none.
             cap_mm: how far a round end goes beyond the axis; the smaller half-size where it is not given.
             flat: cut the ends off.
-            shell_mm, shell_hu, core_hu: of an outer layer and of what is within.
+            matter: of its outer layer and of what is within.
         """
         row = np.zeros(COLUMNS)
         row[0:3], row[3:6] = begin, end
@@ -49,21 +63,17 @@ class Solids:
         row[6:9] = side / max(float(np.linalg.norm(side)), 1e-9)
         row[9:11], row[11:13] = along, across
         row[13] = min(*along, *across) if cap_mm is None else cap_mm
-        row[14], row[15:18], row[18] = float(flat), (shell_mm, shell_hu, core_hu), id
+        row[14], row[15:18], row[18] = float(flat), (matter.shell_mm, matter.shell_hu, matter.core_hu), id
         self.rows.append(row)
 
-    def tube(
-        self, points: Floats, radius_mm: ArrayLike, *, id: int = 0, core_hu: float = 40.0, shell_mm: float = 0.0,
-        shell_hu: float = 0.0,
-    ) -> None:  # fmt: skip
+    def tube(self, points: Floats, radius_mm: ArrayLike, *, id: int = 0, matter: Matter = SOFT) -> None:
         """Add a round tube along points (N, 3) with one radius, or one for each point."""
         radius = np.broadcast_to(np.asarray(radius_mm, np.float64), (len(points),))
         for n in range(len(points) - 1):
             way = np.abs(points[n + 1] - points[n])
             normal = np.eye(3)[int(np.argmin(way))]
             pair = (float(radius[n]), float(radius[n + 1]))
-            self.add(points[n], points[n + 1], normal, pair, pair, id=id, core_hu=core_hu, shell_mm=shell_mm,
-                     shell_hu=shell_hu)  # fmt: skip
+            self.add(points[n], points[n + 1], normal, pair, pair, id=id, matter=matter)
 
     def extend(self, other: Solids) -> None:
         """Add all solids of another list."""

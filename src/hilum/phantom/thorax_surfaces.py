@@ -42,7 +42,7 @@ def domes(numbers: Numbers, cage: Cage, *, inspiration: float, supine: bool) -> 
 def floor(found: Domes, cage: Cage, x: Floats, y: Floats, beating: Heart) -> Floats:
     """Return z of the diaphragm (X, Y): both domes, pressed down by the heart."""
     low = found.right - 0.5 * found.height
-    angles, radii, axis = cage.sections(np.array([low]))
+    _, radii, axis = cage.sections(np.array([low]))
     wide, back, front = radii[0].max(), radii[0, 0], radii[0, -1]
     grid_x, grid_y = x[:, None], y[None, :] - axis[0]
     sheets = []

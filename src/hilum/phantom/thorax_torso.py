@@ -11,7 +11,6 @@ from hilum.phantom.skeleton_cage import Cage
 from hilum.phantom.thorax_draw import Numbers
 
 Floats = NDArray[np.float64]
-_BLEND_MM = 12.0
 _NECK_MM = (61.0, 60.0, 52.0)
 """Half-width of the neck, and its reach behind and before its middle."""
 
@@ -23,7 +22,7 @@ class Outline:
     Args:
         z: (Z,) heights.
         half, back, front, axis, power: (Z,) of each section; the axis is its y.
-        breasts: (2, 6) middles and half-axes of two ellipsoids; (0, 6) without.
+        breasts: (2, 5) x, z, half-width, half-height of the lower half, and how far each stands out; (0, 5) without.
     """
 
     z: Floats
@@ -42,16 +41,13 @@ class Outline:
         far = ((dx / self.half) ** self.power + (np.abs(dy) / reach) ** self.power) ** (1.0 / self.power)
         radius = np.hypot(dx, dy)
         found = np.where(far > 0.02, radius * (1.0 / np.maximum(far, 0.02) - 1.0), reach)
-        for row in self.breasts:
-            high = np.where(self.z > row[2], 1.7, 1.0) * row[5]  # the upper half fades into the chest
-            parts = [
-                (x[:, None, None] - row[0]) / row[3],
-                (y[None, :, None] - row[1]) / row[4],
-                (self.z - row[2]) / high,
-            ]
-            inside = (1.0 - np.sqrt(sum(p**2 for p in parts))) * row[4]
-            near = np.clip(0.5 + (inside - found) / (2 * _BLEND_MM), 0.0, 1.0)  # a smooth union
-            found = found + near * (inside - found) + near * (1.0 - near) * _BLEND_MM
+        fading = np.clip(-dy / 50.0, 0.0, 1.0) * np.maximum(1.0 - (dx / self.half) ** 4, 0.0)
+        for place_x, place_z, wide, high, ahead in self.breasts:
+            over = self.z > place_z  # the upper half fades into the chest, the lower one ends in a fold
+            rise = (self.z - place_z) / np.where(over, 1.9 * high, high)
+            steep = 0.75 + 1.25 * np.clip(0.3 + (self.z - place_z) / high, 0.0, 1.0)
+            share = np.maximum(1.0 - ((x[:, None, None] - place_x) / wide) ** 2 - rise**2, 0.0)
+            found = found + ahead * share**steep * fading
         return np.asarray(found)
 
 
@@ -67,7 +63,7 @@ def outline(numbers: Numbers, cage: Cage, z: Floats, acromion_mm: float) -> Outl
     from scipy.interpolate import PchipInterpolator
 
     top, wide = acromion_mm, numbers.torso_width_mm / 2
-    _, radii, axis = cage.sections(z)
+    _, _, axis = cage.sections(z)
     third = float(cage.spine.at(3.0)[2])
     fixed = np.minimum(z, third)
     _, capped, _ = cage.sections(fixed)
@@ -77,22 +73,29 @@ def outline(numbers: Numbers, cage: Cage, z: Floats, acromion_mm: float) -> Outl
     front = front + belly * numbers.fat_mm * 0.9
     knots = np.array([-400.0, top - 95, top - 30, top - 2, top + 12, top + 30, top + 62, top + 120])
     shoulder = numbers.shoulder_mm
-    half = PchipInterpolator(knots, [wide, wide, max(shoulder, wide) - 3, 0.93 * shoulder, 0.76 * shoulder, 0.52 * shoulder,
-                                     _NECK_MM[0], _NECK_MM[0]])(z)  # fmt: skip
+    half = PchipInterpolator(
+        knots,
+        [
+            wide,
+            wide,
+            max(shoulder, wide) - 3,
+            0.93 * shoulder,
+            0.76 * shoulder,
+            0.52 * shoulder,
+            _NECK_MM[0],
+            _NECK_MM[0],
+        ],
+    )(z)
     neck = np.clip((z - third + 10.0) / (top + 55.0 - third), 0.0, 1.0)
     neck = neck**2 * (3 - 2 * neck)
     level = np.arange(len(cage.spine.middle)) - 3.0
     throat = np.interp(z, cage.spine.middle[::-1, 2], (cage.spine.middle[:, 1] - cage.spine.depth / 2)[::-1]) + 2.0
     assert len(level) == len(cage.spine.middle)
-    breasts = np.zeros((0, 6))
+    breasts = np.zeros((0, 5))
     if numbers.breast_ml > 0:
-        half_z = (numbers.breast_ml * 1000.0 / (2.094 * 1.35 * 0.62)) ** (1 / 3)
-        height = float(cage.spine.at(8.2)[2]) - 0.12 * half_z
-        row = int(np.argmin(np.abs(z - height)))
-        chest = axis[row] - front[row] * 0.86
-        breasts = np.array(
-            [[side * 0.53 * wide, chest, height, half_z * 1.08, half_z * 0.62, half_z] for side in (-1, 1)]
-        )
+        size = (numbers.breast_ml * 1000.0 / 1.324) ** (1 / 3)
+        height = float(cage.spine.at(8.0)[2]) - 0.1 * size
+        breasts = np.array([[side * 0.52 * wide, height, 1.08 * size, size, 0.62 * size] for side in (-1.0, 1.0)])
     return Outline(
         z, half, (1 - neck) * back + neck * _NECK_MM[1], (1 - neck) * front + neck * _NECK_MM[2],
         (1 - neck) * axis + neck * throat, 2.5 - 0.3 * neck, breasts,

@@ -69,7 +69,7 @@ def grown(points: dict[str, Floats], roots: dict[str, Floats], *, vessel_mm: flo
 
 
 def as_rows(tree: Tree, step_mm: float, *, core_hu: float, grow_mm: float = 0.0, id: int = 0) -> Floats:
-    """Return a tree's branches as rows of `thorax_solids`, with radii that keep the mass of what is thinner than a voxel.
+    """Return a tree's branches as rows of `thorax_solids`; what is thinner than a voxel keeps its mass.
 
     The share of a voxel is worked out from the distance to a surface, which is too much for thin tubes: below 0.58
     steps a smaller radius stands for the right area.

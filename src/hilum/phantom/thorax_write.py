@@ -18,7 +18,7 @@ from hilum.phantom.thorax_abdomen import bowel_gas, organs
 from hilum.phantom.thorax_heart import Heart
 from hilum.phantom.thorax_names import IDS, NAMES
 from hilum.phantom.thorax_shape import Shape, axes
-from hilum.phantom.thorax_solids import Solids
+from hilum.phantom.thorax_solids import Matter, Solids
 from hilum.phantom.thorax_torso import layers, outline
 from hilum.phantom.thorax_trees import Trees, as_rows
 from hilum.phantom.warp import Body
@@ -61,7 +61,8 @@ def written(
 
 def _solved(made: Shape, ids: NDArray[np.uint8], origin_mm: float, step: float) -> Heart:
     """The heart as wide as the drawn ratio of the lungs' width on this grid, its borders between voxels."""
-    lungs = np.isin(ids, [number for number, name in NAMES.items() if name.startswith("lung")]).any(axis=1)
+    lobes = [number for number, name in NAMES.items() if name.startswith("lung")]
+    lungs = np.asarray(np.isin(ids, lobes).any(axis=1), np.bool_)
     first, last = lungs.argmax(axis=0), len(lungs) - lungs[::-1].argmax(axis=0)
     widest = int((last - first)[lungs.any(axis=0)].max())
     width = round(made.numbers.ctr * widest) * step
@@ -110,27 +111,27 @@ def _solids(made: Shape, trees: Trees, step: float, supine: bool) -> list[tuple[
     """All solids in the order of writing: arms, then soft organs and vessels, then airways' air, then bones."""
     numbers, blood = made.numbers, made.numbers.blood_hu
     arms = Solids()
+    arm_matter = Matter(50.0, 3.0 + 0.5 * numbers.fat_mm, -95.0)
     for side in (1.0, -1.0):
         head = shoulder_mm(made.cage, numbers, side, supine)
         arm = head + (np.array([side * 30.0, 4.0, -400.0]) if supine else np.array([side * 120.0, -40.0, -46.0]))
-        arms.tube(np.stack([head, arm]), 36.0 + 0.4 * numbers.fat_mm, shell_mm=3.0 + 0.5 * numbers.fat_mm, shell_hu=-95.0,
-                  core_hu=50.0)  # fmt: skip
+        arms.tube(np.stack([head, arm]), 36.0 + 0.4 * numbers.fat_mm, matter=arm_matter)
     soft = Solids()
     for name, (places, radii) in made.tubes.items():
         if name in ("trachea", "main_right", "main_left"):
-            soft.tube(places, radii + 1.3, core_hu=30.0, id=-1)
+            soft.tube(places, radii + 1.3, matter=Matter(30.0), id=-1)
         else:
-            soft.tube(places, radii, core_hu=30.0 if name == "esophagus" else blood, id=_number(name))
+            soft.tube(places, radii, matter=Matter(30.0 if name == "esophagus" else blood), id=_number(name))
     soft.extend(made.heart.solids(IDS["heart"], blood))
     spine = made.cage.spine
     soft.tube(spine.middle + np.stack([0 * spine.depth, spine.depth / 2 + 9.0, 0 * spine.depth], axis=1), 6.0,
-              id=IDS["spinal_cord"], core_hu=30.0)  # fmt: skip
+              id=IDS["spinal_cord"], matter=Matter(30.0))  # fmt: skip
     vessels = np.concatenate([as_rows(trees.joined(word), step, core_hu=blood) for word in ("arteries", "veins")])
     walls = as_rows(trees.joined("airways"), step, core_hu=-60.0, grow_mm=0.9)
     lumen = Solids()
     for name in ("trachea", "main_right", "main_left"):
         places, radii = made.tubes[name]
-        lumen.tube(places, radii, core_hu=-995.0, id=IDS["trachea"])
+        lumen.tube(places, radii, matter=Matter(-995.0), id=IDS["trachea"])
     air = np.concatenate([lumen.table(), as_rows(trees.joined("airways"), step, core_hu=-985.0)])
     hard = vertebrae(spine, numbers, dict(IDS))
     hard.extend(breastbone(made.cage, numbers, dict(IDS)))
