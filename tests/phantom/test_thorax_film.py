@@ -63,7 +63,7 @@ def test_lungs_are_dark_and_the_middle_bright() -> None:
         full[name] = mask
     lung = full["lung_overall"] & ~full["heart"] & ~full["liver"]
     assert np.median(image[full["heart"]]) > np.median(image[lung]) + 0.8
-    assert np.median(image[full["liver"]]) > np.median(image[lung]) + 1.5
+    assert np.median(image[full["liver"]]) > np.median(image[lung]) + 0.9
 
 
 def test_a_body_attenuates_as_bodies_do() -> None:
@@ -101,9 +101,21 @@ def test_ids_are_the_names_turned() -> None:
 
 
 def test_densities_of_structures_match_the_example_ct() -> None:
-    """Ribs and vertebrae are neither chalk nor paper: medians within 130 HU of those of one real CT (about 250, 225)."""
+    """Mean HU of one real CT's masks (TotalSegmentator's, 2 mm): ribs 280, vertebrae 265, sternum 164, scapula 350."""
     made = thorax("man", spacing_mm=2.0)
     ribs = hu(made, *(f"rib_{side}_{n}" for side in ("left", "right") for n in range(3, 10)))
-    assert np.median(ribs) == pytest.approx(255, abs=130)
-    assert np.median(hu(made, "vertebrae_T8")) == pytest.approx(226, abs=110)
-    assert np.mean(hu(made, "costal_cartilages")) == pytest.approx(110, abs=60)
+    assert ribs.mean() == pytest.approx(280, abs=70)
+    assert hu(made, "vertebrae_T8").mean() == pytest.approx(277, abs=70)
+    assert hu(made, "sternum").mean() == pytest.approx(164, abs=60)
+    assert hu(made, "scapula_left").mean() == pytest.approx(350, abs=100)
+    assert hu(made, "clavicula_left").mean() == pytest.approx(360, abs=110)
+    assert hu(made, "costal_cartilages").mean() == pytest.approx(110, abs=60)
+
+
+def test_bones_are_as_large_as_bones() -> None:
+    """Volumes in ml beside those of the same CT: rib 6 17, T8 25, sternum 45, scapula 68, clavicle 23."""
+    made = thorax("man", spacing_mm=2.0)
+    for name, real in (("rib_left_6", 17.0), ("vertebrae_T8", 25.5), ("sternum", 45.0), ("scapula_left", 68.0),
+                       ("clavicula_right", 23.4), ("rib_right_9", 13.7)):  # fmt: skip
+        volume = made.body.mask(name).sum() * 8.0 / 1000.0
+        assert 0.55 * real < volume < 1.6 * real, name

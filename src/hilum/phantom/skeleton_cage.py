@@ -24,7 +24,7 @@ _BACK = np.array([8.0, 28, 45, 66, 79, 91, 99, 104, 108, 110, 109, 108, 106, 103
 _FRONT = np.array([8.0, 24, 38, 55, 64, 74, 80, 81, 80, 79, 78, 78, 78, 78, 78, 78])
 _CENTRE = np.array([28.0, 33, 40, 50, 60, 68, 73, 75, 77, 76, 75, 74, 73, 72, 71, 70])
 """How far the middle of a section lies before the front of its vertebra."""
-_RISE = np.array([6.0, 8, 10, 22, 26, 27, 25, 20, 16, 8, 3, -2, -9, -18, -28, -38])
+_RISE = np.array([-7.0, 2, 9, 22, 26, 27, 25, 20, 16, 8, 3, -2, -9, -18, -28, -38])
 _DROP = np.array([16.0, 40, 58, 73, 86, 95, 103, 108, 116, 128, 144, 162, 178, 190, 196, 200])
 _ENDS_DEG = np.array([134.0, 146, 153, 155, 152, 146, 139, 128, 114, 100, 79, 50])
 _TURN_DEG, _SPAN_DEG, _POWER = 35.0, 110.0, 1.45
@@ -115,8 +115,8 @@ def rib_path(cage: Cage, count: int, side: float) -> Floats:
 def ribs(cage: Cage, numbers: Numbers, ids: dict[str, int]) -> Solids:
     """Return all twelve pairs with cortex and marrow; thin upper and lower ribs are smaller."""
     made = Solids()
-    matter = Matter(numbers.marrow_hu, numbers.cortex_mm, numbers.cortex_hu)
-    size = np.array([0.95, 0.85, 0.9, 0.95, 1, 1, 1, 1, 1, 0.95, 0.85, 0.7])
+    matter = Matter(0.85 * numbers.marrow_hu, 0.95 * numbers.cortex_mm, numbers.cortex_hu)
+    size = np.array([0.9, 0.78, 0.82, 0.88, 0.93, 0.96, 0.96, 0.94, 0.94, 0.9, 0.82, 0.66])
     for side, word in ((1.0, "left"), (-1.0, "right")):
         for count in range(1, 13):
             course = rib_path(cage, count, side)

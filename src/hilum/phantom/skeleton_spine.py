@@ -86,7 +86,7 @@ def spine(numbers: Numbers, back_mm: float) -> Spine:
 def vertebrae(found: Spine, numbers: Numbers, ids: dict[str, int]) -> Solids:
     """Return the bodies with end plates, pedicles, laminae, transverse and spinous processes as solids."""
     made = Solids()
-    matter = Matter(0.85 * numbers.marrow_hu, 0.75 * numbers.cortex_mm, 0.62 * numbers.cortex_hu)
+    matter = Matter(numbers.marrow_hu, 0.95 * numbers.cortex_mm, 0.65 * numbers.cortex_hu)
     thin = Matter(0.6 * numbers.marrow_hu, 0.5, 350.0)
     for index, level in enumerate(LEVELS):
         number = ids.get(f"vertebrae_{level}", 0)
@@ -106,10 +106,10 @@ def vertebrae(found: Spine, numbers: Numbers, ids: dict[str, int]) -> Solids:
         for side in (-1.0, 1.0):
             root = middle + back * deep * 0.9 + across * side * (0.62 * wide) + up * 0.35 * high
             joint = root + back * 16.0 + across * side * 2.0
-            made.add(root, joint, up, (5.5, 5.0), (3.6, 4.5), id=number, matter=matter)
-            made.add(joint, canal, up, (6.5, 8.0), (3.0, 3.0), id=number, matter=matter)
+            made.add(root, joint, up, (6.5, 6.0), (4.2, 5.2), id=number, matter=matter)
+            made.add(joint, canal, up, (8.0, 9.5), (3.6, 3.6), id=number, matter=matter)
             reach = 17.0 if level.startswith(("T", "L")) else 9.0
-            made.add(joint, joint + across * side * reach + back * 7.0 + up * 2.0, up, (4.5, 4.0), (4.0, 3.5),
+            made.add(joint, joint + across * side * reach + back * 7.0 + up * 2.0, up, (5.2, 4.6), (4.8, 4.2),
                      id=number, matter=matter)  # fmt: skip
         made.add(
             canal,

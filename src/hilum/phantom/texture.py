@@ -27,6 +27,8 @@ def texture(*, spacing_mm: float, power: float = 2.2, longest_mm: float = 40.0, 
     waves = [np.fft.fftfreq(TILE, spacing_mm)] * 2 + [np.fft.rfftfreq(TILE, spacing_mm)]
     squares = sum(w**2 for w in np.meshgrid(*waves, indexing="ij"))
     size = np.maximum(np.asarray(squares), 1.0 / longest_mm**2) ** (-power / 4)
-    noise = np.fft.irfftn(np.fft.rfftn(rng.normal(size=(TILE, TILE, TILE))) * size, s=(TILE, TILE, TILE), axes=(0, 1, 2))
+    noise = np.fft.irfftn(
+        np.fft.rfftn(rng.normal(size=(TILE, TILE, TILE))) * size, s=(TILE, TILE, TILE), axes=(0, 1, 2)
+    )
     noise -= noise.mean()
     return read_only((noise / noise.std()).astype(np.float32))

@@ -62,14 +62,14 @@ class Shape:
         for ahead, reach in ((4.0, 12.0), (16.0, 8.0), (28.0, 6.0)):  # azygos vein, oesophagus and the fat around them
             balls.append(
                 (
-                    np.stack([before[:, 0] + 3.0 + 5.0 * np.sin(0.9 * knots), fronts - ahead, before[:, 1]], axis=1),
+                    np.stack([before[:, 0] - 3.0 + 4.0 * np.sin(0.9 * knots), fronts - ahead, before[:, 1]], axis=1),
                     np.full(len(knots), reach),
                 )
             )
         inlet = np.linspace(0.0, 1.0, 9)[:, None]
         for ahead in (6.0, 26.0, 46.0):  # the root of the neck between both cupolas
             line = spine.front(0.2) + inlet * (spine.front(2.6) - spine.front(0.2)) - np.array([0.0, ahead, 0.0])
-            balls.append((line, 32.0 - 12.0 * inlet[:, 0]))
+            balls.append((line, 36.0 - 17.0 * inlet[:, 0]))
         balls.append((self.carina + np.array([[14.0, -12.0, 2.0]]), np.array([15.0])))  # aortopulmonary window
         notch, angle, _, low, _ = sternum_line(self.cage)
         share = np.linspace(0.0, 1.0, 24)[:, None]
@@ -78,7 +78,7 @@ class Shape:
                 notch + np.minimum(share, 0.55) / 0.55 * (angle - notch) + np.maximum(share - 0.55, 0.0) * (low - angle)
             )
             width = reach * (1.0 - 0.45 * share[:, 0])
-            sway = 1.0 + 4.0 * np.sin(5.0 * share[:, 0] + 1.0)
+            sway = 6.0 + 4.0 * np.sin(5.0 * share[:, 0] + 1.0)
             balls.append((line + np.stack([sway, 0 * sway + ahead, 0 * sway], axis=1), width))
         return medial_limits(balls, self.heart, y, z, spine.side_mm(z), fat_mm=_FAT_MM)
 

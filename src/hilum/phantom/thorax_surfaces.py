@@ -114,7 +114,10 @@ def medial_limits(
         fat_mm: between an organ and the lung.
         smooth_mm: over which steps between organs are rounded, along y and z.
     """
-    right, left = (np.repeat((midline + away)[None, :], len(y), axis=0) for away in (-3.0, 3.0))
+    aside = 8.0 * np.clip(
+        (10.0 - y) / 60.0, -0.8, 1.0
+    )  # the lungs meet left of the middle in front, right of it behind
+    right, left = (midline[None, :] + aside[:, None] + away for away in (-2.5, 2.5))
     step = float(y[1] - y[0])
     for places, radii in balls:
         for place, radius in zip(places, radii + fat_mm, strict=True):
