@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
+
 from hilum.phantom.patient import Person
 from hilum.phantom.person import draw_person
 
@@ -13,8 +12,8 @@ COUNT = 1500
 
 
 @pytest.fixture(scope="module")
-def people() -> Iterator[list[Person]]:
-    yield [draw_person(5, f"virtual-{n:06d}") for n in range(COUNT)]
+def people() -> list[Person]:
+    return [draw_person(5, f"virtual-{n:06d}") for n in range(COUNT)]
 
 
 def _of(people: list[Person], sex: str) -> list[Person]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from hilum.core.errors import InputError
 from hilum.drr.anatomy_grid import Grid
 from hilum.drr.anatomy_parts import carina
 from hilum.phantom.patient import Anatomy
 from hilum.phantom.thorax import draw_thorax
 from hilum.phantom.warp import cardiothoracic_ratio
-
 from tests.phantom.thoraces import MAN, NAMES, hu, places, thorax
 
 LOBES = (
@@ -29,9 +29,9 @@ def test_the_heart_is_as_wide_as_drawn(made: Anatomy) -> None:
     assert made.log["ctr"] == pytest.approx(cardiothoracic_ratio(made.body), abs=1e-4)
 
 
-@pytest.mark.parametrize("wanted", [0.38, 0.5, 0.66])
+@pytest.mark.parametrize("wanted", [0.42, 0.62])
 def test_the_heart_is_as_wide_as_asked(wanted: float) -> None:
-    assert cardiothoracic_ratio(thorax("one", spacing_mm=2.0, ctr=wanted).body) == pytest.approx(wanted, abs=0.01)
+    assert cardiothoracic_ratio(thorax("one", ctr=wanted).body) == pytest.approx(wanted, abs=0.01)
 
 
 def test_a_wider_heart_takes_from_the_lungs_and_leaves_their_outline() -> None:
@@ -91,10 +91,10 @@ def test_the_right_lung_is_the_larger(made: Anatomy) -> None:
 
 def test_lobes_make_up_the_lungs_and_lie_in_order(made: Anatomy) -> None:
     volumes = made.log["lungs_ml"]
-    assert volumes["lung_middle_lobe_right"] < min(
-        volumes["lung_upper_lobe_right"], volumes["lung_lower_lobe_right"]
+    assert volumes["lung_middle_lobe_right"] < min(volumes["lung_upper_lobe_right"], volumes["lung_lower_lobe_right"])
+    upper, middle, lower = (
+        places(made, f"lung_{lobe}_lobe_right").mean(axis=0) for lobe in ("upper", "middle", "lower")
     )
-    upper, middle, lower = (places(made, f"lung_{lobe}_lobe_right").mean(axis=0) for lobe in ("upper", "middle", "lower"))
     assert upper[2] > middle[2]
     assert upper[2] > lower[2]
     assert lower[1] > middle[1]  # further back
@@ -181,7 +181,9 @@ def test_ribs_fall_towards_the_front(made: Anatomy) -> None:
     for number in range(2, 11):
         for side in ("left", "right"):
             rib = places(made, f"rib_{side}_{number}")
-            front, back = (rib[np.abs(rib[:, 1] - end) < 12.0][:, 2].mean() for end in (rib[:, 1].min(), rib[:, 1].max()))
+            front, back = (
+                rib[np.abs(rib[:, 1] - end) < 12.0][:, 2].mean() for end in (rib[:, 1].min(), rib[:, 1].max())
+            )
             assert back - front > 20.0
 
 
@@ -230,17 +232,17 @@ def test_the_stomach_holds_a_bubble_under_its_top(made: Anatomy) -> None:
 
 
 def test_same_seed_gives_the_same_bytes() -> None:
-    first = draw_thorax(MAN, spacing_mm=4.0, seed=9, patient="x")
-    again = draw_thorax(MAN, spacing_mm=4.0, seed=9, patient="x")
+    first = draw_thorax(MAN, spacing_mm=5.0, seed=9, patient="x")
+    again = draw_thorax(MAN, spacing_mm=5.0, seed=9, patient="x")
     assert first.body.volume.voxels.tobytes() == again.body.volume.voxels.tobytes()
     assert first.body.structures.ids.tobytes() == again.body.structures.ids.tobytes()
     assert first.log == again.log
-    other = draw_thorax(MAN, spacing_mm=4.0, seed=10, patient="x")
+    other = draw_thorax(MAN, spacing_mm=5.0, seed=10, patient="x")
     assert other.log["drawn"] != first.log["drawn"]
 
 
 def test_finer_grids_show_the_same_body() -> None:
-    coarse, fine = thorax("two", spacing_mm=4.0), thorax("two", spacing_mm=2.0)
+    coarse, fine = thorax("man", spacing_mm=3.0), thorax("man", spacing_mm=2.0)
     assert coarse.log["drawn"] == fine.log["drawn"]
     for lobe, value in fine.log["lungs_ml"].items():
         assert coarse.log["lungs_ml"][lobe] == pytest.approx(value, rel=0.05)

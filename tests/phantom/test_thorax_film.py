@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from hilum.core.errors import InputError
 from hilum.drr.anatomy import anatomy
 from hilum.drr.anatomy_rules import available
@@ -13,11 +14,19 @@ from hilum.drr.labels import class_shadows
 from hilum.drr.labels_measures import check_laterality, heart_size
 from hilum.drr.project import film_geometry, project
 from hilum.phantom.thorax_names import IDS, NAMES
-
 from tests.phantom.thoraces import NAMES as PEOPLE
 from tests.phantom.thoraces import hu, thorax
 
-WANTED = ("heart", "liver", "stomach", "spleen", "lung_left", "lung_right", "lung_overall", *(f"t{n}" for n in range(3, 11)))
+WANTED = (
+    "heart",
+    "liver",
+    "stomach",
+    "spleen",
+    "lung_left",
+    "lung_right",
+    "lung_overall",
+    *(f"t{n}" for n in range(3, 11)),
+)
 
 
 @pytest.mark.parametrize("name", PEOPLE[:2])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+
 from hilum.phantom.patient import Anatomy, Person
 from hilum.phantom.person import draw_person
 from hilum.phantom.thorax import draw_thorax
 
 SEED = 3
-NAMES = ("one", "two", "three", "four")
+NAMES = ("one", "two")
 MAN, WOMAN = Person("male", 45.0, 176.0, 24.0), Person("female", 45.0, 163.0, 24.0)
 
 
