@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.phantom.thorax_shape import PLEURA_MM, Shape
 from hilum.phantom.thorax_solids import Matter, Solids, curve
-
-if TYPE_CHECKING:
-    from hilum.phantom.thorax_shape import Shape
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +36,7 @@ def organs(made: Shape, ids: Mapping[str, int], *, supine: bool) -> tuple[Floats
     slope = 0.62
     plane = domes.right - 150.0 + slope * 105.0 * sx
     soft = np.array([
-        5.4, 2.0, 2.0 + 0.35 * numbers.fat_mm, plane, slope, float(axis), level, sign, -100.0, back + 30.0
+        PLEURA_MM, 2.0, 2.0 + 0.35 * numbers.fat_mm, plane, slope, float(axis), level, sign, -100.0, back + 30.0
     ])  # fmt: skip
     return soft, np.array(rows)
 

@@ -61,6 +61,12 @@ class Numbers:
     stomach_gas_ml: float
     colon_gas: float
 
+    @property
+    def fat_around_mm(self) -> tuple[float, float, float]:
+        """Fat beside, behind and before the chest; of what people gain most lies in front."""
+        more = self.fat_mm - 15.0
+        return max(9.0 + more, 2.0), max(8.0 + 1.3 * more, 3.0), max(12.0 + 1.9 * more, 3.0)
+
     def as_dict(self) -> dict[str, Any]:
         """Return all numbers, for JSON."""
         return {name: round(float(value), 4) for name, value in asdict(self).items()}
@@ -88,7 +94,7 @@ def draw_numbers(person: Person, *, seed: int, patient: str, ctr: float | None =
     tall = (person.height_cm - (175.0 if male else 162.0)) / 6.5
     usual = 0.44 + (0.02 if age >= 65 else 0.0)
     return Numbers(
-        torso_width_mm=normal("width", (330 if male else 300) + 8 * tall + 5 * over * (1 if over > 0 else 0.8), 14,
+        torso_width_mm=normal("width", (330 if male else 300) + 8 * tall + 3.4 * over, 14,
                               250, 460),
         torso_depth_mm=normal("depth", (230 if male else 210) + 3 * tall + 5 * over * (1 if over > 0 else 0.5), 12,
                               170, 360),

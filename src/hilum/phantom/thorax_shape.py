@@ -15,7 +15,7 @@ from hilum.phantom.thorax_heart import Heart, courses, heart
 from hilum.phantom.thorax_surfaces import Domes, domes, floor, medial_limits
 
 Floats = NDArray[np.float64]
-PLEURA_MM = 5.4
+PLEURA_MM = 5.0
 """From the middle of the ribs to the lung."""
 _FAT_MM = 3.0
 
@@ -89,9 +89,9 @@ def shape(numbers: Numbers, *, inspiration: float = 1.0, supine: bool = False) -
     The heart is solved to the drawn cardiothoracic ratio at full inspiration, standing; it is wider by 6 % in
     expiration and by 4 % lying.
     """
-    numbers_fat = numbers.fat_mm
-    half = (numbers.torso_width_mm - 2 * (2.0 + 0.6 * numbers_fat + 0.75 * numbers.muscle_mm) - 8.0) / 2
-    deep = numbers.torso_depth_mm - 11.0 - 0.9 * numbers_fat - 1.1 * numbers.muscle_mm
+    beside, behind, before = numbers.fat_around_mm
+    half = (numbers.torso_width_mm - 2 * (2.0 + beside + 0.6 * numbers.muscle_mm) - 5.0) / 2
+    deep = numbers.torso_depth_mm - 11.0 - 0.75 * (behind + before) - 1.1 * numbers.muscle_mm
     deep = float(np.clip(deep, 1.18 * half, 1.62 * half))
     bones = spine(numbers, 0.41 * deep)
     full = cage(numbers, bones, half, deep)
@@ -126,8 +126,15 @@ def axes(made: Shape, step: float, arms: float) -> tuple[Floats, Floats, Floats]
     numbers = made.numbers
     wide = max(numbers.shoulder_mm + 20.0, numbers.torso_width_mm / 2 + 8.0) + arms
     spine = made.cage.spine
-    back = float(spine.middle[:, 1].max()) + 62.0 + 0.9 * numbers.fat_mm
-    front = -0.5 * numbers.torso_depth_mm - 36.0 - 0.9 * numbers.fat_mm - (50.0 if numbers.breast_ml > 0 else 0.0)
+    _, behind, before = numbers.fat_around_mm
+    back = float(spine.middle[:, 1].max()) + 62.0 + behind
+    front = (
+        -102.0 * float(made.cage.scale[1])
+        - before
+        - 0.9 * numbers.fat_mm
+        - 24.0
+        - (50.0 if numbers.breast_ml > 0 else 0.0)
+    )
     low, high = float(spine.at(14.4)[2]), float(spine.at(-2.6)[2])
     spans = ((-wide, wide), (front, back), (low, high))
     return tuple((np.arange(np.ceil(a / step), np.floor(b / step) + 1) * step) for a, b in spans)  # type: ignore[return-value]

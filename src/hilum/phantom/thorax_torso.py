@@ -67,8 +67,9 @@ def outline(numbers: Numbers, cage: Cage, z: Floats, acromion_mm: float) -> Outl
     third = float(cage.spine.at(3.0)[2])
     fixed = np.minimum(z, third)
     _, capped, _ = cage.sections(fixed)
-    back = capped[:, 0] + 4.0 + 1.3 * numbers.muscle_mm + 3.0 + 0.55 * numbers.fat_mm
-    front = capped[:, -1] + 4.0 + 0.55 * numbers.muscle_mm + 0.8 * numbers.fat_mm
+    _, behind, before = numbers.fat_around_mm
+    back = capped[:, 0] + 4.0 + 1.12 * numbers.muscle_mm + 1.0 + behind
+    front = capped[:, -1] + 4.0 + 0.45 * numbers.muscle_mm + before
     belly = np.clip((float(cage.spine.at(9.0)[2]) - z) / 120.0, 0.0, 1.0)
     front = front + belly * numbers.fat_mm * 0.9
     knots = np.array([-400.0, top - 95, top - 30, top - 2, top + 12, top + 30, top + 62, top + 120])
