@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilum.core.errors import InputError
+from hilum.drr.field import Structures
 from hilum.phantom.illness_airspace import airways, around_mm, lobe_of, lumen, sites_of
 from hilum.phantom.illness_chest import Chest
 from hilum.phantom.patient import Plan
 from hilum.phantom.trees import Tree
+from hilum.phantom.warp import Body
 from tests.phantom.chests import STEP, change, lung_mask, made_chest, placed, plan, real_chest, voxel_ml
 
 WHERE = st.sampled_from(
@@ -163,3 +165,21 @@ def test_on_a_real_chest_vessels_are_left() -> None:
     assert np.array_equal(change(ill, base) != 0, one.mask)
     vessels = base.body.mask("lung_upper_lobe_right") & (base.body.volume.voxels > 20.0)
     assert np.array_equal(ill.body.volume.voxels[vessels], base.body.volume.voxels[vessels])
+
+
+def test_a_lobe_that_is_not_there_is_not_drawn_and_is_refused_by_name() -> None:
+    """In a body without a middle lobe a plan that names none finds another, and one that names it is told."""
+    base = made_chest()
+    ids = base.body.structures.ids.copy()
+    ids[base.body.mask("lung_middle_lobe_right")] = 0
+    bare = replace(
+        base, body=Body(base.body.volume, Structures(ids, base.body.volume.affine, base.body.structures.names))
+    )
+    for concept in ("consolidation", "lung nodule", "atelectasis"):
+        for seed in range(6):
+            _, one = placed(concept, 0.5, "right", base=bare, seed=seed)
+            assert one.mask is not None
+            assert one.mask.any()
+            assert one.sites[0] in ("right upper lobe", "right lower lobe")
+        with pytest.raises(InputError, match="lung_middle_lobe_right"):
+            placed(concept, 0.5, "right", base=bare, site="middle")

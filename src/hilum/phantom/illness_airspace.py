@@ -29,8 +29,10 @@ _BLOBS, _EDGE = 5, 0.18
 PARTS = ("upper", "middle", "lower", "lingula", "retrocardiac")
 
 
-def lobe_of(plan: Plan, side: OneSide) -> str:
+def lobe_of(plan: Plan, side: OneSide, chest: Chest | None = None) -> str:
     """Return the lobe ('upper', 'middle', 'lower') a plan means on a side; '' is drawn from its seed.
+
+    Where a chest is given and the lobe drawn has no voxels in it, the next one that has takes its place.
 
     Raises:
         InputError: for a middle lobe on the left, or a lingula or heart on the right.
@@ -40,15 +42,18 @@ def lobe_of(plan: Plan, side: OneSide) -> str:
             raise InputError(f"'{plan.key}': there is no {plan.site} site on the right; take side 'left'")
         return "upper" if plan.site == "lingula" else "lower"
     if not plan.site:
-        return LOBES[side][int(draws(plan, "lobe").integers(len(LOBES[side])))]
+        first = int(draws(plan, "lobe").integers(len(LOBES[side])))
+        order = LOBES[side][first:] + LOBES[side][:first]
+        there = [lobe for lobe in order if chest is None or chest.has(f"lung_{lobe}_lobe_{side}")]
+        return (there or order)[0]
     if plan.site not in LOBES[side]:
         raise InputError(f"'{plan.key}': there is no {plan.site} lobe on the {side}; take {' or '.join(LOBES[side])}")
     return plan.site
 
 
-def sites_of(plan: Plan, side: OneSide) -> tuple[str, ...]:
+def sites_of(plan: Plan, side: OneSide, chest: Chest | None = None) -> tuple[str, ...]:
     """Return the vocabulary's names of where a plan's lobe lies."""
-    lobe = f"{side} {lobe_of(plan, side)} lobe"
+    lobe = f"{side} {lobe_of(plan, side, chest)} lobe"
     return {"lingula": ("lingula", lobe), "retrocardiac": ("retrocardiac region", lobe)}.get(plan.site, (lobe,))
 
 
@@ -99,7 +104,7 @@ def lumen(chest: Chest, box: tuple[slice, slice, slice], side: OneSide, lobe: st
 
 def _zone(chest: Chest, plan: Plan, side: OneSide) -> Part:
     """The lobe, or the part of it that the site means."""
-    part = chest.lobe(lobe_of(plan, side), side)
+    part = chest.lobe(lobe_of(plan, side, chest), side)
     x, y, z = chest.axes_mm(part.box)
     if plan.site == "lingula":
         z_all = np.broadcast_to(z, part.mask.shape)[part.mask]
@@ -153,14 +158,14 @@ def _fill(chest: Chest, plan: Plan) -> Placed:
         rng = draws(plan, side)
         part = _zone(chest, plan, side)
         box, room = part.box, chest.aired(part)
-        sites = (*sites, *sites_of(plan, side))
+        sites = (*sites, *sites_of(plan, side, chest))
         target = float(rng.uniform(-600.0, -480.0) if glass else rng.uniform(20.0, 50.0))
         if not plan.severity or not room.any():
             continue
         height = blobs(chest, part, rng, side)
         if height is None:
             continue
-        open_air = lumen(chest, box, side, lobe_of(plan, side))
+        open_air = lumen(chest, box, side, lobe_of(plan, side, chest))
         room &= (open_air < 0.5) & (chest.hu[box] < target - 20.0)
         mask = lowest(-height, room, round(_MOST * plan.severity * room.sum()), exact=True)
         if not mask.any():

@@ -25,7 +25,7 @@ def _shape(chest: Chest, plan: Plan) -> tuple[Bend, ...]:
     """Hilum towards the lobe, mediastinum to its side, dome up."""
     bends: list[Bend] = []
     for side in sides_of(plan):
-        loss, lobe = loss_share(plan.severity), lobe_of(plan, side)
+        loss, lobe = loss_share(plan.severity), lobe_of(plan, side, chest)
         sign = -1.0 if side == "right" else 1.0
         if loss <= 0:
             continue
@@ -78,7 +78,7 @@ def _give(chest: Chest, part: Part, freed: np.ndarray, side: OneSide, lobe: str)
 
 
 def _collapse(chest: Chest, plan: Plan, side: OneSide, measures: dict[str, float]) -> Part:
-    lobe = lobe_of(plan, side)
+    lobe = lobe_of(plan, side, chest)
     name = f"lung_{lobe}_lobe_{side}"
     part, lung = chest.lobe(lobe, side), chest.lung(side)
     original = Chest(chest.anatomy).part(name).count
@@ -108,7 +108,7 @@ def _fill(chest: Chest, plan: Plan) -> Placed:
     for side in sides_of(plan):
         part = _collapse(chest, plan, side, measures)
         whole[part.box] |= part.mask
-        sites = (*sites, *sites_of(plan, side))
+        sites = (*sites, *sites_of(plan, side, chest))
     return Placed(plan, whole, measures=measures, sites=sites)
 
 

@@ -106,7 +106,7 @@ def _place_one(chest: Chest, plan: Plan, side: OneSide, diameter: float, whole: 
     from scipy.ndimage import gaussian_filter
 
     make, rng = _MAKES[_CONCEPT_MAKE.get(plan.concept, plan.kind)], draws(plan, side)
-    part = chest.lobe(lobe_of(plan, side), side)
+    part = chest.lobe(lobe_of(plan, side, chest), side)
     lung = chest.lung(side)
     inner = tuple(slice(p.start - o.start, p.stop - o.start) for p, o in zip(part.box, lung.box, strict=True))
     centre = spot(chest, part, rng, deep=chest.depth_mm(side)[inner], margin_mm=diameter / 2 + 3.0)
@@ -141,7 +141,7 @@ def _round(chest: Chest, plan: Plan, diameter: float) -> Placed:
         at = _place_one(chest, plan, side, diameter, whole) if plan.severity > 0 else None
         if at is not None:
             points.append(chest.mm(np.array(at)))
-        sites = (*sites, *sites_of(plan, side))
+        sites = (*sites, *sites_of(plan, side, chest))
     measures = {"diameter_mm": diameter if points else 0.0, "volume_ml": int(whole.sum()) * chest.voxel_ml}
     return Placed(plan, whole, measures=measures, sites=sites, points_mm=np.reshape(points, (-1, 3)))
 
