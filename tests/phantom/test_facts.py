@@ -276,3 +276,14 @@ def test_what_was_never_seen_is_not_told_to_have_gone() -> None:
         assert found[asked.key].change == "resolved"
         assert found[asked.key].attributes.get("flag") == flag
         assert "no lung nodule" not in found
+
+
+def test_a_change_that_the_volume_belies_is_not_told() -> None:
+    """More severe, and less of it: a growing effusion took the room of the consolidation."""
+    first, now = placed(plan("consolidation", 0.3, "left")), placed(plan("consolidation", 0.6, "left"))
+    asked = visit(now.plan, day=1)
+    assert by_id(facts(asked, [now], {}, before=[first]))[now.plan.key].change == "worsened"
+    pushed = replace(now, measures={"volume_ml": 60.0})
+    found = by_id(facts(asked, [pushed], {}, before=[first]))[now.plan.key]
+    assert (found.state, found.change) == ("present", None)
+    assert measured(found, "volume change") < 0

@@ -89,18 +89,20 @@ def test_no_finding_enters_the_gap_between_stable_and_changed() -> None:
 
 
 def test_the_floor_of_a_single_film_holds_for_drawn_patients() -> None:
-    """The best guess by present level, learnt and scored on the same visits, is no better than the stated floor."""
+    """The best guess by present level, learnt on one half and scored on the other, reaches the stated floor."""
     special = {"cardiomegaly", *course_table()["least"]}
-    told: dict[int, Counter[str | None]] = {}
-    for before, now in all_pairs():
+    halves: tuple[dict[int, Counter[str | None]], ...] = ({}, {})
+    for number, (before, now) in enumerate(all_pairs()):
         first = {plan.key: plan.severity for plan in before.plans}
         for plan in now.plans:
             if plan.concept in course_table()["changing"] and plan.concept not in special and plan.severity >= LEAST:
                 level = int((plan.severity - LEAST) / LEVEL + 1e-9)
-                told.setdefault(level, Counter())[change_of(first.get(plan.key, 0.0), plan.severity)] += 1
-    total = sum(counts.total() for counts in told.values())
-    right = sum(counts.most_common(1)[0][1] for counts in told.values()) / total
-    assert total > 500
+                change = change_of(first.get(plan.key, 0.0), plan.severity)
+                halves[number % 2].setdefault(level, Counter())[change] += 1
+    learnt, scored = halves
+    total = sum(counts.total() for counts in scored.values())
+    right = sum(scored[level][counts.most_common(1)[0][0]] for level, counts in learnt.items()) / total
+    assert total > 400
     assert right == pytest.approx(single_film_accuracy(), abs=4 * 0.5 / np.sqrt(total))
 
 

@@ -50,7 +50,8 @@ def facts(
     A finding is 'present' where its measure reaches the threshold on a view that was taken. One that is below is
     'absent' with the attribute 'flag' 'below threshold'; one that is there and cannot be seen is 'present' with the
     flag 'invisible'; `narrate` tells neither. Change follows the severities drawn (`courses.change_of`) and is None
-    where the same amount crosses a threshold because the view changed. Absence is told of what was looked for and is
+    where the same amount crosses a threshold because the view changed, or where what was measured went the other way,
+    as consolidation does that a growing effusion pushes out. Absence is told of what was looked for and is
     not there, not even unseen.
 
     Args:
@@ -128,7 +129,11 @@ def _still(before: Placed, now: Placed) -> bool:
 def _change(each: Placed, before: Placed | None, views: Visit) -> Change | None:
     if before is None or not is_labelled(before, views):
         return None if before is not None and _still(before, each) and before.plan.severity > 0 else "new"
-    return change_of(before.plan.severity, each.plan.severity)
+    change, measure = change_of(before.plan.severity, each.plan.severity), measure_of(each.plan.concept)
+    if change in ("improved", "worsened") and measure in each.measures and measure in before.measures:
+        more = each.measures[measure] > before.measures[measure]
+        return change if more == (change == "worsened") else None
+    return change
 
 
 def _crossed(key: str, placed: Sequence[Placed], before: Placed) -> bool:
