@@ -103,14 +103,22 @@ def random_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
     return turn
 
 
-def _skin(volume: Volume, site: str, rng: np.random.Generator, body: Bools) -> tuple[Vector, int]:
-    """Return a point 3 mm outside the skin over the middle of the chest, and the sign of y outwards."""
+def _skin(
+    volume: Volume, site: str, rng: np.random.Generator, body: Bools, about: tuple[float, float] | None
+) -> tuple[Vector, int]:
+    """Return a point 3 mm outside the skin over the middle of the chest, or a part of it; and the sign of y outwards.
+
+    About (0.5, 0.8) is the middle of the body's breadth at four fifths of its height.
+    """
     (x, y, z), signs = axis_order(volume.affine)
     solid = body.transpose(x, y, z)[tuple(slice(None, None, sign) for sign in signs)]
     shadow = np.argwhere(solid.any(axis=1))
     low, high = shadow.min(axis=0), shadow.max(axis=0)
     inner = shadow[(np.abs(shadow - (low + high) / 2) < 0.3 * (high - low)).all(axis=1)]
     column = inner[int(rng.integers(len(inner)))]
+    if about is not None:
+        wanted = low + (high - low) * (np.array(about) + rng.normal(0.0, 0.015, 2))
+        column = shadow[np.argmin(np.abs(shadow - wanted).sum(axis=1))]
     deep = np.flatnonzero(solid[column[0], :, column[1]])
     outwards = -1 if site == "skin in front" else 1
     place = np.array([column[0], deep[0] if outwards < 0 else deep[-1], column[1]], float)
@@ -126,7 +134,10 @@ def _flat(outwards: int) -> NDArray[np.float64]:
     return np.array([[0.0, float(outwards), 0.0], [0.0, 0.0, float(outwards)], [1.0, 0.0, 0.0]])
 
 
-def place(thing: Thing, site: str, volume: Volume, structures: Structures | None, rng: np.random.Generator) -> Thing:
+def place(
+    thing: Thing, site: str, volume: Volume, structures: Structures | None, rng: np.random.Generator, *,
+    about: tuple[float, float] | None = None,
+) -> Thing:  # fmt: skip
     """Return an object put at a site of a CT: turned at random inside the body, flat on the skin outside.
 
     An object on the skin is not critical, whatever it is: that is what makes it a hard negative.
@@ -137,12 +148,14 @@ def place(thing: Thing, site: str, volume: Volume, structures: Structures | None
         volume: the CT.
         structures: its structures; needed for sites inside the body.
         rng: where and how it lies.
+        about: on the skin, shares of the body's breadth (from the patient's right) and height (from below) to lie
+            near; drawn over the middle of the chest if None.
 
     Raises:
         InputError: for an unknown site, or one that the CT does not show.
     """
     if site in SKIN:
-        at, outwards = _skin(volume, site, rng, body_mask(volume))
+        at, outwards = _skin(volume, site, rng, body_mask(volume), about)
         return replace(thing.moved(rotation=_flat(outwards), shift_mm=tuple(at)), critical=False)
     if structures is None:
         raise InputError(
