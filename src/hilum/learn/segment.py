@@ -87,7 +87,8 @@ def _moved(film: Tensor, mask: Tensor, rng: np.random.Generator, turn_deg: float
 def fit_masks(
     net: nn.Module, films: Rows, masks: Rows, *, steps: int, batch: int = 12, rate: float = 3e-3, seed: int = 0,
     tone: Tone | None = None, turn_deg: float = 6.0, zoom: float = 0.15, known: Bools | None = None,
-    folder: Path | None = None, resume: bool = False, progress: Callable[[int], None] | None = None,
+    folder: Path | None = None, resume: bool = False, save_every: int = 100,
+    progress: Callable[[int], None] | None = None,
 ) -> nn.Module:  # fmt: skip
     """Train a network on films and masks by cross-entropy plus Dice of each class; left in evaluation mode.
 
@@ -102,6 +103,7 @@ def fit_masks(
         known: (N, C) which classes were drawn on a film; the others teach nothing there. All if None.
         folder: where log and state go; None writes nothing.
         resume: go on from the folder's state.
+        save_every: steps between states.
         progress: called with each logged step.
 
     Raises:
@@ -129,7 +131,7 @@ def fit_masks(
         flat = (-1, 1, *target.shape[2:])
         return dice_cross_entropy(logits.reshape(flat), target.reshape(flat), weight.reshape(-1)), {}
 
-    spec = Fit(steps=steps, rate=rate, bf16=False, average=0.97, warmup=0.05, log_every=25)
+    spec = Fit(steps=steps, rate=rate, bf16=False, average=0.97, warmup=0.05, log_every=25, save_every=save_every)
     with one_thread():
         told = (lambda n, row: progress(n)) if progress else None
         return fit(net, draw, minimise, spec, seed=seed, folder=folder, resume=resume, progress=told)

@@ -34,6 +34,7 @@ class Recipe:
         steps: optimiser steps; 0 follows from `epochs`.
         batch, rate: films of a step, peak learning rate.
         views: which films, by view.
+        save_every: steps between states that `--resume` goes on from.
         tones: 'random' draws grey levels, borders and markers for every film, 'plain' takes films as projected.
     """
 
@@ -45,6 +46,7 @@ class Recipe:
     rate: float = 1e-3
     views: str = "PA,AP,LL,RL"
     tones: str = "random"
+    save_every: int = 100
 
 
 def resolve(changes: Mapping[str, Any]) -> Recipe:
@@ -63,8 +65,13 @@ def resolve(changes: Mapping[str, Any]) -> Recipe:
             raise InputError(f"{name} must be a number, got '{value}'") from None
     if recipe.net not in NETS or recipe.tones not in ("random", "plain"):
         raise InputError("net is 'published' or 'small', and tones is 'random' or 'plain'")
-    if recipe.size < 32 or recipe.size % 32 or recipe.batch < 1 or max(recipe.steps, recipe.epochs) < 1:
-        raise InputError("size is a multiple of 32, and batch and steps or epochs are 1 or more")
+    if (
+        recipe.size < 32
+        or recipe.size % 32
+        or min(recipe.batch, recipe.save_every) < 1
+        or max(recipe.steps, recipe.epochs) < 1
+    ):
+        raise InputError("size is a multiple of 32, and batch, save_every and steps or epochs are 1 or more")
     return recipe
 
 

@@ -56,6 +56,7 @@ def train(root: str | Path, out: Path, *, seed: int, resume: bool, settings: Map
     fit_masks(
         net, _Some(data.films, rows), _Some(data.masks, rows), steps=steps, batch=recipe.batch, rate=recipe.rate,
         seed=seed, tone=tone if recipe.tones == "random" else None, known=known, folder=out, resume=resume,
+        save_every=recipe.save_every,
     )  # fmt: skip
     shares = {split: measured(net, data, split) for split in sorted(set(data.splits)) if split != "train"}
     spent = {"steps": steps, "seconds": round(time.time() - began, 1), "seed": seed, "device": device}
