@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image as Picture
 
-from hilum.core.errors import HilumError
+from hilum.core.errors import HilumError, InputError
 from hilum.core.image import Image
 from hilum.measure.realism import flat_lung_snr
 from hilum.measure.spectrum import radial_spectrum_slope
@@ -112,7 +112,10 @@ def figure(film: Shown) -> str:
     small.convert("L").save(stream, "JPEG", quality=88)
     data = base64.b64encode(stream.getvalue()).decode("ascii")
     kind = "real" if film.real else "synthetic"
-    measured = f"slope {radial_spectrum_slope(film.grey):.2f}, SNR of flat lung {flat_lung_snr(film.grey):.0f}"
+    try:
+        measured = f"slope {radial_spectrum_slope(film.grey):.2f}, SNR of flat lung {flat_lung_snr(film.grey):.0f}"
+    except InputError:  # too small, or without a flat patch
+        measured = "not measured: too small, or no flat lung on it"
     said = f"{film.view}, {wide} x {high} px: {film.told}. {measured}"
     return (
         f'<figure class="{kind}"><img alt="{kind} film" src="data:image/jpeg;base64,{data}">'

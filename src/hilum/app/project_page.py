@@ -92,7 +92,9 @@ def _extent(film: Film, area: int) -> str:
         return "not on this film"
     down, along = film.geometry.pitch_mm
     scale = film.geometry.magnification
-    return f"{area * down * along / scale**2 / 100:.0f} cm² at the isocentre"
+    seen_mm2 = area * down * along / scale**2
+    size = f"{seen_mm2 / 100:.0f} cm²" if seen_mm2 >= 100 else f"{seen_mm2:.0f} mm²"
+    return f"{size} at the isocentre"
 
 
 def _made(projected: Projected, films: list[Film], record: Mapping[str, Any]) -> Html:
