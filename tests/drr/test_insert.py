@@ -225,3 +225,29 @@ def test_sites_lie_in_the_named_part_of_the_body(chest: tuple[Volume, Structures
         front = placing.place(needle, "skin in front", volume, structures, rng).vertices[:, 1].mean()
         behind = placing.place(needle, "skin behind", volume, structures, rng).vertices[:, 1].mean()
         assert front < heart[:, 1].min() < behind
+
+
+def test_an_insertions_path_is_its_areal_density_over_its_density() -> None:
+    geometry = exposure()
+    thing = objects.make("retractor", generator(2, "r")).moved(shift_mm=middle(geometry))
+    _, (seen,) = insert({}, [thing], geometry)
+    np.testing.assert_allclose(seen.path_mm * 7.9 / 10.0, seen.areal, rtol=1e-4, atol=1e-6)
+    assert seen.path_mm.max() > 1.0
+
+
+@pytest.mark.parametrize("about", [(0.3, 0.2), (0.5, 0.8), (0.8, 0.5)])
+def test_what_is_worn_lies_about_the_share_of_the_chest_asked_for(about: tuple[float, float]) -> None:
+    body = np.full((60, 50, 60), -1000.0, np.float32)
+    body[5:55, 10:40, 5:55] = 20.0
+    ct = Volume(body, np.diag([5.0, 5.0, 5.0, 1.0]))  # x to the left, y to the back, z to the head
+    disc = objects.make("pacemaker can", generator(0, "can"))
+    middles = []
+    for seed in range(6):
+        laid = placing.place(disc, "skin in front", ct, None, generator(seed, "worn"), about=about)
+        box = laid.vertices
+        middles.append(((box.min(axis=0) + box.max(axis=0)) / 2)[[0, 2]])
+        assert box[:, 1].max() < 50.0 + 12.0
+        assert not laid.critical
+    share = (np.mean(middles, axis=0) - 25.0) / 245.0
+    np.testing.assert_allclose(share, about, atol=0.08)
+    assert np.std(middles, axis=0).min() > 0

@@ -173,3 +173,20 @@ def test_the_real_heart_is_about_half_the_chest() -> None:
     assert size.chest_px == pytest.approx(250, abs=5)
     assert spine_centre_distance(made) < 5
     check_laterality(made)
+
+
+def test_two_objects_of_one_kind_are_two_annotations_of_one_category_with_its_own_kind() -> None:
+    first, second, organ = np.zeros((3, 20, 30), bool)
+    first[2:5, 3:9], second[10:12, 20:25], organ[1:18, 1:28] = True, True, True
+    shadows = {
+        name: Shadow(name.split()[0], inside.astype(np.float32), inside, 0, 0, (20, 30), "film")
+        for name, inside in (("heart", organ), ("needle", first), ("needle 2", second))
+    }
+    film = Image(np.zeros((20, 30), np.float32), id="film")
+    made = coco([(film, shadows)], kinds={"needle": "retained object"}, path_files={("film", "needle 2"): "n2.png"})
+    assert [(each["name"], each["supercategory"]) for each in made["categories"]] == [
+        ("heart", "anatomy"), ("needle", "retained object"),
+    ]  # fmt: skip
+    assert [each["category_id"] for each in made["annotations"]] == [1, 2, 2]
+    assert [each["bbox"] for each in made["annotations"][1:]] == [[3, 2, 6, 3], [20, 10, 5, 2]]
+    assert [each["path_mm"].get("file", "") for each in made["annotations"]] == ["", "", "n2.png"]

@@ -26,12 +26,7 @@ def document(kind: str, title: str, *, caution: str = CAUTION, **slots: object) 
     script = _static("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     filled = {name: text(value) for name, value in slots.items()}
-    return Template(_static(f"{kind}.html")).substitute(
-        filled,
-        title=text(title),
-        css=_static("page.css"),
-        js=script,
-        digest=digest,
-        caution=text(caution),
-        version=text(__version__),
-    )
+    body = _static(f"{kind}.html")
+    scripts = f"script-src 'sha256-{digest}'; " if "$js" in body else ""
+    head = Template(_static("head.html")).substitute(title=text(title), version=text(__version__), scripts=scripts)
+    return Template(body).substitute(filled, head=head, css=_static("page.css"), js=script, caution=text(caution))

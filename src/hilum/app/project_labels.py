@@ -21,12 +21,23 @@ Members = tuple[tuple[int, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True)
+class Inserted:
+    """What is known of an object that was put into a CT: its kind, whether critical, where it lies, of what it is."""
+
+    kind: str
+    critical: bool
+    site: str
+    materials: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Part:
-    """One structure, or several under one name, on one film: names of what it holds, and its shadow."""
+    """One structure, several under one name, or an inserted object, on one film: what it holds, and its shadow."""
 
     name: str
     members: tuple[str, ...]
     shadow: Shadow
+    inserted: Inserted | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def _write_film(folder: Path, film: Film, projected: Projected, settings: Settin
         from hilum.io.save import save_dicom
         from hilum.io.seg import segmentation
 
-        masks = [part.shadow.mask() for part in film.parts if part.shadow.area_px]
+        masks = [replace(part.shadow.mask(), label=part.name) for part in film.parts if part.shadow.area_px]
         save_dicom(segmentation(film.image, masks, header, made_by=MAKER), folder / f"{film.name}-seg.dcm")
         files["seg"] = f"{film.name}-seg.dcm"
     return {
@@ -112,7 +113,13 @@ def _write_film(folder: Path, film: Film, projected: Projected, settings: Settin
         "orientation": list(film.image.orientation or ()), "spacing_mm": list(film.image.spacing_mm or ()),
         "spacing_plane": film.image.spacing_plane, "step": step, "files": files,
         "geometry": film.geometry.as_dict(), "parameters": dict(film.parameters),
-        "structures": [_write_part(folder, film, part, settings) for part in film.parts],
+        "structures": [_write_part(folder, film, part, settings) for part in film.parts if not part.inserted],
+        "objects": [
+            {**_write_part(folder, film, part, settings), **asdict(part.inserted)}
+            for part in film.parts
+            if part.inserted
+        ],
+        "rfo": film.rfo,
     }  # fmt: skip
 
 
@@ -188,5 +195,11 @@ def _record(
 def coco_record(projected: Projected) -> dict[str, Any]:
     """Return the masks of all films as a COCO data set, with the files of films and path lengths."""
     films = [(film.image, {part.name: part.shadow for part in film.parts}) for film in projected.films]
-    made = coco(films, file_names={film.image.id: f"{film.name}.png" for film in projected.films})
+    kinds = {
+        part.inserted.kind: "retained object" if part.inserted.critical else "device or worn object"
+        for film in projected.films
+        for part in film.parts
+        if part.inserted
+    }
+    made = coco(films, file_names={film.image.id: f"{film.name}.png" for film in projected.films}, kinds=kinds)
     return {**made, "info": {**made["info"], "description": f"{SYNTHETIC} {made['info']['description']}"}}

@@ -10,6 +10,7 @@ from hilum.app.page_film import Drawn, figure, hung, spacing
 from hilum.app.page_shell import COMPUTED, document
 from hilum.app.project_case import Film, Projected
 from hilum.app.project_geometry import geometry_picture
+from hilum.app.project_labels import Inserted
 from hilum.core.finding import Finding
 
 _TINTS = ("#e69f00", "#56b4e9", "#00c88c", "#f0e442", "#ff8a5c", "#e79ac8", "#9fd0ff", "#c8e06a")
@@ -65,7 +66,9 @@ def _list(films: list[Film], names: list[str]) -> Html:
         members = next(part.members for _, part in found)
         facts = [f"{film.name}: {_extent(film, part.shadow.area_px)}, up to {part.shadow.path_mm.max():.0f} mm deep"
                  for film, part in found]  # fmt: skip
-        facts += [f"{len(members)} structures"] if len(members) > 1 else []
+        inserted = found[0][1].inserted
+        facts += [f"{len(members)} structures"] if len(members) > 1 and not inserted else []
+        facts += _told(inserted) if inserted else []
         parts = [
             element("span", number, class_="number"),
             element("span", name.replace("_", " "), class_="concept"),
@@ -76,12 +79,22 @@ def _list(films: list[Film], names: list[str]) -> Html:
     return element("ol", *rows) if rows else element("p", "No structures were asked for.", class_="empty")
 
 
+def _told(inserted: Inserted) -> list[str]:
+    return [
+        "critical if retained" if inserted.critical else "not critical",
+        inserted.site,
+        f"inserted as {' and '.join(inserted.materials)}",
+    ]
+
+
 def _extent(film: Film, area: int) -> str:
     if not area:
         return "not on this film"
     down, along = film.geometry.pitch_mm
     scale = film.geometry.magnification
-    return f"{area * down * along / scale**2 / 100:.0f} cm² at the isocentre"
+    seen_mm2 = area * down * along / scale**2
+    size = f"{seen_mm2 / 100:.0f} cm²" if seen_mm2 >= 100 else f"{seen_mm2:.0f} mm²"
+    return f"{size} at the isocentre"
 
 
 def _made(projected: Projected, films: list[Film], record: Mapping[str, Any]) -> Html:

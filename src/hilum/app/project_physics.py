@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum.app.project_settings import Settings
 from hilum.core.errors import InputError
@@ -14,14 +15,17 @@ from hilum.core.geometry import LATERAL
 from hilum.core.image import Image, Volume
 from hilum.core.seed import generator
 from hilum.data.ct_structures import Layers
-from hilum.drr.attenuation import mu_map
+from hilum.drr.attenuation import WATER_PER_MM, mu_map
+from hilum.drr.coefficients import mass_attenuation
 from hilum.drr.field import Field, Structures
 from hilum.drr.geometry import Geometry
+from hilum.drr.insert import TISSUE, Insertion, insert
 from hilum.drr.materials import Materials, decompose
+from hilum.drr.objects import Thing
 from hilum.drr.project import film_of
 from hilum.drr.render import line_integrals
 
-RAW = "raw"
+RAW, RAW_KEV = "raw", 65.0
 _NOTHING, _NOTHING_G_CM2 = 0.02, 0.1
 """The longest line integral, and areal density, of a film that met no more than air."""
 
@@ -53,15 +57,18 @@ def matter_of(volume: Volume, layers: Layers, settings: Settings) -> tuple[Matte
 
 
 def expose(
-    matter: Matter, geometry: Geometry, settings: Settings, *, case: str, name: str
-) -> tuple[Image, dict[str, Any]]:
-    """Return the picture of one exposure and its parameters for the record.
+    matter: Matter, geometry: Geometry, settings: Settings, *, case: str, name: str, things: Sequence[Thing] = (),
+    volume: Volume | None = None,
+) -> tuple[Image, dict[str, Any], tuple[Insertion, ...]]:  # fmt: skip
+    """Return the picture of one exposure, its parameters for the record, and where objects in the beam are seen.
 
     Args:
         matter: from `matter_of`.
         geometry: of the exposure.
         settings: which physics; the seed goes with the names of CT and film, so that no two films share their noise.
         case, name: of the CT and of the film.
+        things: objects in patient mm that lie in the beam too; they are added as matter, before any exponential.
+        volume: the CT, whose tissue they push aside.
 
     Raises:
         InputError: if the view misses the body.
@@ -72,19 +79,48 @@ def expose(
             raise InputError("nothing to expose: give attenuation or materials")
         integrals = line_integrals(matter.attenuation, geometry, model=settings.model)
         _check_hit(float(integrals.max()) >= _NOTHING, settings, name)
+        integrals, shown = _with_objects(integrals, things, geometry, volume)
         parameters: dict[str, Any] = {
             "physics": RAW, "model": settings.model,
-            "unit": "line integral of attenuation at 65 keV, no scatter or noise",
+            "unit": f"line integral of attenuation at {RAW_KEV:g} keV, no scatter or noise",
         }  # fmt: skip
-        return film_of(integrals, geometry, name=image_id), parameters
-    return _film(matter.materials, geometry, settings, image_id, case, name)
+        return film_of(integrals, geometry, name=image_id), parameters, shown
+    maps, shown = _maps(matter.materials, things, geometry, volume, settings, name)
+    image, parameters = _film(maps, geometry, settings, image_id, case, name)
+    return image, {**parameters, "materials": dict(matter.materials.log)}, shown
+
+
+def _with_objects(
+    integrals: NDArray[np.float32], things: Sequence[Thing], geometry: Geometry, volume: Volume | None
+) -> tuple[NDArray[np.float32], tuple[Insertion, ...]]:
+    """Line integrals with objects in the way: what they weigh times their attenuation at the energy of the law."""
+    if not things:
+        return integrals, ()
+    water = 10.0 * WATER_PER_MM  # cm2/g
+    maps, shown = insert({TISSUE: integrals / np.float32(water)}, things, geometry, volume=volume)
+    total = maps.pop(TISSUE) * np.float32(water)
+    for material, areal in maps.items():
+        total += areal * np.float32(mass_attenuation(material, RAW_KEV))
+    return total, shown
+
+
+def _maps(
+    materials: Materials, things: Sequence[Thing], geometry: Geometry, volume: Volume | None, settings: Settings,
+    name: str,
+) -> tuple[dict[str, NDArray[np.float32]], tuple[Insertion, ...]]:  # fmt: skip
+    from hilum.drr.film import maps_of
+
+    maps = maps_of(materials, geometry)
+    _check_hit(any(float(each.max()) >= _NOTHING_G_CM2 for each in maps.values()), settings, name)
+    return insert(maps, things, geometry, volume=volume)
 
 
 def _film(
-    materials: Materials, geometry: Geometry, settings: Settings, image_id: str, case: str, name: str
+    maps: Mapping[str, NDArray[np.float32]], geometry: Geometry, settings: Settings, image_id: str, case: str, name: str
 ) -> tuple[Image, dict[str, Any]]:
     from hilum.drr.film import EXPOSURES, PROCESSING, film
     from hilum.drr.randomise import random_exposure, random_processing
+    from hilum.drr.restore import RESTORE
 
     chosen = {"chest-pa": "PA", "chest-lateral": "lateral", "portable-ap": "portable AP"}.get(settings.physics, "")
     by_view = "lateral" if geometry.view in LATERAL else "portable AP" if geometry.view == "AP" else "PA"
@@ -92,12 +128,11 @@ def _film(
     exposure, processing = EXPOSURES[chosen or by_view], replace(PROCESSING, marker=settings.marker)
     if settings.physics == "random":
         exposure, processing = random_exposure(seed, view=geometry.view), random_processing(seed, start=processing)
-    made = film(materials, geometry, exposure=exposure, processing=processing, seed=seed, name=image_id)
-    _check_hit(any(float(each.max()) >= _NOTHING_G_CM2 for each in made.maps.values()), settings, name)
+    made = film(maps, geometry, exposure=exposure, processing=processing, seed=seed, name=image_id)
     log: Mapping[str, Any] = {key: value for key, value in made.log.items() if key != "geometry"}
     parameters = {
         "physics": settings.physics, "exposure name": chosen or by_view, "unit": "grey value of a film, 0 to 1",
-        "kilovolts": float(exposure.spectrum.kv), **log,
+        "kilovolts": float(exposure.spectrum.kv), **log, "restore": RESTORE,
     }  # fmt: skip
     return made.image, parameters
 

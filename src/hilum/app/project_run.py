@@ -15,6 +15,7 @@ from typing import Any
 from hilum import RESEARCH_USE, __version__
 from hilum.app.outputs import safe_name
 from hilum.app.project_case import EXAMPLE, project_ct
+from hilum.app.project_insert import mesh_files
 from hilum.app.project_settings import Settings
 from hilum.app.spread import limit_threads, spread
 from hilum.core.errors import HilumError, InputError, MissingError
@@ -88,7 +89,7 @@ def project_job(job: Job, threads: int = 0) -> Row:
 def fingerprint(job: Job) -> str:
     """Return a hash of what a result depends on: source files as they are, facts of the case, settings, version."""
     parts = [__version__, repr(job.case), repr(job.settings)]
-    for name in (job.case.path, *job.case.masks):
+    for name in (job.case.path, *job.case.masks, *map(str, mesh_files(job.settings.insert))):
         path = Path(name)
         files = sorted(path.iterdir()) if path.is_dir() else [path] if path.is_file() else []
         for each in files:

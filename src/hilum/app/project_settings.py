@@ -39,6 +39,8 @@ class Settings:
         formats: what to write beside PNG and JSON.
         lengths: also write each structure's path lengths as PNG.
         show_geometry: also write a picture of the geometry.
+        insert: foreign objects and devices by name, or own mesh files.
+        insert_at: where they lie: nothing to draw it, one place for all, or one for each.
         seed: of every random draw.
 
     Raises:
@@ -66,6 +68,8 @@ class Settings:
     formats: tuple[str, ...] = FORMATS
     lengths: bool = False
     show_geometry: bool = False
+    insert: tuple[str, ...] = ()
+    insert_at: tuple[str, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -87,6 +91,10 @@ class Settings:
             if not 1.0 <= value <= 100_000.0:
                 raise InputError(f"{name} must lie between 1 and 100000 mm, got {value:g}")
         parse_rescale(self.rescale)
+        if self.insert or self.insert_at:
+            from hilum.app.project_insert import check
+
+            check(self.insert, self.insert_at)
 
     def films(self) -> tuple[tuple[str, str, Angles], ...]:
         """Return (name, view, angles) of every film that is made of one CT."""
@@ -102,9 +110,14 @@ class Settings:
         return asdict(self)
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """Return what stands in a list with commas, as often as it stands there."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def words(text: str) -> tuple[str, ...]:
     """Return the names in a list with commas, each once."""
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    return tuple(dict.fromkeys(listed(text)))
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -53,31 +53,16 @@ def _split(official: Mapping[str, str], patient: str) -> str:
     return official.get(patient, "")
 
 
-@register.dataset("ct-rate", licence=CT_RATE.licence, citation=CT_RATE.citation)
-def ct_rate(root: str | Path) -> Cohort:
-    """Return the chest CTs of CT-RATE in HU, with 18 labels, reports and the official split."""
-    return cohort_of(CT_RATE, root)
+def _registered(collection: Collection) -> None:
+    """Put a collection into the registry under its own name."""
+
+    def opened(root: str | Path) -> Cohort:
+        return cohort_of(collection, root)
+
+    opened.__doc__ = f"Return the CTs of {collection.name}; see `cohort_of`."
+    opened.__name__ = opened.__qualname__ = collection.name.replace("-", "_")
+    register.dataset(collection.name, licence=collection.licence, citation=collection.citation)(opened)
 
 
-@register.dataset("lidc-idri", licence=LIDC.licence, citation=LIDC.citation)
-def lidc_idri(root: str | Path) -> Cohort:
-    """Return the chest CTs of LIDC-IDRI, split by a hash of the patient."""
-    return cohort_of(LIDC, root)
-
-
-@register.dataset("rsna-pe", licence=RSNA_PE.licence, citation=RSNA_PE.citation)
-def rsna_pe(root: str | Path) -> Cohort:
-    """Return the CT angiograms of the RSNA pulmonary embolism challenge."""
-    return cohort_of(RSNA_PE, root)
-
-
-@register.dataset("rsna-abdomen", licence=RSNA_ABDOMEN.licence, citation=RSNA_ABDOMEN.citation)
-def rsna_abdomen(root: str | Path) -> Cohort:
-    """Return the CTs of the RSNA abdominal trauma challenge."""
-    return cohort_of(RSNA_ABDOMEN, root)
-
-
-@register.dataset("totalsegmentator", licence=TOTALSEGMENTATOR.licence, citation=TOTALSEGMENTATOR.citation)
-def totalsegmentator(root: str | Path) -> Cohort:
-    """Return the CTs of the TotalSegmentator data set with its published split."""
-    return cohort_of(TOTALSEGMENTATOR, root)
+for _collection in (CT_RATE, LIDC, RSNA_PE, RSNA_ABDOMEN, TOTALSEGMENTATOR):
+    _registered(_collection)

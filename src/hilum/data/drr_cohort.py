@@ -99,7 +99,7 @@ def film_at(folder: str | Path, name: str) -> Image:
 
 
 def masks_of(film: Image) -> tuple[Mask, ...]:
-    """Return the structures drawn on a film of this cohort, in the order they were asked for; reads their PNG files.
+    """Return the structures and inserted objects on a film of this cohort, as asked for; reads their PNG files.
 
     Raises:
         InputError: if the film is not one that `hilum project` wrote.
@@ -108,7 +108,7 @@ def masks_of(film: Image) -> tuple[Mask, ...]:
     record = _json(folder / RECORD) if film.source else {"films": []}
     for each in record["films"]:
         if each["id"] == film.id:
-            parts = [part for part in each["structures"] if "mask" in part["files"]]
+            parts = [part for part in (*each["structures"], *each.get("objects", ())) if "mask" in part["files"]]
             return tuple(
                 Mask(_pixels(folder / part["files"]["mask"], 1.0) > 0, film.id, part["name"]) for part in parts
             )

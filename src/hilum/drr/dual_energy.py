@@ -88,32 +88,35 @@ def dual_energy(
         raise InputError(f"a dual-energy pair needs a map of soft tissue, got {', '.join(maps)}")
     pitch = float(np.mean(geometry.pitch_mm))
     moved = {**maps, SOFT: _shifted(maps[SOFT], motion_mm * geometry.magnification / pitch)}
-    shots = []
-    for name, exposure, seen in (("low", low, maps), ("high", high, moved)):
-        primary = transmit(seen, exposure.spectrum, exposure.response)
-        signal, _ = detected(
-            primary,
-            exposure,
-            generator(seed, "dual energy", name),
-            pitch_mm=pitch,
-            magnification=geometry.magnification,
-        )
-        shots.append(-np.log(signal))
+    first, second = (
+        _shot(seen, exposure, geometry, generator(seed, "dual energy", name))
+        for name, exposure, seen in (("low", low, maps), ("high", high, moved))
+    )
     body = maps[SOFT] > 3.0
     typical = float(np.median(maps[SOFT][body])) if body.any() else 15.0
     weights = [
         cancelling_weight(material, low.spectrum, high.spectrum, high.response, soft_g_cm2=typical)
         for material in (BONE, SOFT)
     ]
+    soft = ((second - np.float32(weights[0]) * first) / np.float32(1.0 - weights[0])).astype(np.float32)
     return DualEnergy(
-        low=shots[0],
-        high=shots[1],
-        soft=(shots[1] - np.float32(weights[0]) * shots[0]) / np.float32(1.0 - weights[0]),
-        bone=np.float32(weights[1]) * shots[0] - shots[1],
+        low=first,
+        high=second,
+        soft=soft,
+        bone=np.float32(weights[1]) * first - second,
         exact=without_bone(moved, high),
         weight=weights[0],
         soft_weight=weights[1],
     )
+
+
+def _shot(maps: Mapping[str, Pixels], exposure: Exposure, geometry: Geometry, rng: np.random.Generator) -> Pixels:
+    """-ln of a detector's signal behind maps of matter."""
+    primary = transmit(maps, exposure.spectrum, exposure.response)
+    pitch = float(np.mean(geometry.pitch_mm))
+    signal, _ = detected(primary, exposure, rng, pitch_mm=pitch, magnification=geometry.magnification)
+    taken: Pixels = -np.log(signal)
+    return taken
 
 
 def without_bone(maps: Mapping[str, Pixels], exposure: Exposure) -> Pixels:

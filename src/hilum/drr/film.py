@@ -113,7 +113,7 @@ def film(
     Raises:
         InputError: if maps do not fit the geometry or each other, or hold an unknown material.
     """
-    maps = added(_maps(source, geometry, structures, restore), extra or {})
+    maps = added(maps_of(source, geometry, structures=structures, restore=restore), extra or {})
     pitch = float(np.mean(geometry.pitch_mm))
     primary = transmit(maps, exposure.spectrum, exposure.response)
     signal, facts = detected(
@@ -148,9 +148,11 @@ def _image(shown: Pixels, geometry: Geometry, processing: Processing, name: str)
     )
 
 
-def _maps(
-    source: Volume | Materials | Maps, geometry: Geometry, structures: Structures | None, restore: float
-) -> dict[str, Pixels]:
+def maps_of(
+    source: Volume | Materials | Maps, geometry: Geometry, *, structures: Structures | None = None,
+    restore: float = RESTORE,
+) -> dict[str, Pixels]:  # fmt: skip
+    """Return areal density in g/cm2 by material as a film takes it; arguments as for `film`, maps stay as given."""
     if isinstance(source, Volume):
         source = decompose(source, structures=structures)
     if not isinstance(source, Materials):

@@ -67,6 +67,14 @@ def lung_outline_mm(structures: Structures) -> NDArray[np.float64]:
     return points
 
 
+def _grid(grid: Volume | Materials) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+    """Affine and shape of a CT or its materials."""
+    if isinstance(grid, Volume):
+        return grid.affine, grid.voxels.shape
+    first = next(iter(grid.fields.values()))
+    return first.affine, first.shape
+
+
 def chest_geometry(
     grid: Volume | Materials,
     structures: Structures,
@@ -94,11 +102,7 @@ def chest_geometry(
     """
     if not lung_share > 0:
         raise InputError(f"the lungs take a share above 0 of the film, got {lung_share}")
-    if isinstance(grid, Volume):
-        affine, shape = grid.affine, grid.voxels.shape
-    else:
-        first = next(iter(grid.fields.values()))
-        affine, shape = first.affine, first.shape
+    affine, shape = _grid(grid)
     points = lung_outline_mm(structures)
     rows, columns = (size, size) if isinstance(size, int) else size
     axis = 1 if view in ("PA", "AP") else 0

@@ -30,6 +30,7 @@ class Insertion:
         areal: (rows, columns) g/cm2 of all its parts.
         mask: (rows, columns) bool.
         box: (x0, y0, x1, y1) pixels, half-open; None where it misses the film.
+        path_mm: (rows, columns) length of each ray inside all its parts.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Insertion:
     areal: NDArray[np.float32]
     mask: NDArray[np.bool_]
     box: tuple[float, float, float, float] | None
+    path_mm: NDArray[np.float32]
 
 
 def surrounding_g_cm3(volume: Volume | None, vertices: NDArray[np.float64]) -> float:
@@ -77,7 +79,7 @@ def insert(
     after = {name: areal.copy() for name, areal in maps.items()}
     shown = []
     for thing in things:
-        whole = np.zeros(geometry.shape, np.float32)
+        whole, through = np.zeros(geometry.shape, np.float32), np.zeros(geometry.shape, np.float32)
         for part in thing.solids:
             path_cm = path_mm(part.vertices, part.faces, geometry, fine=fine) / 10.0
             areal = path_cm * np.float32(part.density_g_cm3)
@@ -86,15 +88,16 @@ def insert(
             if pushed > 0 and TISSUE in after:
                 after[TISSUE] = np.maximum(after[TISSUE] - np.float32(pushed) * path_cm, 0.0)
             whole += areal
-        shown.append(_insertion(thing, whole))
+            through += path_cm * np.float32(10.0)
+        shown.append(_insertion(thing, whole, through))
     return after, tuple(shown)
 
 
-def _insertion(thing: Thing, areal: NDArray[np.float32]) -> Insertion:
+def _insertion(thing: Thing, areal: NDArray[np.float32], path_mm: NDArray[np.float32]) -> Insertion:
     mask = areal > SEEN_G_CM2
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)) if rows.size else None
-    return Insertion(thing.name, thing.critical, areal, mask, box)
+    return Insertion(thing.name, thing.critical, areal, mask, box, path_mm)
 
 
 def rfo_row(insertions: Sequence[Insertion], *, polygons: bool = False) -> str:

@@ -41,14 +41,17 @@ def coco(
     file_names: Mapping[str, str] | None = None,
     path_files: Mapping[tuple[str, str], str] | None = None,
     outline: Literal["rle", "polygon"] = "rle",
+    kinds: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return films and their labels as a COCO instances dictionary.
 
     Args:
-        films: each with its shadows by class. Ids of films must differ.
+        films: each with its shadows by a name of their own; a shadow's `name` is its category, so that two needles
+            are one category. Ids of films must differ.
         file_names: file of each film by id; None makes '<id>.png'.
         path_files: file of a path-length map by (image id, class), for reference; not part of COCO.
         outline: 'rle' keeps holes and overlaps exact, 'polygon' is what most tools draw.
+        kinds: supercategory of a category by its name; 'anatomy' for those left out.
 
     Returns:
         'info', 'images', 'categories' (names in order of first appearance) and 'annotations' with segmentation,
@@ -63,8 +66,8 @@ def coco(
     ids = [film.id for film, _ in films]
     if len(set(ids)) != len(ids):
         raise InputError("each film needs an id of its own in a COCO file")
-    names = list(dict.fromkeys(name for _, shadows in films for name in shadows))
-    category = {name: number for number, name in enumerate(names, 1)}
+    shown = [shadow for _, shadows in films for shadow in shadows.values()]
+    category = {name: number for number, name in enumerate(dict.fromkeys(shadow.name for shadow in shown), 1)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, (film, shadows) in enumerate(films, 1):
@@ -74,22 +77,28 @@ def coco(
         for name, shadow in shadows.items():
             if shadow.shape != (rows, columns):
                 raise InputError(f"label '{name}' is {shadow.shape} but film '{film.id}' is {(rows, columns)}")
-            box = shadow.box()
-            if box is None:
-                continue
-            inside = shadow.path_mm[shadow.inside]
-            path: dict[str, Any] = {"mean": round(float(inside.mean()), 3), "max": round(float(inside.max()), 3)}
-            if path_files and (film.id, name) in path_files:
-                path["file"] = path_files[(film.id, name)]
-            annotations.append({
-                "id": len(annotations) + 1, "image_id": number, "category_id": category[name], "iscrowd": 0,
-                "bbox": [box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0], "area": shadow.area_px,
-                "segmentation": run_lengths(shadow.mask().pixels) if outline == "rle" else polygons(shadow),
-                "path_mm": path,
-            })  # fmt: skip
+            file = (path_files or {}).get((film.id, name), "")
+            if shadow.area_px:
+                found = {"id": len(annotations) + 1, "image_id": number, "category_id": category[shadow.name]}
+                annotations.append({**found, **_annotation(shadow, file, outline)})
     return {
         "info": {"description": "labels projected from CT through the rays of each film"},
         "images": images,
-        "categories": [{"id": number, "name": name, "supercategory": "anatomy"} for name, number in category.items()],
+        "categories": [
+            {"id": number, "name": name, "supercategory": (kinds or {}).get(name, "anatomy")}
+            for name, number in category.items()
+        ],
         "annotations": annotations,
     }
+
+
+def _annotation(shadow: Shadow, file: str, outline: str) -> dict[str, Any]:
+    """What COCO says of one mask that is not empty."""
+    inside, box = shadow.path_mm[shadow.inside], shadow.box()
+    x0, y0, x1, y1 = box.corners if box else (0.0, 0.0, 0.0, 0.0)
+    path: dict[str, Any] = {"mean": round(float(inside.mean()), 3), "max": round(float(inside.max()), 3)}
+    return {
+        "iscrowd": 0, "bbox": [x0, y0, x1 - x0, y1 - y0], "area": shadow.area_px,
+        "segmentation": run_lengths(shadow.mask().pixels) if outline == "rle" else polygons(shadow),
+        "path_mm": {**path, "file": file} if file else path,
+    }  # fmt: skip

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,6 +21,42 @@ Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 Tone = Callable[[Floats, np.random.Generator], Floats]
 """A change of a film (H, W) that leaves its geometry as it is."""
+
+
+class Rows(Protocol):
+    """Films or masks by row, in memory or on disk."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows first."""
+
+    def __len__(self) -> int:
+        """How many rows."""
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[np.generic]:
+        """Return some rows as an array."""
+
+
+class PackedMasks:
+    """Masks bool (N, C, H, W) as bits in a file, an eighth of their size, of which only the rows asked for are read.
+
+    Args:
+        path: a .npy file of uint8 (N, C, H, ceil(W / 8)).
+        width: W.
+    """
+
+    def __init__(self, path: Path, width: int) -> None:
+        """Open the file for reading."""
+        self.bits = np.load(path, mmap_mode="r")
+        self.shape: tuple[int, ...] = (*self.bits.shape[:-1], width)
+
+    def __len__(self) -> int:
+        """How many films."""
+        return self.shape[0]
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> Bools:
+        """Return the masks of some films."""
+        return np.unpackbits(np.asarray(self.bits[rows]), axis=-1, count=self.shape[-1]).astype(np.bool_)
 
 
 def centred(films: NDArray[np.generic]) -> Tensor:
@@ -47,20 +85,25 @@ def _moved(film: Tensor, mask: Tensor, rng: np.random.Generator, turn_deg: float
 
 
 def fit_masks(
-    net: nn.Module, films: Floats, masks: Bools, *, steps: int, batch: int = 12, rate: float = 3e-3, seed: int = 0,
-    tone: Tone | None = None, turn_deg: float = 6.0, zoom: float = 0.15,
+    net: nn.Module, films: Rows, masks: Rows, *, steps: int, batch: int = 12, rate: float = 3e-3, seed: int = 0,
+    tone: Tone | None = None, turn_deg: float = 6.0, zoom: float = 0.15, known: Bools | None = None,
+    folder: Path | None = None, resume: bool = False, save_every: int = 100,
     progress: Callable[[int], None] | None = None,
 ) -> nn.Module:  # fmt: skip
     """Train a network on films and masks by cross-entropy plus Dice of each class; left in evaluation mode.
 
     Args:
-        net: (B, 1, H, W) to logits (B, C, H, W).
+        net: (B, 1, H, W) to logits (B, C, H, W); it is trained on the device it lies on.
         films: (N, H, W).
         masks: (N, C, H, W).
         steps, batch, rate: optimiser steps, films of a step, peak learning rate.
         seed: of the draws; two arms of one seed see the same bodies in the same order.
         tone: change of grey levels drawn for every film.
         turn_deg, zoom: largest turn, and logarithm of the largest scale.
+        known: (N, C) which classes were drawn on a film; the others teach nothing there. All if None.
+        folder: where log and state go; None writes nothing.
+        resume: go on from the folder's state.
+        save_every: steps between states.
         progress: called with each logged step.
 
     Raises:
@@ -70,29 +113,37 @@ def fit_masks(
         raise InputError(f"films {films.shape} and masks {masks.shape} do not belong together: "
                          "expected (N, H, W) and (N, C, H, W)")  # fmt: skip
 
-    def draw(step: int) -> tuple[Tensor, Tensor]:
+    device = next(net.parameters()).device
+    drawn = np.ones((len(films), masks.shape[1]), np.bool_) if known is None else known
+
+    def draw(step: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = generator(seed, "segment", step)
         rows = rng.integers(0, len(films), batch)
-        shown = np.stack([tone(films[row], rng) if tone else films[row] for row in rows])
+        chosen = np.asarray(films[rows], np.float32)
+        shown = np.stack([tone(each, rng) for each in chosen]) if tone else chosen
         moves = generator(seed, "moves", step)
-        return _moved(centred(shown), torch.from_numpy(masks[rows]).float(), moves, turn_deg, zoom)
+        moved = _moved(centred(shown), torch.from_numpy(masks[rows]).float(), moves, turn_deg, zoom)
+        return *moved, torch.from_numpy(drawn[rows]).float()
 
-    def minimise(model: nn.Module, given: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        film, target = given
+    def minimise(model: nn.Module, given: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        film, target, weight = (each.to(device) for each in given)
         logits = model(film)
         flat = (-1, 1, *target.shape[2:])
-        return dice_cross_entropy(
-            logits.reshape(flat), target.reshape(flat), torch.ones(target[:, :, 0, 0].numel())
-        ), {}
+        return dice_cross_entropy(logits.reshape(flat), target.reshape(flat), weight.reshape(-1)), {}
 
-    spec = Fit(steps=steps, rate=rate, bf16=False, average=0.97, warmup=0.05, log_every=25)
+    spec = Fit(steps=steps, rate=rate, bf16=False, average=0.97, warmup=0.05, log_every=25, save_every=save_every)
     with one_thread():
-        return fit(net, draw, minimise, spec, seed=seed, progress=(lambda n, row: progress(n)) if progress else None)
+        told = (lambda n, row: progress(n)) if progress else None
+        return fit(net, draw, minimise, spec, seed=seed, folder=folder, resume=resume, progress=told)
 
 
 @torch.no_grad()
 def read_masks(net: nn.Module, films: NDArray[np.generic], *, batch: int = 32) -> Floats:
     """Return the probability of each class at each pixel of films (N, H, W): float32 (N, C, H, W)."""
+    device = next(net.parameters()).device
     with one_thread():
-        parts = [net(centred(films[start : start + batch])).sigmoid() for start in range(0, len(films), batch)]
+        parts = [
+            net(centred(films[start : start + batch]).to(device)).sigmoid().cpu()
+            for start in range(0, len(films), batch)
+        ]
     return torch.cat(parts).numpy()

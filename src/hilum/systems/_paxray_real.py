@@ -24,12 +24,13 @@ def real_films(root: Path, size: int) -> tuple[Floats, Bools, tuple[str, ...]]:
         outline = pack.mask(root, row) if row.mask and row.view in ("PA", "AP") else None
         if outline is not None:
             films.append(frame(pack.pixels(root, row), size)[0])
-            masks.append(_framed(outline, size))
+            masks.append(framed(outline, size))
             patients.append(row.patient)
     return np.stack(films), np.stack(masks), tuple(patients)
 
 
-def _framed(mask: Bools, size: int) -> Bools:
+def framed(mask: Bools, size: int) -> Bools:
+    """Return a mask (H, W) fitted into a square (size, size), as `learn.frame.frame` fits its film."""
     from PIL import Image as Picture
 
     from hilum.core.geometry import Letterbox

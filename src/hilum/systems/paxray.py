@@ -10,11 +10,11 @@ of them is given. Research use only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hilum.core.errors import InputError, need
 from hilum.core.registry import register
@@ -27,7 +27,12 @@ from hilum.systems._paxray_judge import CLAIMS, judge_paxray
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Paxray", "anatomy_of", "best_inside", "build", "mask_box", "proposals", "reproduce"]
+    from hilum.systems._paxray_cxas import Cxas
+
+__all__ = [
+    "Paxray", "anatomy_of", "best_inside", "build", "mask_box", "proposals", "published", "reproduce", "train",
+    "trained",
+]  # fmt: skip
 TEXT = "anatomy projected from CT teaches segmentation of films and grounds report sentences"
 NOTES = (
     "one CT: all bodies are warps of it, so unseen bodies are unseen shapes, not unseen patients",
@@ -46,11 +51,57 @@ def build(*, classes: int = 166, published: bool = True) -> nn.Module:
     Raises:
         MissingError: if torch is not installed.
     """
-    if find_spec("torch") is None:
-        raise need("torch", "train", "the segmenter of paxray")
+    _torch()
     from hilum.nets.resunet import RESNET50, SMALL, ResUNet
 
     return ResUNet(classes=classes, shape=RESNET50 if published else SMALL)
+
+
+def train(
+    *, data: str | Path, out: str | Path, seed: int = 0, resume: bool = False, settings: Mapping[str, Any] | None = None
+) -> Path:
+    """Train the segmenter on a folder of `hilum project`: see `hilum.systems._paxray_train.train`.
+
+    Raises:
+        MissingError: if torch is not installed.
+    """
+    _torch()
+    from hilum.systems._paxray_train import train as run
+
+    return run(data, Path(out), seed=seed, resume=resume, settings=settings or {})
+
+
+def trained(folder: str | Path) -> tuple[nn.Module, Mapping[str, Any]]:
+    """Return the network that `train` wrote, whose card names the classes of its maps, and the card.
+
+    Raises:
+        MissingError: if torch is not installed, or the folder holds no such network.
+    """
+    _torch()
+    from hilum.systems._paxray_card import trained as read
+
+    return read(Path(folder))
+
+
+def published(folder: str | Path | None = None) -> Cxas:
+    """Return the authors' later model (PAX-Ray++, 159 classes), from weights you have got and converted yourself.
+
+    Args:
+        folder: that holds model.safetensors; 'cxas' in the folder that HILUM_WEIGHTS names by default.
+
+    Raises:
+        MissingError: if torch or the weights are missing; the sentence says where they are and how they are converted.
+        InputError: if the tensors are not laid out as the authors' code says.
+    """
+    _torch()
+    from hilum.systems._paxray_cxas import load_cxas
+
+    return load_cxas(folder)
+
+
+def _torch() -> None:
+    if find_spec("torch") is None:
+        raise need("torch", "train", "the segmenter of paxray")
 
 
 def reproduce(
@@ -90,7 +141,8 @@ def reproduce(
     source="PAXRay (Seibold et al., BMVC 2022)",
 )  # fmt: skip
 class Paxray:
-    """`build` makes the segmenter, `anatomy_of` reads a sentence's region, `reproduce` judges the claims."""
+    """`build` and `train` make the segmenter, `anatomy_of` reads a sentence's region, `reproduce` judges the claims."""
 
     claims, minutes = CLAIMS, 9.0
     build, anatomy_of, reproduce = staticmethod(build), staticmethod(anatomy_of), staticmethod(reproduce)
+    train, trained, published = staticmethod(train), staticmethod(trained), staticmethod(published)

@@ -32,6 +32,7 @@ class Source:
         size: to download.
         layout: files that the folder must hold, as a person would write them.
         files: names that must be there besides weights.
+        page: of the documentation that gives the steps.
     """
 
     folder: str
@@ -41,6 +42,7 @@ class Source:
     size: str
     layout: str
     files: tuple[str, ...] = ("config.json",)
+    page: str = "docs/metrics-official.md"
 
 
 @dataclass(frozen=True)
@@ -138,5 +140,5 @@ def _needed(metric: str, source: Source, why: str) -> str:
     return (
         f"'{metric}' needs weights of others, which Hilum neither ships nor fetches ({why}). Get {source.repository} "
         f"({source.size}; licence: {source.licence}) and lay it out as {source.layout} in a folder '{source.folder}' "
-        f"of the folder that {ROOT} names, or name it with weights=FOLDER; the steps are in docs/metrics-official.md"
+        f"of the folder that {ROOT} names, or name it with weights=FOLDER; the steps are in {source.page}"
     )
