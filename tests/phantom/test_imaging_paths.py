@@ -199,19 +199,41 @@ def test_rules_are_by_concept_and_yield_to_thin_things() -> None:
     assert least_mm(Placed(Plan("k", "nodule", 0.5), mask), np.zeros((4, 4), np.float32)) == 1.0
 
 
-def test_contrast_over_noise_is_contrast_over_noise() -> None:
-    """A square of 0.05 on waves of a known spread, in the attenuation of soft tissue at 70 keV."""
+def _on_waves(half: int, height: float) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Maps of a square of a height on waves of a known spread, in the attenuation of soft tissue at 70 keV."""
     rows, columns = np.indices((96, 96)).astype(np.float32)
     waves = 0.1 * np.sin(2 * np.pi * columns / 6) * np.sin(2 * np.pi * rows / 6)
     tissue = np.float32(mass_attenuation("soft tissue", 70.0))
-    change = np.where((np.abs(rows - 48) < 10) & (np.abs(columns - 48) < 10), 0.05, 0.0).astype(np.float32)
-    maps = {"soft tissue": ((2.0 + waves + change) / tissue).astype(np.float32)}
+    change = np.where((np.abs(rows - 48) < half) & (np.abs(columns - 48) < half), height, 0.0).astype(np.float32)
+    return {"soft tissue": ((2.0 + waves + change) / tissue).astype(np.float32)}, change
+
+
+@pytest.mark.parametrize(("half", "height"), [(10, 0.05), (10, -0.02), (4, 0.05), (20, 0.01)])
+def test_detectability_is_contrast_over_noise_times_the_root_of_the_area(half: int, height: float) -> None:
+    maps, change = _on_waves(half, height)
     lungs = np.full((96, 96), 120.0, np.float32)
-    found = contrasts(maps, {"a": change * 100}, {"a": change}, lungs, (2.0, 2.0), fine=1)
-    assert found["a"] == pytest.approx(0.05 / 0.05, rel=0.05)  # a product of sines has a spread of half its height
-    nowhere = contrasts(maps, {"a": change * 100}, {"a": change}, lungs * 0, (2.0, 2.0), fine=1)
+    found = contrasts(maps, {"a": np.abs(change) * 100}, {"a": change}, lungs, (2.0, 2.0), fine=1)
+    patches = ((2 * half - 1) * 2.0) ** 2 / 100.0  # of 1 cm2; a product of sines has a spread of half its height
+    assert found["a"] == pytest.approx(height / 0.05 * np.sqrt(patches), rel=0.05)
+    nowhere = contrasts(maps, {"a": np.abs(change) * 100}, {"a": change}, lungs * 0, (2.0, 2.0), fine=1)
     assert nowhere["a"] == pytest.approx(found["a"], rel=0.01)  # the whole body stands in for lungs there are none of
-    assert contrasts(maps, {}, {}, lungs, (2.0, 2.0), fine=1) == {}
+
+
+def test_gas_over_fluid_does_not_cancel() -> None:
+    maps, change = _on_waves(10, 0.05)
+    half = change.copy()
+    half[48:] *= -1
+    lungs = np.full((96, 96), 120.0, np.float32)
+    whole, mixed = (
+        contrasts(maps, {"a": np.abs(each) * 100}, {"a": each}, lungs, (2.0, 2.0), fine=1)["a"]
+        for each in (change, half)
+    )
+    assert abs(mixed) == pytest.approx(abs(whole), rel=0.1)
+
+
+def test_nothing_asked_for_gives_nothing() -> None:
+    maps, _ = _on_waves(10, 0.05)
+    assert contrasts(maps, {}, {}, np.full((96, 96), 120.0, np.float32), (2.0, 2.0), fine=1) == {}
 
 
 def test_blocks_are_averaged_whatever_their_size() -> None:
