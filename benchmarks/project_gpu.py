@@ -1,17 +1,20 @@
 """The fused kernel on a CUDA card against nanodrr's, with the roofline: python benchmarks/project_gpu.py.
 
-Same CT, same rays, interleaved in one run; both sides keep the volume on the card and time the view alone. Without a
-card it prints the estimates and stops.
+Same CT, same rays, in turn in one run; all keep the volume and the rays on the card and time the view alone. Each time
+stands beside the card's bound: bytes and operations per ray, and the share of the card's bandwidth that was used
+(--bandwidth and --teraflops are those of its data sheet). Without a card it prints the estimates and stops; nanodrr is
+left out with a sentence where it is not installed.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
+import project_peers as peers
 import torch
+from project import upright
 
 from hilum.data.chest_ct import chest_ct
 from hilum.drr import gpu, reference
@@ -20,19 +23,19 @@ from hilum.drr.field import Field
 from hilum.drr.geometry import Geometry, aim
 
 
-def milliseconds(work: Callable[[], object], rounds: int = 20) -> float:
-    """Return the median time of a call by the card's own clock, after three that are not counted."""
-    for _ in range(3):
-        work()
-    found = []
-    for _ in range(rounds):
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record()
-        work()
-        end.record()
-        torch.cuda.synchronize()
-        found.append(begin.elapsed_time(end))
-    return float(np.median(found))
+def milliseconds(runs: Mapping[str, Callable[[], object]], rounds: int = 20) -> dict[str, float]:
+    """Return the median time of each call by the card's own clock, taken in turn, after three that are not counted."""
+    found: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(rounds + 3):
+        for name, run in runs.items():
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            begin.record()
+            run()
+            end.record()
+            torch.cuda.synchronize()
+            if turn >= 3:
+                found[name].append(begin.elapsed_time(end))
+    return {name: float(np.median(times)) for name, times in found.items()}
 
 
 def error(field: Field, geometry: Geometry, picture: np.ndarray, pixels: np.ndarray) -> float:
@@ -41,7 +44,30 @@ def error(field: Field, geometry: Geometry, picture: np.ndarray, pixels: np.ndar
     return float(np.abs(picture[pixels[:, 0], pixels[:, 1]] - exact).mean() / exact.mean() * 100)
 
 
-def peer(field: Field, geometry: Geometry) -> Callable[[], torch.Tensor] | None:
+class NanoDrrOnDevice(peers.NanoDrr):
+    """nanodrr with volume and rays on a device: on a card its fused kernel, on 'cpu' its formula in torch."""
+
+    def __init__(self, field: Field, device: str) -> None:
+        super().__init__(field)
+        self.device, self.subject = device, self.subject.to(device)
+
+    def aim(self, geometry: Geometry) -> None:
+        super().aim(geometry)
+        self.source, self.target = self.source.to(self.device), self.target.to(self.device)
+        self.eyes = torch.eye(3, device=self.device)[None], torch.eye(4, device=self.device)[None]
+        self.reach = torch.tensor([float(geometry.source_detector_mm)], device=self.device)
+
+    def cast(self) -> torch.Tensor:
+        """Render the whole detector in one call: (rows, columns)."""
+        with torch.no_grad():
+            found: torch.Tensor = self.render(
+                self.subject, *self.eyes, self.reach, *self.geometry.shape, n_samples=self.samples,
+                src=self.source, tgt=self.target,
+            )[0, 0]  # fmt: skip
+        return found
+
+
+def sampled(field: Field, geometry: Geometry) -> Callable[[], torch.Tensor]:
     """Return a call of torch's 3-D grid_sample along the same rays, 500 samples: the peers' unfused formula."""
     rays = [torch.from_numpy(part).float().cuda() for part in geometry.pencil(field.affine)]
     rows, columns = (torch.arange(size, device="cuda").float() for size in geometry.shape)
@@ -64,15 +90,64 @@ def peer(field: Field, geometry: Geometry) -> Callable[[], torch.Tensor] | None:
     return cast
 
 
+def nanodrr(field: Field) -> NanoDrrOnDevice | None:
+    """Return nanodrr on the card, or None after saying why it is left out."""
+    kinds, missing = peers.available([peers.NanoDrr.name])
+    if not kinds:
+        print(f"nanodrr is left out: {missing[peers.NanoDrr.name]} (project_peers.py names the line that installs it)")
+        return None
+    return NanoDrrOnDevice(field, "cuda")
+
+
+def compare(field: Field, geometry: Geometry, rival: NanoDrrOnDevice | None, args: argparse.Namespace) -> None:
+    """Print one detector size: ours, nanodrr and the unfused formula in turn, each with its error and the bound."""
+    rays = torch.from_numpy(np.stack(geometry.pencil(field.affine)))[None].cuda()
+    length = torch.from_numpy(geometry.ray_mm()).float().cuda()
+    runs: dict[str, Callable[[], torch.Tensor]] = {}
+    for name, half in (("fused float32", False), ("fused float16", True)):
+        padded = gpu.resident(field, "cuda", half=half)
+        runs[name] = lambda p=padded: gpu.sums(p, rays, geometry.shape)[0] * length
+    if rival is not None:
+        rival.aim(geometry)
+        runs["nanodrr, 500 samples"] = rival.cast
+    if geometry.shape[0] <= 512:
+        runs["grid_sample, 500 samples"] = sampled(field, geometry)
+    pixels = np.random.default_rng(0).integers(0, geometry.shape, (300, 2))
+    wrong = {name: error(field, geometry, run().float().cpu().numpy(), pixels) for name, run in runs.items()}
+    taken, count = milliseconds(runs), geometry.shape[0] * geometry.shape[1]
+    for name, took in taken.items():
+        print(f"{geometry.shape[0]}, {name}: {took:.3f} ms, error {wrong[name]:.4f} %", end="")
+        if not name.startswith("fused"):
+            print()
+            continue
+        roof = gpu.roofline(
+            field, geometry, value_bytes=2 if name.endswith("16") else 4, gigabytes_per_s=args.bandwidth,
+            teraflops=args.teraflops,
+        )  # fmt: skip
+        # flops as `gpu.roofline` counts them: 18 for a sample
+        print(f"; bound {roof.bound_ms:.3f} ms ({100 * roof.bound_ms / took:.0f} % reached), "
+              f"{roof.read_bytes / count:.0f} bytes and {18 * roof.samples / count:.0f} operations a ray, "
+              f"{100 * roof.memory_ms / took:.0f} % of the bandwidth")  # fmt: skip
+    if rival is not None:
+        ratio = taken["nanodrr, 500 samples"] / taken["fused float32"]
+        print(f"{geometry.shape[0]}: {ratio:.2f} times nanodrr's fused kernel (goal 1.5 at equal accuracy)")
+
+
 def main() -> None:
     """Print the roofline, then times and errors where there is a card."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    field = mu_map(chest_ct())
-    print("estimates for an H100's data sheet: pixels, volume: samples, memory, look-ups, arithmetic, bound in ms")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bandwidth", type=float, default=3350.0, help="of the card's memory, in GB/s")
+    parser.add_argument("--teraflops", type=float, default=67.0, help="of the card in float32")
+    args = parser.parse_args()
+    found = mu_map(chest_ct())
+    field = Field(*upright(found.values, found.affine), scale=found.scale)
+    print("estimates for the data sheet's numbers: pixels, volume: samples, memory, look-ups, arithmetic, bound in ms")
     geometries = {size: aim(field.affine, field.shape, detector=(size, size)) for size in (256, 512, 1024)}
     for size, geometry in geometries.items():
         for name, width in (("float32", 4), ("float16", 2)):
-            roof = gpu.roofline(field, geometry, value_bytes=width)
+            roof = gpu.roofline(
+                field, geometry, value_bytes=width, gigabytes_per_s=args.bandwidth, teraflops=args.teraflops
+            )
             print(
                 f"{size}, {name}: {roof.samples / 1e6:.0f} million, {roof.memory_ms:.3f}, {roof.lookup_ms:.3f}, "
                 f"{roof.arithmetic_ms:.3f}, {roof.bound_ms:.3f}"
@@ -80,20 +155,10 @@ def main() -> None:
     if not torch.cuda.is_available():
         print("no CUDA device here: nothing was timed")
         return
-    print(f"{torch.cuda.get_device_name()}; nanodrr installed: {importlib.util.find_spec('nanodrr') is not None}")
-    pixels = np.random.default_rng(0).integers(0, 256, (300, 2))
-    for size, geometry in geometries.items():
-        rays = torch.from_numpy(np.stack(geometry.pencil(field.affine)))[None].cuda()
-        for name, half in (("float32", False), ("float16", True)):
-            padded = gpu.resident(field, "cuda", half=half)
-            took = milliseconds(lambda p=padded, r=rays, g=geometry: gpu.sums(p, r, g.shape))  # type: ignore[misc]
-            wrong = error(field, geometry, gpu.integrals(field, geometry, half=half), pixels * (size // 256))
-            print(f"{size}, fused {name}: {took:.3f} ms, error {wrong:.4f} %")
-        sampled = peer(field, geometry)
-        if sampled is not None and size <= 512:
-            took = milliseconds(sampled)
-            wrong = error(field, geometry, sampled().cpu().numpy(), pixels * (size // 256))
-            print(f"{size}, 500 samples by grid_sample: {took:.3f} ms, error {wrong:.4f} %")
+    print(torch.cuda.get_device_name())
+    rival = nanodrr(field)
+    for geometry in geometries.values():
+        compare(field, geometry, rival, args)
 
 
 if __name__ == "__main__":

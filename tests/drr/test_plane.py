@@ -11,7 +11,7 @@ from hilum.drr import reference
 from hilum.drr.attenuation import mu_map
 from hilum.drr.field import Field
 from hilum.drr.geometry import aim
-from hilum.drr.render import line_integrals
+from hilum.drr.render import line_integrals, line_integrals_many
 
 pytest.importorskip("numba")
 
@@ -39,6 +39,26 @@ def test_an_oblique_film_is_the_exact_integral(parallel: bool, view: str, angles
     assert exact.max() > 10
     assert np.abs(film[tuple(pixels.T)] - exact).max() < 2e-3 * exact.max()
     assert film.shape == (61, 53)
+
+
+def test_nothing_is_seen_beside_the_body_of_an_oblique_view() -> None:
+    field = body()
+    geometry = aim(field.affine, field.shape, angles_deg=(5.0, 7.0, 12.0), detector=(120, 120), pitch_mm=(3.0, 3.0))
+    film = line_integrals(field, geometry, kernel="plane")
+    missed = line_integrals(field, geometry, kernel="gather") == 0
+    assert 0.5 < missed.mean() < 1
+    assert (film[missed] == 0).mean() > 0.97  # the others lie within one place of the plane from the body
+    assert np.abs(film[missed]).max() < 1e-3 * film.max()
+
+
+def test_materials_of_an_oblique_view_are_what_each_is_alone() -> None:
+    whole = body()
+    dense = Field(np.where(whole.values > 0.5, 2 * whole.values, 0).astype(np.float32), whole.affine, scale=3.0)
+    geometry = aim(whole.affine, whole.shape, angles_deg=(5.0, 7.0, 12.0), detector=(60, 70), pitch_mm=(3.0, 3.0))
+    films = line_integrals_many([whole, dense], geometry, kernel="plane")
+    for field, film in zip((whole, dense), films, strict=True):
+        assert np.array_equal(line_integrals(field, geometry, kernel="plane"), film)
+    assert not np.allclose(films[0], films[1])
 
 
 def test_rays_near_45_degrees_are_left_to_the_gather_kernel() -> None:

@@ -113,12 +113,8 @@ def film(
     Raises:
         InputError: if maps do not fit the geometry or each other, or hold an unknown material.
     """
-    maps = _maps(source, geometry, structures, restore)
+    maps = added(_maps(source, geometry, structures, restore), extra or {})
     pitch = float(np.mean(geometry.pitch_mm))
-    for each, shape in ((n, m.shape) for n, m in maps.items()):
-        if shape != geometry.shape:
-            raise InputError(f"the map of {each} is {shape} and the detector {geometry.shape}: project it again")
-    maps = added(maps, extra or {})
     primary = transmit(maps, exposure.spectrum, exposure.response)
     signal, facts = detected(
         primary, exposure, generator(seed, "film", "exposure"), pitch_mm=pitch,
@@ -126,7 +122,19 @@ def film(
     )  # fmt: skip
     shown, drawn = developed(signal, primary < _BODY, processing, pitch_mm=pitch, seed=seed)
     shown = _with_text(shown, processing, pitch)
-    image = Image(
+    made: dict[str, Any] = {} if isinstance(source, Mapping) else {"restore": restore}
+    if isinstance(source, Materials):
+        made["materials"] = dict(source.log)
+    log = {
+        "seed": seed, "geometry": geometry.as_dict(), "exposure": exposure.as_dict(),
+        "processing": processing.as_dict(), "measured": facts, "drawn": drawn, **made,
+        "in the beam": sorted(maps), "added": sorted(extra or {}),
+    }  # fmt: skip
+    return Film(_image(shown, geometry, processing, name), primary, maps, log)
+
+
+def _image(shown: Pixels, geometry: Geometry, processing: Processing, name: str) -> Image:
+    return Image(
         1.0 - shown if processing.inverted else shown,
         window=Window(0.5, 1.0, "LINEAR_EXACT"),
         inverted=processing.inverted,
@@ -138,15 +146,6 @@ def film(
         made_by=MadeBy("hilum film"),
         synthetic=True,
     )
-    made: dict[str, Any] = {} if isinstance(source, Mapping) else {"restore": restore}
-    if isinstance(source, Materials):
-        made["materials"] = dict(source.log)
-    log = {
-        "seed": seed, "geometry": geometry.as_dict(), "exposure": exposure.as_dict(),
-        "processing": processing.as_dict(), "measured": facts, "drawn": drawn, **made,
-        "in the beam": sorted(maps), "added": sorted(extra or {}),
-    }  # fmt: skip
-    return Film(image, primary, maps, log)
 
 
 def _maps(
@@ -155,6 +154,11 @@ def _maps(
     if isinstance(source, Volume):
         source = decompose(source, structures=structures)
     if not isinstance(source, Materials):
+        for name, each in source.items():
+            if each.shape != geometry.shape:
+                raise InputError(
+                    f"the map of {name} is {each.shape} and the detector {geometry.shape}: project it again"
+                )
         return dict(source)
     return restored(source.maps(geometry), next(iter(source.fields.values())), geometry, most=restore)
 

@@ -240,40 +240,45 @@ def aim(
     """
     if view not in _VIEWS:
         raise InputError(f"view must be PA, AP, LL or RL, got '{view}'")
-    beam, along = (np.asarray(part, np.float64) for part in _VIEWS[view][:2])
-    down = np.array([0.0, 0.0, -1.0])
+    longest = FIELD_MM / max(detector)
+    pitch_mm = pitch_mm or (longest, longest)
+    if min(pitch_mm) <= 0:
+        raise InputError(f"the detector pitch must be above 0 mm, got {pitch_mm}")
     corners = box_corners(affine, shape)
     middle = corners.mean(axis=0) if isocentre_mm is None else np.asarray(isocentre_mm, np.float64)
-    deep = float(((corners - middle) @ beam).max())
     if source_isocentre_mm is None:
+        deep = float(((corners - middle) @ np.asarray(_VIEWS[view][0], np.float64)).max())
         source_isocentre_mm = source_detector_mm - GAP_MM - deep
     if source_isocentre_mm <= 0 or source_detector_mm < source_isocentre_mm:
         raise InputError(
             f"the source, {source_isocentre_mm:g} mm from the isocentre and {source_detector_mm:g} mm from the "
             "detector, lies inside the volume or behind it: raise the source to detector distance"
         )
-    longest = FIELD_MM / max(detector)
-    rows_mm, columns_mm = pitch_mm or (longest, longest)
-    if min(rows_mm, columns_mm) <= 0:
-        raise InputError(f"the detector pitch must be above 0 mm, got {pitch_mm}")
-    source = middle - beam * source_isocentre_mm
-    row_step, column_step = along * columns_mm, down * rows_mm
-    centre = source + beam * source_detector_mm + down * offset_mm[0] + along * offset_mm[1]
-    corner = centre - column_step * (detector[0] - 1) / 2 - row_step * (detector[1] - 1) / 2
-    geometry = Geometry(
-        source,
-        corner,
-        row_step,
-        column_step,
-        detector,
-        middle,
-        view=view,
-        orientation=_VIEWS[view][2],
+    geometry = replace(
+        _facing(view, middle, (source_isocentre_mm, source_detector_mm), detector, pitch_mm, offset_mm),
         parallel=parallel,
     )
     geometry = geometry.turned(angles_deg) if any(angles_deg) else geometry
     check_aim(geometry, affine, shape)
     return geometry
+
+
+def _facing(
+    view: DrrView,
+    middle: Vector,
+    reach_mm: tuple[float, float],
+    detector: tuple[int, int],
+    pitch_mm: tuple[float, float],
+    offset_mm: tuple[float, float],
+) -> Geometry:
+    """Return the exposure of a patient who stands straight; reach_mm is from source to isocentre and to detector."""
+    beam, along = (np.asarray(part, np.float64) for part in _VIEWS[view][:2])
+    down = np.array([0.0, 0.0, -1.0])
+    source = middle - beam * reach_mm[0]
+    row_step, column_step = along * pitch_mm[1], down * pitch_mm[0]
+    centre = source + beam * reach_mm[1] + down * offset_mm[0] + along * offset_mm[1]
+    corner = centre - column_step * (detector[0] - 1) / 2 - row_step * (detector[1] - 1) / 2
+    return Geometry(source, corner, row_step, column_step, detector, middle, view=view, orientation=_VIEWS[view][2])
 
 
 def check_aim(geometry: Geometry, affine: Vector, shape: tuple[int, ...]) -> None:

@@ -106,10 +106,7 @@ def decompose(
     """
     shape = volume.voxels.shape
     ids = None if structures is None else structures.ids
-    given = {"bone mask": bone, "device mask": device, "body mask": body, "structures": ids}
-    for name, mask in given.items():
-        if mask is not None and mask.shape != shape:
-            raise InputError(f"the {name} are {mask.shape} and the CT {shape}: bring both to one grid")
+    _check_grids(shape, {"bone mask": bone, "device mask": device, "body mask": body, "structures": ids})
     table, how = _bone_table(structures), "mask"
     if bone is None:
         how = "structures" if table is not None else f"threshold of {_FALLBACK_HU:g} HU"
@@ -121,10 +118,8 @@ def decompose(
     for index, plane in enumerate(volume.voxels):  # plane by plane, to hold no second volume of floats
         if bone is not None:
             where = bone[index]
-        elif table is not None and structures is not None:
-            where = table[structures.ids[index]]
         else:
-            where = plane >= _FALLBACK_HU
+            where = plane >= _FALLBACK_HU if table is None or ids is None else table[ids[index]]
         kept = plane if device is None else np.where(device[index], np.float32(-1000.0), plane)
         if cap_hu is not None:
             kept = np.where(where, kept, np.minimum(kept, np.float32(cap_hu)))
@@ -143,6 +138,12 @@ def decompose(
         "outside the body": "kept" if body is None else "air",
     }
     return Materials(fields, log)
+
+
+def _check_grids(shape: tuple[int, ...], given: Mapping[str, NDArray[Any] | None]) -> None:
+    for name, mask in given.items():
+        if mask is not None and mask.shape != shape:
+            raise InputError(f"the {name} are {mask.shape} and the CT {shape}: bring both to one grid")
 
 
 def _codes(plane: NDArray[np.float32], where: Bools, heavier: float) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from hilum.drr.compiled import jit, prange
 from hilum.drr.field import Field
 from hilum.drr.geometry import Geometry, Pencil
-from hilum.drr.slab import Fan, layout, ray_steps, sample_sums
+from hilum.drr.plane_sums import sample_sums
+from hilum.drr.slab import Fan, layout, ray_steps
 
-PITCH_MM = 0.45
-"""Spacing of the plane's grid at the volume's exit face, at most half a voxel along the shorter axis."""
+PITCH_MM, PITCH_VOXELS = (0.3, 0.45), (0.5, 0.64)
+"""Spacing of the plane's grid along v and u, at the volume's exit face: the smaller of the two. More lines along v cost
+little, more along u as much as they are."""
 _STEEP = 0.75  # the other way components over the slab one, at most; beyond, slabs are too oblique
 _MOST = 4096
 
@@ -41,46 +43,51 @@ def plane_axes(pencil: Pencil, shape: tuple[int, int]) -> tuple[int, int, int] |
     return b, 3 - b - u, u
 
 
-@jit(parallel=True)
-def _read(plane: Any, pencil: Any, grid: Any, axes: Any, mm: Any, out: Any) -> None:
-    """Interpolate the plane where each ray crosses it: out (rows, columns) float32.
+@jit(inline=True)
+def _cubic(x: Any) -> tuple[Any, Any, Any, Any]:
+    """Return the Catmull-Rom weights of the four samples around a place x in [0, 1) between the middle two."""
+    half = np.float32(0.5)
+    x2, x3 = x * x, x * x * x
+    outer, inner = half * (x3 - x2), half * (3 * x3 - 5 * x2 + 2)
+    return half * (-x3 + 2 * x2 - x), inner, half * (-3 * x3 + 4 * x2 + x), outer
 
-    grid: (5,) slab coordinate of the plane; v and u of its first line, spacing in v and in u.
+
+@jit(parallel=True)
+def _read(planes: Any, pencil: Any, grid: Any, axes: Any, mm: Any, scales: Any, out: Any) -> None:
+    """Interpolate planes where each ray crosses them: out (F, rows, columns) float32.
+
+    planes: (F, lines, places) float32. grid: (5,) slab coordinate of the plane; v and u of its first line, spacing in
+    v and in u. mm: (3, 3) `ray_steps`. scales: (F,) what one unit of each plane is worth.
     """
-    rows, columns = out.shape
-    height, width = plane.shape
     ab, av, au = axes
-    for r in prange(rows):
-        for c in range(columns):
-            start_b = pencil[0, ab] + r * pencil[1, ab] + c * pencil[2, ab]
-            way_b = pencil[3, ab] + r * pencil[4, ab] + c * pencil[5, ab]
-            t = (grid[0] - start_b) / way_b
-            v = pencil[0, av] + r * pencil[1, av] + c * pencil[2, av]
-            v = (v + t * (pencil[3, av] + r * pencil[4, av] + c * pencil[5, av]) - grid[1]) / grid[3]
-            u = pencil[0, au] + r * pencil[1, au] + c * pencil[2, au]
-            u = (u + t * (pencil[3, au] + r * pencil[4, au] + c * pencil[5, au]) - grid[2]) / grid[4]
+    per_v, per_u = 1 / grid[3], 1 / grid[4]
+    for r in prange(out.shape[1]):
+        for c in range(out.shape[2]):
+            per_b = 1 / (pencil[3, ab] + r * pencil[4, ab] + c * pencil[5, ab])
+            t = (grid[0] - pencil[0, ab] - r * pencil[1, ab] - c * pencil[2, ab]) * per_b
+            v = pencil[0, av] + r * pencil[1, av] + c * pencil[2, av] - grid[1]
+            v = (v + t * (pencil[3, av] + r * pencil[4, av] + c * pencil[5, av])) * per_v
+            u = pencil[0, au] + r * pencil[1, au] + c * pencil[2, au] - grid[2]
+            u = (u + t * (pencil[3, au] + r * pencil[4, au] + c * pencil[5, au])) * per_u
             i, j = int(np.floor(v)), int(np.floor(u))
-            if i < 1 or j < 1 or i > height - 3 or j > width - 3:
-                out[r, c] = np.float32(0.0)
+            if i < 1 or j < 1 or i > planes.shape[1] - 3 or j > planes.shape[2] - 3:
+                out[:, r, c] = np.float32(0.0)
                 continue
-            y, x = np.float32(v - i), np.float32(u - j)
-            half = np.float32(0.5)
-            x2, y2 = x * x, y * y
-            x3, y3 = x2 * x, y2 * y
-            a0, a1 = half * (-x3 + 2 * x2 - x), half * (3 * x3 - 5 * x2 + 2)
-            a2, a3 = half * (-3 * x3 + 4 * x2 + x), half * (x3 - x2)
-            b0, b1 = half * (-y3 + 2 * y2 - y), half * (3 * y3 - 5 * y2 + 2)
-            b2, b3 = half * (-3 * y3 + 4 * y2 + y), half * (y3 - y2)
-            p, q, s, w = plane[i - 1], plane[i], plane[i + 1], plane[i + 2]
-            total = b0 * (a0 * p[j - 1] + a1 * p[j] + a2 * p[j + 1] + a3 * p[j + 2])
-            total += b1 * (a0 * q[j - 1] + a1 * q[j] + a2 * q[j + 1] + a3 * q[j + 2])
-            total += b2 * (a0 * s[j - 1] + a1 * s[j] + a2 * s[j + 1] + a3 * s[j + 2])
-            total += b3 * (a0 * w[j - 1] + a1 * w[j] + a2 * w[j + 1] + a3 * w[j + 2])
-            x_mm = mm[0, 0] + r * mm[1, 0] + c * mm[2, 0]
-            y_mm = mm[0, 1] + r * mm[1, 1] + c * mm[2, 1]
-            z_mm = mm[0, 2] + r * mm[1, 2] + c * mm[2, 2]
-            length = np.sqrt(x_mm * x_mm + y_mm * y_mm + z_mm * z_mm)
-            out[r, c] = total * np.float32(length / abs(way_b))
+            b0, b1, b2, b3 = _cubic(np.float32(v - i))
+            a0, a1, a2, a3 = _cubic(np.float32(u - j))
+            x, y = mm[0, 0] + r * mm[1, 0] + c * mm[2, 0], mm[0, 1] + r * mm[1, 1] + c * mm[2, 1]
+            z = mm[0, 2] + r * mm[1, 2] + c * mm[2, 2]
+            length = np.sqrt(x * x + y * y + z * z) * abs(per_b)
+            for f in range(planes.shape[0]):
+                p, q, s, w = planes[f, i - 1], planes[f, i], planes[f, i + 1], planes[f, i + 2]
+                if q[j] == 0 and q[j + 1] == 0 and s[j] == 0 and s[j + 1] == 0:
+                    out[f, r, c] = np.float32(0.0)  # the four places around are empty: a cubic would only ring
+                    continue
+                total = b0 * (a0 * p[j - 1] + a1 * p[j] + a2 * p[j + 1] + a3 * p[j + 2])
+                total += b1 * (a0 * q[j - 1] + a1 * q[j] + a2 * q[j + 1] + a3 * q[j + 2])
+                total += b2 * (a0 * s[j - 1] + a1 * s[j] + a2 * s[j + 1] + a3 * s[j + 2])
+                total += b3 * (a0 * w[j - 1] + a1 * w[j] + a2 * w[j + 1] + a3 * w[j + 2])
+                out[f, r, c] = total * np.float32(length * scales[f])
 
 
 def _extent(pencil: Pencil, at: float, axes: tuple[int, int, int], shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -116,7 +123,7 @@ def _grid(field: Field, pencil: Pencil, axes: tuple[int, int, int], shape: tuple
             ends = ends + np.array([-lean, lean])
         low[place], high[place] = max(low[place], ends[0]), min(high[place], ends[1])
     spacing = np.array(field.spacing_mm)
-    step = np.array([min(PITCH_MM / spacing[v], 0.5), min(PITCH_MM / spacing[u], 0.5)])
+    step = np.minimum(PITCH_MM / spacing[[v, u]], PITCH_VOXELS)
     first = low - 3 * step
     count = np.ceil((high - low) / step).astype(int) + 7
     return np.array([at, *first, *step]), (int(max(count[0], 8)), int(max(count[1], 8)))
@@ -152,6 +159,6 @@ def integrals_many(fields: Sequence[Field], geometry: Geometry) -> NDArray[np.fl
     fan = _fan(pencil, grid, axes, parallel=geometry.parallel)
     sample_sums([layout(field, axes) for field in fields], fan, size, planes)
     films = np.empty((len(fields), *geometry.shape), np.float32)
-    for field, plane, film in zip(fields, planes, films, strict=True):
-        _read(plane, np.stack(pencil), grid, np.array(axes), ray_steps(geometry) * field.scale, film)
+    scales = np.array([field.scale for field in fields])
+    _read(planes, np.stack(pencil), grid, np.array(axes), ray_steps(geometry), scales, films)
     return films

@@ -208,6 +208,16 @@ class _Search:
                 scaled.copy_((scaled * size).clamp(-self.box, self.box) / size)
         return best, record
 
+    def best(self, count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, float]:
+        """Return the pose (6,) that wins over all levels, the films' polarity (films,), and its likeness."""
+        poses, signs = self.start(count, seed)
+        for longest, steps, kept in LEVELS:
+            poses, signs = poses[:kept], signs[:, :kept]
+            poses, record = self.improve(poses, signs, longest, steps)
+            order = record.argsort(descending=True)
+            poses, signs, record = poses[order], signs[:, order], record[order]
+        return poses[0], signs[:, 0], float(record[0])
+
 
 def register_film(
     film: Image | Sequence[Image],
@@ -252,20 +262,14 @@ def register_film(
         given = [expected_geometry(one, field, source_detector_mm=source_detector_mm) for one in films]
     else:
         given = [geometry] if isinstance(geometry, Geometry) else list(geometry)
-    _check(films, given, within_deg=within_deg, within_mm=within_mm)
-    if not field.values.any():
-        raise InputError("the CT holds nothing but air: nothing in it can be matched")
+    _check(films, field, given, within_deg=within_deg, within_mm=within_mm)
     search = _Search(films, field, given, [np.radians(within_deg)] * 3 + [within_mm] * 3)
-    poses, signs = search.start(starts, seed)
-    for longest, steps, kept in LEVELS:
-        poses, signs = poses[:kept], signs[:, :kept]
-        poses, record = search.improve(poses, signs, longest, steps)
-        order = record.argsort(descending=True)
-        poses, signs, record = poses[order], signs[:, order], record[order]
-    return _result(search, poses[0], signs[:, 0], float(record[0]), began)
+    return _result(search, *search.best(starts, seed), began)
 
 
-def _check(films: list[Image], geometries: list[Geometry], *, within_deg: float, within_mm: float) -> None:
+def _check(
+    films: list[Image], field: Field, geometries: list[Geometry], *, within_deg: float, within_mm: float
+) -> None:
     if not films or len(films) != len(geometries):
         raise InputError(f"each film needs one geometry, got {len(films)} films and {len(geometries)} geometries")
     if not (0 < within_deg <= 90 and within_mm > 0):
@@ -275,6 +279,8 @@ def _check(films: list[Image], geometries: list[Geometry], *, within_deg: float,
             raise InputError(f"the film has {film.pixels.shape} pixels, its geometry {geometry.shape}")
         if float(np.ptp(film.pixels)) == 0.0:
             raise InputError(f"the film '{film.id or film.view}' is flat: nothing in it can be matched")
+    if not field.values.any():
+        raise InputError("the CT holds nothing but air: nothing in it can be matched")
 
 
 def _result(search: _Search, pose: torch.Tensor, signs: torch.Tensor, record: float, began: float) -> Registration:

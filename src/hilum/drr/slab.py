@@ -30,7 +30,7 @@ class Layout(NamedTuple):
 
     Attributes:
         values: (B, U + 4, V) contiguous: slab, detector-row axis with two empty lines at each end, detector-column axis
-            filled with zeros to a multiple of 16.
+            filled with zeros, two at least, to a multiple of 16.
         busy: (B, U + 4) uint64: bit k is set if a line holds anything in its kth part of 16 places (or more, so that
             64 parts hold all).
     """
@@ -91,7 +91,7 @@ def layout(field: Field, axes: tuple[int, int, int]) -> Layout:
         b, v, u = axes
         ordered = field.values.transpose(b, u, v)
         slabs, size, places = ordered.shape
-        count = -(-places // LANES) * LANES
+        count = -(-(places + 2) // LANES) * LANES
         values = np.zeros((slabs, size + 4, count), field.values.dtype)
         busy = np.zeros(values.shape[:2], np.uint64)
         part = part_places(count)
@@ -147,7 +147,9 @@ def _resample(
             for v in range(0, count, LANES):
                 bit = np.uint64(1) << np.uint64(v // part)
                 if bits & bit:
-                    mix_block(values, start, count, share, block * LANES, v, lines, (slot * (count + 4) + v + 2) * TILE)
+                    mix_block(
+                        values, start, count, share, block * LANES, v, lines, (slot * lines.shape[1] + v + 2) * TILE
+                    )
                 elif dirty[slot, block] & bit:
                     lines[slot, v + 2 : v + 2 + LANES, block * LANES : block * LANES + LANES] = np.float32(0.0)
         dirty[slot, block] = bits
@@ -167,41 +169,69 @@ def _place(tile: int, b: int, shape: Any, fan_u: Any, fan_b: Any, start: Any, sh
 
 
 @jit()
-def _tile(tile: int, slabs: Any, fan: Any, table: Any, part: int, out: Any) -> None:
+def _meets(tile: int, b: int, busy: Any, fan_u: Any, fan_b: Any) -> bool:
+    """Tell whether the columns of a tile touch any line of slab b that holds something."""
+    t = (b - fan_b[0]) / fan_b[1]
+    first = fan_u[0] + t * fan_u[2] + tile * TILE * (fan_u[1] + t * fan_u[3])
+    last = first + (TILE - 1) * (fan_u[1] + t * fan_u[3])
+    end = busy.shape[1] - 1.0
+    low, high = int(min(max(min(first, last) + 2, 0.0), end)), int(min(max(max(first, last) + 3, 0.0), end))
+    for u in range(low, high + 1):  # noqa: SIM110 - compiled
+        if busy[b, u]:
+            return True
+    return False
+
+
+@jit()
+def fill(tile: int, b: int, s: int, slabs: Any, fan: Any, columns: Any, lines: Any, dirty: Any, part: int) -> Any:
+    """Interpolate slab b at a tile's columns into lines[s]; returns the parts that hold anything.
+
+    slabs, fan: as `project` takes them; a slab past the last is empty. columns: room for where each column falls,
+    (TILE,) int64 and float32. dirty: (GROUP, TILE / 16) uint64, what lines hold from before.
+    """
+    (values, busy), (fan_u, fan_b), (start, share) = slabs, fan, columns
+    if b < values.shape[0] and _meets(tile, b, busy, fan_u, fan_b):
+        _place(tile, b, values.shape, fan_u, fan_b, start, share)
+    else:
+        b = -1
+    return _resample(values, busy, b, start, share, lines, s, dirty, part)
+
+
+@jit()
+def _tile(tile: int, slabs: Any, fan: Any, table: Any, part: int, mirrored: bool, out: Any) -> None:
     """Add up the samples of one tile of columns."""
-    (values, busy), (fan_u, fan_b), (at, weight, bits) = slabs, fan, table
+    (values, _), (at, weight, bits) = slabs, table
     count, rows = values.shape[2], out.shape[0]
     lines, sums = np.zeros((GROUP, count + 4, TILE), np.float32), np.zeros((rows, TILE), np.float32)
-    start, share = np.empty(TILE, np.int64), np.empty(TILE, np.float32)
+    columns = np.empty(TILE, np.int64), np.empty(TILE, np.float32)
     dirty = np.zeros((GROUP, TILE // LANES), np.uint64)
     for group in range(at.shape[0]):
         found = np.uint64(0)
         for s in range(GROUP):
-            b = group * GROUP + s
-            if b < values.shape[0]:
-                _place(tile, b, values.shape, fan_u, fan_b, start, share)
-            else:
-                b = -1
-            found |= _resample(values, busy, b, start, share, lines, s, dirty, part)
+            found |= fill(tile, group * GROUP + s, s, slabs, fan, columns, lines, dirty, part)
         if found:
             for r in range(rows):
                 if bits[group, r] & found:
                     add_slabs(lines, at, weight, (group * rows + r) * GROUP, sums, r * TILE)
-    left = tile * TILE
+    left, width = tile * TILE, min(TILE, out.shape[1] - tile * TILE)
     for r in range(rows):
-        for c in range(min(TILE, out.shape[1] - left)):
-            out[r, left + c] = sums[r, c]
+        if mirrored:
+            for c in range(width):
+                out[r, out.shape[1] - 1 - left - c] = sums[r, c]
+        else:
+            for c in range(width):
+                out[r, left + c] = sums[r, c]
 
 
 @jit(parallel=True)
-def project(slabs: Any, fan: Any, table: Any, order: Any, part: int, out: Any) -> None:
+def project(slabs: Any, fan: Any, table: Any, order: Any, part: int, mirrored: bool, out: Any) -> None:
     """Add up the samples of every ray of an aligned detector: out (rows, columns) float32.
 
     slabs: a Layout's values and busy. fan: its u and b. table: at, weight and bits of `row_table`. order: the column
-    tiles in the order in which threads take them.
+    tiles in the order in which threads take them. mirrored: the fan counts columns from the last.
     """
     for turn in prange(order.size):
-        _tile(order[turn], slabs, fan, table, part, out)
+        _tile(order[turn], slabs, fan, table, part, mirrored, out)
 
 
 @jit(parallel=True)
@@ -219,14 +249,26 @@ def scale_by_length(mm: Any, out: Any) -> None:
 
 def sample_sums(layouts: Sequence[Layout], fan: Fan, shape: tuple[int, int], out: NDArray[np.float32]) -> None:
     """Write the sums of samples of several fields on one grid, (F, rows, columns) float32, with shared weights."""
-    slabs, _, count = layouts[0].values.shape
-    groups, part = -(-slabs // GROUP), part_places(count)
-    at, weight = np.empty((groups, shape[0], GROUP), np.int32), np.empty((groups, shape[0], GROUP), np.float32)
-    bits = np.zeros((groups, shape[0]), np.uint64)
-    row_table(slabs, count, part, fan.v, fan.b, at, weight, bits)
-    order = tile_order(-(-shape[1] // TILE))
+    part, table = part_places(layouts[0].values.shape[2]), row_tables(layouts[0], shape[0], fan.v, fan.b)
+    order, (start, step, way, way_step) = tile_order(-(-shape[1] // TILE)), fan.u
+    mirrored = bool(step + way_step < 0)  # columns run the way memory does, in which it is read faster
+    if mirrored:
+        last = shape[1] - 1
+        fan = fan._replace(u=np.array([start + last * step, -step, way + last * way_step, -way_step]))
     for packed, target in zip(layouts, out, strict=True):
-        project((packed.values, packed.busy), (fan.u, fan.b), (at, weight, bits), order, part, target)
+        project((packed.values, packed.busy), (fan.u, fan.b), table, order, part, mirrored, target)
+
+
+def row_tables(
+    packed: Layout, rows: int, fan_v: NDArray[np.float64], fan_b: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.uint64]]:
+    """Return at, weight and bits of `row_table` for a layout."""
+    slabs, _, count = packed.values.shape
+    groups = -(-slabs // GROUP)
+    at, weight = np.empty((groups, rows, GROUP), np.int32), np.empty((groups, rows, GROUP), np.float32)
+    bits = np.zeros((groups, rows), np.uint64)
+    row_table(slabs, count, part_places(count), fan_v, fan_b, at, weight, bits)
+    return at, weight, bits
 
 
 def tile_order(tiles: int) -> NDArray[np.int64]:

@@ -38,14 +38,15 @@ def splat(builder: Any, number: Any) -> Any:
     return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), _mask([0] * LANES))
 
 
-def _load(builder: Any, pointer: Any, element: Any) -> Any:
+def load(builder: Any, pointer: Any, element: Any) -> Any:
     """Load 16 numbers from anywhere and return them as floats."""
     whole = builder.bitcast(pointer, ir.VectorType(element, LANES).as_pointer())
     found = builder.load(whole, align=2 if isinstance(element, ir.IntType) else 4)
     return builder.uitofp(found, FLOATS) if isinstance(element, ir.IntType) else found
 
 
-def _store(builder: Any, pointer: Any, values: Any) -> None:
+def store(builder: Any, pointer: Any, values: Any) -> None:
+    """Store 16 floats anywhere."""
     builder.store(values, builder.bitcast(pointer, FLOATS.as_pointer()), align=4)
 
 
@@ -96,12 +97,12 @@ def mix_block(
         for lane in range(LANES):
             at = builder.add(arguments[4], _index(lane))
             one = builder.gep(source, [builder.add(builder.load(builder.gep(starts, [at])), arguments[5])])
-            near, far = _load(builder, one, element), _load(builder, builder.gep(one, [arguments[2]]), element)
+            near, far = load(builder, one, element), load(builder, builder.gep(one, [arguments[2]]), element)
             weight = splat(builder, builder.load(builder.gep(shares, [at])))
             mixed.append(builder.fadd(near, builder.fmul(weight, builder.fsub(far, near, FAST), FAST), FAST))
         first = builder.gep(out, [builder.add(arguments[7], arguments[4])])
         for place, line in enumerate(_transposed(builder, mixed)):
-            _store(builder, builder.gep(first, [_index(place * TILE)]), line)
+            store(builder, builder.gep(first, [_index(place * TILE)]), line)
         return context.get_dummy_value()
 
     return types.void(values, start, types.int64, share, types.int64, types.int64, lines, types.int64), code
@@ -124,7 +125,7 @@ def add_slabs(typing: Any, lines: Any, at: Any, weight: Any, entry: Any, out: An
         )
         first = builder.gep(target, [arguments[5]])
         parts = [builder.gep(first, [_index(k)]) for k in range(0, TILE, LANES)]
-        sums = [_load(builder, part, FLOAT) for part in parts]
+        sums = [load(builder, part, FLOAT) for part in parts]
         for slab in range(GROUP):
             index = builder.add(arguments[3], _index(slab))
             line = builder.gep(source, [builder.sext(builder.load(builder.gep(places, [index])), I64)])
@@ -132,10 +133,10 @@ def add_slabs(typing: Any, lines: Any, at: Any, weight: Any, entry: Any, out: An
             far, near = splat(builder, share), splat(builder, builder.fsub(ir.Constant(FLOAT, 1.0), share))
             for k in range(TILE // LANES):
                 for side, scale in ((0, near), (TILE, far)):
-                    part = _load(builder, builder.gep(line, [_index(side + k * LANES)]), FLOAT)
+                    part = load(builder, builder.gep(line, [_index(side + k * LANES)]), FLOAT)
                     sums[k] = builder.fadd(sums[k], builder.fmul(scale, part, FAST), FAST)
         for part, total in zip(parts, sums, strict=True):
-            _store(builder, part, total)
+            store(builder, part, total)
         return context.get_dummy_value()
 
     return types.void(lines, at, weight, types.int64, out, types.int64), code
