@@ -22,8 +22,8 @@ ILLNESSES = [name for name, entry in catalogue().items() if entry.order < 200]
 
 def anything(draw: st.DrawFn, count: int) -> list[Plan]:
     plans = []
-    for number in range(count):
-        name = draw(st.sampled_from(CONCEPTS))
+    names = draw(st.lists(st.sampled_from(CONCEPTS), min_size=count, max_size=count, unique=True))
+    for number, name in enumerate(names):
         entry = pathology(name)
         side = draw(st.sampled_from(["", *entry.sides]))
         kind = draw(st.sampled_from(["", *entry.kinds]))
@@ -172,6 +172,11 @@ def test_a_key_comes_once() -> None:
     plans = [Plan("a", "lung nodule", 0.5), Plan("a", "lung mass", 0.5)]
     with pytest.raises(InputError, match="two plans are called 'a'"):
         place(made_chest(), plans)
+
+
+def test_a_body_has_one_heart() -> None:
+    with pytest.raises(InputError, match="cardiomegaly is planned 2 times"):
+        place(made_chest(), [Plan("a", "cardiomegaly", 0.5), Plan("b", "cardiomegaly", 0.4)])
 
 
 def test_no_plans_no_change() -> None:

@@ -25,7 +25,7 @@ def span(ill: object, axis: int) -> tuple[int, int]:
 def test_the_ratio_is_the_severitys_and_the_label_follows(severity: float) -> None:
     ill, one = placed("cardiomegaly", severity)
     ratio = cardiothoracic_ratio(ill.body)
-    assert ratio == pytest.approx(target_ratio(severity), abs=1.5 * STEP / WIDTH_MM)
+    assert ratio == pytest.approx(target_ratio(severity), abs=2.0 * STEP / WIDTH_MM)  # a voxel at either border
     assert one.measures["ctr"] == pytest.approx(ratio)
     assert one.labelled == (ratio > 0.50)
     assert labelled_on(one, "AP") == (ratio > 0.55)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.core.errors import InputError
+from hilum.drr.attenuation import AIR_HU
 from hilum.phantom import (
     devices,
     illness_abdomen,
@@ -32,6 +33,7 @@ _FILES = (
     devices, illness_abdomen, illness_airspace, illness_collapse, illness_diffuse, illness_heart, illness_nodule,
     illness_pleura, illness_wall,
 )  # fmt: skip
+_ONCE = ("cardiomegaly", "hiatal hernia")
 _MILD, _SEVERE = 1.0 / 3.0, 2.0 / 3.0
 
 
@@ -77,6 +79,7 @@ def place(anatomy: Anatomy, plans: Sequence[Plan], *, supine: bool = False) -> t
     chest = Chest(anatomy, ordered, supine=supine)
     chest.bend(bend for plan in ordered for bend in _bends(chest, plan))
     made = {plan.key: _finished(chest, plan) for plan in ordered}
+    np.maximum(chest.hu, AIR_HU, out=chest.hu)  # shares of voxels round to a hair under air
     log = {**anatomy.log, "ctr": _ratio(chest)} if chest.bends and "ctr" in anatomy.log else dict(anatomy.log)
     ill = replace(
         anatomy, body=chest.body, carina_mm=chest.carina_mm, airways=chest.airways, vessels=chest.vessels, log=log
@@ -102,6 +105,10 @@ def overlaps(placed: Iterable[Placed]) -> NDArray[np.intp]:
 
 def _check(plans: Sequence[Plan]) -> None:
     seen: set[str] = set()
+    once = [plan.concept for plan in plans if plan.concept in _ONCE]
+    for concept in once:
+        if once.count(concept) > 1:
+            raise InputError(f"{concept} is planned {once.count(concept)} times, and a body has it once: keep one plan")
     for plan in plans:
         pathology(plan.concept).check(plan)
         if plan.key in seen:

@@ -28,7 +28,9 @@ def _fluid(chest: Chest, plan: Plan, side: OneSide) -> Part:
     mixed = any(p.concept == "pneumothorax" and p.severity > 0 and side in sides_of(p) for p in chest.plans)
     rise = 0.0 if mixed else _RISE_SUPINE_MM if chest.supine else _RISE_MM  # beside air a level is flat
     level = np.broadcast_to(chest.height_mm(box), room.shape) - climbed(chest.wall_mm(side), rise)
-    wanted = min(round(effusion_ml(plan.severity) / chest.voxel_ml), int(_MOST * room.sum()))
+    tissue = round(chest.mass_g(Part(box, room)) / _DENSEST_G_ML / chest.voxel_ml)  # no lung is smaller than that
+    most = max(min(int(_MOST * room.sum()), int(room.sum()) - tissue), 0)
+    wanted = min(round(effusion_ml(plan.severity) / chest.voxel_ml), most)
     mask = lowest(level + 1e-3 * chest.wall_mm(side), room, wanted, exact=True)  # of one level, the wall's side first
     if not mask.any():
         return Part(box, mask)
