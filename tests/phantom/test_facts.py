@@ -219,7 +219,7 @@ def test_an_invisible_finding_is_flagged_and_not_denied() -> None:
     assert faint[asked.key].attributes["flag"] == "invisible"
     assert faint[asked.key].state == "present"
     assert "no lung nodule" not in faint
-    assert measured(faint[asked.key], "contrast to noise") == pytest.approx(CNR_LEAST * 0.9)
+    assert measured(faint[asked.key], "detectability") == pytest.approx(CNR_LEAST * 0.9)
     dark = by_id(facts(now, [placed(asked)], {asked.key: -2.0}))
     assert "flag" not in dark[asked.key].attributes
     assert "flag" not in by_id(facts(now, [placed(asked)], {}))[asked.key].attributes

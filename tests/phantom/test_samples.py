@@ -1,4 +1,4 @@
-"""A drawn study as files, and back: films, masks, report and record; NIfTI as nibabel reads it; the same bytes twice."""
+"""A drawn study as files, and back: films, masks, report, record; NIfTI as nibabel reads it; the same bytes twice."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from hilum.phantom.samples import Drawn, files_of, grey, nifti, report_text, sto
 def made_study(patient: str = "virtual-0-000003", visit: int = 1) -> Drawn:
     rng = np.random.default_rng(visit)
     name = f"{patient}-{visit}"
-    film = Image(rng.random((24, 18), np.float32), view="PA", id=f"{name}.pa", spacing_mm=(2.0, 2.0), spacing_plane="detector",
-                 orientation=("L", "F"), synthetic=True, window=Window(0.5, 1.0, "LINEAR_EXACT"))  # fmt: skip
+    film = Image(
+        rng.random((24, 18), np.float32), view="PA", id=f"{name}.pa", spacing_mm=(2.0, 2.0), spacing_plane="detector",
+        orientation=("L", "F"), synthetic=True, window=Window(0.5, 1.0, "LINEAR_EXACT"),
+    )  # fmt: skip
     spot = np.zeros((24, 18), np.bool_)
     spot[4:9, 5:11] = True
     mask = Mask(spot, image=film.id, label="effusion-1")

@@ -23,7 +23,7 @@ CARD, PAGE, README = "card.json", "card.html", "README.md"
 CAUTION = "Virtual patients, never exposed · Research use only · not a medical device"
 LIMITS = (
     "Labels are read from the volume that was projected, not from pixels: a finding may be labelled and yet not be "
-    "visible; its contrast-to-noise says how well it shows.",
+    "visible; its detectability says how well it shows.",
     "Shapes, densities and physics are models. What is learnt here about disease must be measured on films of patients "
     "before it is believed; docs/virtual-patients.md shows what carried over and what did not.",
     "Prevalence, combinations and change are drawn for training, not those of any hospital.",

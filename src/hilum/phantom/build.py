@@ -40,7 +40,8 @@ from hilum.phantom.wishes import plans_from_text
 from hilum.text.imagenome import to_imagenome
 
 CLASSES = (
-    "lung fields", "lungs", "right lung", "left lung", "heart", "ribs", "clavicles", "scapulae", "spine", "trachea", "aorta",
+    "lung fields", "lungs", "right lung", "left lung", "heart", "ribs", "clavicles", "scapulae", "spine", "trachea",
+    "aorta",
 )  # fmt: skip
 """Anatomical masks of every film."""
 Stages = MutableMapping[str, float]
@@ -60,6 +61,7 @@ class Before:
     name: str
     visit: Visit
     placed: tuple[Placed, ...]
+    visible: Mapping[str, float]
     derived: Derived
 
 
@@ -158,8 +160,10 @@ def _told(
     """Say what is there: findings with their regions, report, questions, and the truth behind them."""
     visit, name = patient.visits[number], f"{patient.id}-{number + 1}"
     visible = most_visible(shots)
-    earlier = (before.placed, before.visit) if before else (None, None)
-    found = facts(visit, placed, visible, before=earlier[0], before_visit=earlier[1])
+    found = facts(
+        visit, placed, visible, before=before.placed if before else None,
+        before_visit=before.visit if before else None, before_visible=before.visible if before else None,
+    )  # fmt: skip
     told = narrate(
         found, visit, seed=patient.seed, name=name, prior=before is not None,
         prior_time=before.visit.time if before else None,
@@ -177,7 +181,7 @@ def _told(
     truth["row"] = _row(study, patient, anatomy)
     views = {film.image.view.lower(): tuple(film.anatomy.values()) for film in films}
     drawn = Drawn(study, views, truth, more.films, more.volumes, {**documents, **more.documents}, more.files)
-    return drawn, Before(name, visit, tuple(placed), derived)
+    return drawn, Before(name, visit, tuple(placed), visible, derived)
 
 
 def _scene(

@@ -15,12 +15,12 @@ from hilum.text.bank import bank
 from hilum.text.loop import loop_domain
 
 CNR_LEAST = 1.0
-"""Contrast-to-noise below which a finding is flagged as not to be seen; 1 is as strong as the anatomy around it."""
+"""Detectability (`imaging_paths.contrasts`) below which a finding is flagged as not to be seen."""
 Flag = Literal["invisible", "below threshold"]
 
 
 def most_visible(shots: Iterable[Shot]) -> dict[str, float]:
-    """Return the contrast-to-noise of each placed finding on the view that shows it best, without its sign."""
+    """Return the detectability of each placed finding on the view that shows it best, without its sign."""
     found: dict[str, float] = {}
     for shot in shots:
         for key, value in shot.visible.items():
@@ -57,10 +57,10 @@ def facts(
     Args:
         visit: with its views.
         placed: what became of its plans.
-        visible: contrast-to-noise by `plan.key`; what has none counts as visible.
+        visible: detectability by `plan.key`; what has none counts as visible.
         before: what became of the plans of the visit before, None where there is none.
         before_visit: that visit, for the views its thresholds hold on; None takes this visit's.
-        before_visible: contrast-to-noise at that visit, so that what was never seen is not told to have gone.
+        before_visible: detectability at that visit, so that what was never seen is not told to have gone.
         cnr_least: see CNR_LEAST.
         negatives: concepts looked for; None takes the panel of the sentence bank.
 
@@ -90,7 +90,7 @@ def _present_or_below(
     cnr = visible.get(each.plan.key)
     told = {slot: value for slot, value in each.attributes.items() if slot != "severity"}
     measured = [*measurements_of(each), Measurement("severity", each.plan.severity, "1")]
-    measured += [] if cnr is None else [Measurement("contrast to noise", float(cnr), "1")]
+    measured += [] if cnr is None else [Measurement("detectability", float(cnr), "1")]
     measured += _delta(before, each) if compared else []
     if not labelled:
         told["flag"] = "below threshold"
