@@ -263,7 +263,7 @@ def test_ids_are_unique_and_are_the_plans_keys() -> None:
 
 def test_facts_do_not_depend_on_pixels_or_chance() -> None:
     one, other = ([told.findings for told in drawn(20, visible=visible)] for visible in (5.0, 5.5))
-    bare = [[replace(f, measurements=tuple(m for m in f.measurements if "noise" not in m.name)) for f in found]
+    bare = [[replace(f, measurements=tuple(m for m in f.measurements if "detectability" not in m.name)) for f in found]
             for found in (*one, *other)]  # fmt: skip
     assert bare[: len(one)] == bare[len(one) :]
     assert np.unique([len(found) for found in one]).size > 2

@@ -124,8 +124,6 @@ def _export(asked: Asked, source: Path) -> bool:
         print(json.dumps({**told, "left_out": len(written.left_out), "caution": RESEARCH_USE}))
     elif not asked.quiet:
         left = f"; {len(written.left_out)} things it has no place for are in left_out.csv" if written.left_out else ""
-        print(
-            f"Wrote {written.studies} studies, {written.films} films in the layout of {asked.layout} to {asked.out}{left}."
-        )
+        print(f"Wrote {written.studies} studies, {written.films} films as {asked.layout} to {asked.out}{left}.")
         print(f"Synthetic. {RESEARCH_USE} Try next: open {asked.out / 'README.txt'}.")
     return True
