@@ -44,7 +44,9 @@ def test_lse_moves_with_the_map_and_does_not_mind_the_order(seed: int, r: float,
 
 def test_lse_of_a_constant_is_that_constant() -> None:
     for r in (0.01, 1.0, 100.0):
-        torch.testing.assert_close(lse_pool(torch.full((1, 1, 7, 7), 3.25).double(), r=r), torch.tensor([[3.25]]).double())
+        torch.testing.assert_close(
+            lse_pool(torch.full((1, 1, 7, 7), 3.25).double(), r=r), torch.tensor([[3.25]]).double()
+        )
 
 
 def test_gradients_of_lse_are_a_softmax_over_places() -> None:
