@@ -51,7 +51,8 @@ class Window:
     def apply(self, values: Pixels) -> Pixels:
         """Map modality values (H, W) to [0, 1] by PS3.3 C.11.2.1.2.1 (and .3 for LINEAR_EXACT, SIGMOID)."""
         if self.function == "SIGMOID":
-            shown: Pixels = (1.0 / (1.0 + np.exp(-4.0 * (values - self.center) / self.width))).astype(np.float32)
+            steep = np.minimum(-4.0 * (values - self.center) / self.width, 80.0)  # beyond, exp overflows float32
+            shown: Pixels = (1.0 / (1.0 + np.exp(steep))).astype(np.float32)
             return shown
         if self.function == "LINEAR_EXACT":
             scaled = (values - self.center) / self.width + 0.5

@@ -140,15 +140,21 @@ def _gullet(structures: Structures, short_mm: float) -> Vector:
     return np.array([top, *way, inside, end])
 
 
+def _level(points: Vector, height_mm: float, reach_mm: float) -> Vector:
+    """Return the points within a reach of a height, at least the nearest: slices may be thick, lobes apart."""
+    away = np.abs(points[:, 2] - height_mm)
+    return points[away < max(reach_mm, float(away.min()) + 1e-6)]
+
+
 def _chest_tube(structures: Structures, side: str) -> Vector:
     lung = _points(structures, f"lung_upper_lobe_{side}", f"lung_lower_lobe_{side}")
     outward = -1.0 if side == "right" else 1.0
     low, high = lung[:, 2].min(), lung[:, 2].max()
-    level = lung[np.abs(lung[:, 2] - (low + 0.35 * (high - low))) < 4]
+    level = _level(lung, low + 0.35 * (high - low), 4.0)
     edge = level[np.argmax(outward * level[:, 0])]
-    upper = lung[np.abs(lung[:, 2] - (low + 0.7 * (high - low))) < 4]
+    upper = _level(lung, low + 0.7 * (high - low), 4.0)
     wall = upper[np.argmax(outward * upper[:, 0])] - np.array([outward * 8.0, 0.0, 0.0])
-    apex = lung[np.abs(lung[:, 2] - (high - 25.0)) < 3].mean(axis=0)
+    apex = _level(lung, high - 25.0, 3.0).mean(axis=0)
     skin = edge + np.array([outward * 60.0, -10.0, -35.0])
     return np.array([skin, edge + np.array([outward * 5.0, 0.0, -5.0]), wall, apex])
 

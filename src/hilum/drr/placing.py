@@ -17,7 +17,7 @@ from hilum.drr.objects import Thing
 
 Site = Literal["pleura", "mediastinum", "below the diaphragm", "sternum", "skin in front", "skin behind"]
 Bools = NDArray[np.bool_]
-BODY_HU = -300.0
+BODY_HU, _THICK_MM = -300.0, 3.0
 _SITES: dict[str, tuple[str, ...]] = {
     "pleura": ("lung",),
     "mediastinum": ("heart", "aorta", "esophagus", "superior_vena_cava", "pulmonary"),
@@ -43,7 +43,8 @@ def body_mask(volume: Volume) -> Bools:
     from scipy import ndimage
 
     dense = volume.voxels > BODY_HU
-    coarse = dense[::2, ::2, ::2]
+    steps = [2 if step <= _THICK_MM else 1 for step in volume.spacing_mm]  # a thick voxel may be half of a chest wall
+    coarse = dense[tuple(slice(None, None, step) for step in steps)]
     named, count = ndimage.label(ndimage.binary_opening(coarse))
     if not count:
         raise InputError("the volume holds nothing denser than -300 HU: there is no body to place an object in")
@@ -51,7 +52,7 @@ def body_mask(volume: Volume) -> Bools:
     (_, _, z), _ = axis_order(volume.affine)
     moved = np.moveaxis(largest, z, 0)
     filled = np.moveaxis(np.stack([ndimage.binary_fill_holes(plane) for plane in moved]), 0, z)
-    whole = filled.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    whole = filled.repeat(steps[0], 0).repeat(steps[1], 1).repeat(steps[2], 2)
     return whole[tuple(slice(0, size) for size in dense.shape)]
 
 

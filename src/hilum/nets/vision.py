@@ -44,7 +44,7 @@ class SameConv(nn.Conv2d):
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
         """Build; an even stride pads one pixel less at the top and left."""
         super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, bias=False)
-        total = kernel - stride
+        total = max(kernel - stride, 0)
         self._edges = (total // 2, total - total // 2) * 2
 
     def forward(self, x: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ def small_trunk(widths: Sequence[int] = (16, 24, 32, 48)) -> nn.Sequential:
     """Return a small trunk: (B, 1, H, W) to (B, widths[-1], H/4, W/4)."""
     first, second, *rest = widths
     layers = [block(1, first, stride=2), block(first, second, pool=True)]
-    for inputs, outputs in zip([second, *rest[:-1]], rest, strict=True):
+    for inputs, outputs in zip([second, *rest], rest, strict=False):
         layers.append(block(inputs, outputs))
     return nn.Sequential(*layers)
 
