@@ -242,7 +242,7 @@ def test_lines_are_the_seeds_and_need_their_vessels() -> None:
     bare = Structures(FOUND.ids, AFFINE, {5: "heart"})
     with pytest.raises(InputError, match="shows no trachea to lay a line along"):
         lines.lay("endotracheal tube", bare, generator(0))
-    with pytest.raises(InputError, match="shows no brachiocephalic vein right"):
+    with pytest.raises(InputError, match="shows no superior vena cava"):
         lines.lay("central venous catheter", bare, generator(0))
     with pytest.raises(InputError, match="no device is named 'rope'; there are: endotracheal tube"):
         lines.lay("rope", FOUND, generator(0))
