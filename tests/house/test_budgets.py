@@ -100,10 +100,10 @@ def test_every_argument_is_typed() -> None:
 
 
 def test_tests_weigh_against_the_code() -> None:
-    """The budget is 0.8. The projection rooms came in under it; this bound may only rise again, to 0.8."""
+    """Tests weigh at least 0.8 of the code."""
     code = sum(len(lines(path)) for path in MODULES)
     tests = sum(len(lines(path)) for path in (ROOT / "tests").rglob("*.py"))
-    assert tests / code >= 0.72, f"{tests} lines of tests for {code} lines of code"
+    assert tests / code >= 0.8, f"{tests} lines of tests for {code} lines of code"
 
 
 @pytest.mark.parametrize("word", ["utils", "helpers", "common", "manager"])

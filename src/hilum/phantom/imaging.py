@@ -170,9 +170,14 @@ def drawn_processing(seed: int, pose: Pose, view: View, *, unusual: float = UNUS
         edge_gain=float(rng.uniform(*EDGE_GAIN.get(view, EDGE_GAIN["PA"]))), contrast=float(rng.uniform(1.2, 3.5)),
         window_percent=(float(rng.uniform(0.0, 1.5)), float(rng.uniform(99.2, 100.0))),
     )  # fmt: skip
-    if rng.random() >= unusual:
+    if not is_unusual(seed, view, unusual=unusual):
         return start
     return random_processing(seed, start=start, histogram=bool(rng.random() < _BENT))
+
+
+def is_unusual(seed: int, view: View, *, unusual: float = UNUSUAL) -> bool:
+    """Return whether a seed draws its look-up table from the whole range: such films can be held out of training."""
+    return bool(generator(seed, "unusual", view).random() < unusual)
 
 
 def anatomy_masks(shot: Shot, *, name: str = "") -> dict[str, Mask]:

@@ -10,13 +10,21 @@ from typing import Any
 
 from hilum.core.errors import InputError
 from hilum.core.seed import generator
-from hilum.phantom.patient import FAMILIES, Family
+from hilum.phantom.illness import catalogue
+from hilum.phantom.imaging import is_unusual
+from hilum.phantom.patient import FAMILIES, Family, Patient
+from hilum.phantom.visits import draw_patient
 
 FORMAT = 1
 """Of the shards; a number is added when what they hold changes."""
 SHARES: Mapping[str, float] = {"train": 0.7, "val": 0.1, "test": 0.2}
-HELD_OUT = "held-out"
+HELD_OUT, LOOKS = "held-out", "looks"
 _MOST = 10_000_000
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the kinds of findings, devices and objects that can be held out, in order of name."""
+    return tuple(sorted({kind for entry in catalogue().values() for kind in entry.kinds}))
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,8 @@ class Recipe:
         seed: of every draw.
         size: pixels along the longer side of a film.
         families: of anatomy, each as likely as the others.
-        hold_out: families whose patients all go into the split 'held-out'.
+        hold_out: what only the split 'held-out' gets: families of anatomy, 'looks' (unusual look-up tables) and
+            kinds of findings by name ('spiculated', 'cavitary' ...). A patient with any of it goes there whole.
         spacing_mm: of the bodies; 2 for training, 1 for display.
         bits: of the PNG films, 8 or 16.
         bones: also the soft-tissue and bone films of a dual-energy exposure.
@@ -44,7 +53,7 @@ class Recipe:
     seed: int = 0
     size: int = 224
     families: tuple[Family, ...] = ("parametric",)
-    hold_out: tuple[Family, ...] = ()
+    hold_out: tuple[str, ...] = ()
     spacing_mm: float = 2.0
     bits: int = 8
     bones: bool = False
@@ -61,12 +70,16 @@ class Recipe:
             raise InputError(f"the bodies' spacing must lie in [0.5, 5] mm, got {self.spacing_mm:g}")
         if self.bits not in (8, 16):
             raise InputError(f"films have 8 or 16 bits, got {self.bits}")
-        for name in (*self.families, *self.hold_out):
+        for name in self.families:
             if name not in FAMILIES:
                 raise InputError(f"there is no anatomy family '{name}': choose from {', '.join(FAMILIES)}")
-        if not self.families or not set(self.hold_out) <= set(self.families):
-            raise InputError("give at least one family, and hold out only families that are drawn")
-        if set(self.hold_out) == set(self.families):
+        unknown = set(self.hold_out) - {*self.families, LOOKS, *kinds()}
+        if not self.families or unknown:
+            raise InputError(
+                f"cannot hold out {', '.join(sorted(unknown)) or 'anything'}: give at least one family, and hold out "
+                f"only families that are drawn, '{LOOKS}', or kinds of findings: {', '.join(kinds())}"
+            )
+        if set(self.families) <= set(self.hold_out):
             raise InputError("every family is held out: nothing would be left to train on")
 
     def as_dict(self) -> dict[str, Any]:
@@ -87,9 +100,23 @@ class Recipe:
         """Return the anatomy family of a patient."""
         return self.families[int(generator(self.seed, "family", patient).integers(len(self.families)))]
 
+    def drawn(self, patient: str) -> Patient:
+        """Return all that is drawn of a patient before a voxel is made."""
+        return draw_patient(self.seed, patient, families=(self.family_of(patient),))
+
+    def held_out(self, patient: str) -> tuple[str, ...]:
+        """Return what of `hold_out` a patient shows; () for one whom training may see."""
+        if not self.hold_out:
+            return ()
+        visits = self.drawn(patient).visits
+        shown = {self.family_of(patient), *(plan.kind for visit in visits for plan in visit.plans)}
+        if any(is_unusual(visit.pose.processing_seed, view) for visit in visits for view in visit.views):
+            shown.add(LOOKS)
+        return tuple(name for name in self.hold_out if name in shown)
+
     def split_of(self, patient: str) -> str:
-        """Return the split of a patient: 'held-out' by family, else by a draw of his own."""
-        if self.hold_out and self.family_of(patient) in self.hold_out:
+        """Return the split of a patient: 'held-out' for what he shows, else by a draw of his own."""
+        if self.held_out(patient):
             return HELD_OUT
         draw, reached = float(generator(self.seed, "split", patient).random()), 0.0
         for name, share in self.shares.items():
