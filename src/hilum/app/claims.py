@@ -53,7 +53,7 @@ def reproduce(
         able = [entry.name for entry in listing("system") if hasattr(entry.thing, "reproduce")]
         raise MissingError(f"the claim of '{name}' cannot be judged yet; systems whose claim can: {', '.join(able)}")
     root = data_root(data)
-    given = _arguments(name, recipe, root, seed, settings or {}, say)
+    given = _arguments(name, recipe, root, out, seed, settings or {}, say)
     made(out)
     minutes = getattr(system, "minutes", None)
     say(f"{name}: {f'about {duration(60 * minutes)}' if minutes else 'its recipe states no time'}")
@@ -72,7 +72,7 @@ def reproduce(
 
 
 def _arguments(
-    name: str, recipe: Callable[..., Verdict], root: Path | None, seed: int, settings: Mapping[str, str],
+    name: str, recipe: Callable[..., Verdict], root: Path | None, out: Path, seed: int, settings: Mapping[str, str],
     say: Callable[[str], None],
 ) -> dict[str, Any]:  # fmt: skip
     """What the recipe is called with: only what it takes."""
@@ -80,7 +80,7 @@ def _arguments(
     needed = [key for key in _DATA if key in choices and choices[key].default is Parameter.empty]
     if needed and root is None:
         raise MissingError(f"judging '{name}' needs its data: give the folder with --data, or set HILUM_DATA to it")
-    offered = {"data": root, "root": root, "seed": seed, "say": say}
+    offered = {"data": root, "root": root, "out": out, "seed": seed, "say": say}
     free = [key for key, each in choices.items() if key not in offered and each.kind is not Parameter.VAR_KEYWORD]
     for key in settings:
         if key not in free:
