@@ -75,6 +75,11 @@ def few_name(count: int, virtual: bool) -> str:
     return f"{count} real films{' + virtual' if virtual else ' alone'}"
 
 
+def few_counts(dev: Real) -> list[int]:
+    """Return how many real films to learn from: ten, and all that there are."""
+    return sorted({min(count, len(dev)) for count in FEW})
+
+
 def few_claims(counts: Sequence[int]) -> list[Claim]:
     """Return the claims that virtual patients add to some real films."""
     return [Claim(f"virtual patients add to {count} real films with lung masks", few_name(count, True),
@@ -145,7 +150,7 @@ def judge_lungs(
         return [judge(claim, {name: trials[name] for name in (claim.arm, claim.better_than)}, judged.patients,
                       seed=seed) for claim in claims if {claim.arm, claim.better_than} <= set(trials)]  # fmt: skip
 
-    counts = [len(some(dev, most, seed=seed)) for most in FEW] if found.few else []
+    counts = few_counts(dev) if found.few else []
     main = told(LUNGS)
     lines = _lines(found, main[0].arms[VIRTUAL], judged, dev)
     return [*main, *told(few_claims(counts)), *held_out], told((*PHYSICAL, *FAMILIAL)), lines, found
@@ -197,8 +202,8 @@ def _families(found: LungTrial, made: Films, judged: Real | None, *, steps: int,
 
 
 def _few(found: LungTrial, made: Films, judged: Real, dev: Real, *, steps: int, seed: int, say: Say) -> None:
-    for most in FEW:
-        real = some(dev, most, seed=seed)
+    for count in few_counts(dev):
+        real = some(dev, count, seed=seed)
         often = max(1, round(len(made.masks) / len(real)))  # real films come as often as virtual ones
         both = np.concatenate([made.films[FULL], np.tile(real.films, (often, 1, 1))])
         target = np.concatenate([made.masks[:, MASKS.index(READS[found.read])], np.tile(real.truth, (often, 1, 1))])

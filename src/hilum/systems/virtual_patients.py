@@ -61,7 +61,7 @@ def build(*, classes: int = 5) -> nn.Module:
 def reproduce(
     data: str | Path | None = None, *, out: str | Path | None = None, seed: int = 0,
     say: Callable[[str], None] = lambda line: None, parts: str = ",".join(PARTS), size: int | str = 96,
-    films: int | str = 270, versions: int | str = 2, steps: int | str = 200, seeds: int | str = 3, half: str = "judge",
+    films: int | str = 270, versions: int | str = 2, steps: int | str = 160, seeds: int | str = 3, half: str = "judge",
 ) -> Verdict:  # fmt: skip
     """Judge transfer to real films: every arm, ablation and rival in one run.
 
@@ -132,7 +132,7 @@ def _judged(
         judged, beside, lines, trial = judge_lungs(
             made, test, dev, seed=seed, seeds=seeds, steps=steps, parts=chosen, say=say
         )  # fmt: skip
-        if root and test is not None and trial.shown is not None:
+        if root and "lungs" in chosen and test is not None and trial.shown is not None:
             more, told = judge_hearts(trial.readers, real.hearts(root, size), seed=seed)
             judged, lines = [*judged, *more], [*lines, *told]
             figures[_CAPTION] = picture(test, trial.shown, name=READS[trial.read])
