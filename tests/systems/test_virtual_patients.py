@@ -17,6 +17,7 @@ from hilum.systems._virtual_films import FULL, MASKS, PHYSICS, Films
 from hilum.systems._virtual_real import Real
 
 pytest.importorskip("torch")
+from hilum.systems import _virtual_claims as claims
 from hilum.systems import _virtual_lungs as lungs
 from hilum.systems import _virtual_opacity as opacity
 
@@ -136,7 +137,7 @@ def test_a_segmenter_learns_lungs_that_look_like_real_ones(pack_folder: Path) ->
     found = lungs.judge_lungs(
         made_films(), judged, dev, seed=0, seeds=1, steps=30, parts=("lungs",), say=lambda line: None
     )  # fmt: skip
-    assert found[0][0].arms[lungs.VIRTUAL].value > 0.7
+    assert found[0][0].arms[claims.VIRTUAL].value > 0.7
     assert found[0][0].outcome == "cannot be tested here"  # one seed is too few
     assert any("chosen on those other films" in line for line in found[2])
     shown = lungs.picture(judged, np.asarray(found[3].shown), name="heart")
@@ -149,9 +150,9 @@ def test_every_arm_about_lungs_meets_its_rival(pack_folder: Path) -> None:
         made_films(), judged, dev, seed=0, seeds=3, steps=1, parts=("physics", "families", "few"),
         say=lambda line: None,
     )  # fmt: skip
-    assert [part.claim for part in beside] == [*lungs.PHYSICAL, *lungs.FAMILIAL]
-    assert parts[0].claim in lungs.LUNGS
-    assert parts[-1].claim in lungs.HELD_OUT
+    assert [part.claim for part in beside] == [*claims.PHYSICAL, *claims.FAMILIAL]
+    assert parts[0].claim in claims.LUNGS
+    assert parts[-1].claim in claims.HELD_OUT
     assert all(part.outcome in ("holds", "fails") and part.seeds == 3 for part in (*parts, *beside))
     assert len(found.readers) == len(found.whole) == 3
     assert sum("not reached" in line for line in lines) == 1
@@ -162,7 +163,7 @@ def test_opacity_that_shows_is_learned_and_added(pack_folder: Path) -> None:
     mined, _ = real.opacities(pack_folder, SIZE)
     strata, films = tuple(["made PA"] * 24), made.films[FULL].copy()
     read = Real(films, tuple(str(i) for i in range(24)), made.opacity.astype(bool), strata)
-    parts, lines = opacity.judge_opacity(made, mined, read, seed=0, seeds=3, steps=40, few=(4,), say=lambda line: None)
+    parts, lines = opacity.judge_opacity(made, mined, read, seed=0, seeds=3, steps=20, few=(4,), say=lambda line: None)
     assert parts[0].arms[opacity.VIRTUAL].value > 0.8
     assert parts[0].outcome == "holds"
     assert parts[1].claim.arm == "4 real films + virtual"

@@ -13,8 +13,8 @@ from hilum.measure.claim import Claim, Judged, judge
 from hilum.measure.scored import Scored, signature
 from hilum.measure.stats import auroc_interval
 from hilum.systems._drr_rate_real import mean_within
+from hilum.systems._virtual_claims import few_name
 from hilum.systems._virtual_films import FULL, MASKS, Bools, Films, Floats, toned
-from hilum.systems._virtual_lungs import few_name
 from hilum.systems._virtual_real import Real, some
 
 if TYPE_CHECKING:
@@ -120,13 +120,7 @@ def with_it(real: Real) -> int:
 
 
 def judge_hearts(readers: Sequence[nn.Module], real: Real, *, seed: int) -> tuple[list[Judged], list[str]]:
-    """Judge whether the ratio of masks read tells films that reports call cardiomegaly.
-
-    Args:
-        readers: segmenters, one of each seed.
-        real: films with that label.
-        seed: of the bootstrap.
-    """
+    """Judge whether the ratio of masks read tells films that reports call cardiomegaly."""
     from hilum.learn.segment import read_masks
 
     trials: dict[str, list[Scored]] = defaultdict(list)

@@ -1,10 +1,7 @@
 """Virtual patients: what networks that saw them alone, or beside few real films, make of real ones.
 
-The cohort's own judgement (not a published claim): bodies of three anatomy families with findings, one frontal shot
-each, exposed with drawn film physics. A U-Net learns lungs and hearts from them, a small classifier opacity; both are
-judged on real films of other people, with each block of the physics and each family taken away beside it. Real films
-come from a pack; half of the patients with lung masks are kept for choosing and learning, the other half is judged.
-Research use only.
+The cohort's own judgement, not a published claim. Half of the patients with lung masks are kept for choosing and
+learning, the other half is judged, with each block of the physics and each family taken away beside. Research use only.
 """
 
 from __future__ import annotations
@@ -21,8 +18,9 @@ from hilum.measure.claim import Judged, verdict
 from hilum.measure.verdict import Verdict
 from hilum.phantom.patient import FAMILIES, Family
 from hilum.systems._chestx_ray8_films import whole
+from hilum.systems._virtual_claims import HELD_OUT, LUNGS, READS
 from hilum.systems._virtual_films import FULL, PHYSICS, Films, virtual_films
-from hilum.systems._virtual_lungs import HELD_OUT, LUNGS, READS, judge_lungs, picture
+from hilum.systems._virtual_lungs import judge_lungs, picture
 from hilum.systems._virtual_opacity import ADDED, HEART, OPACITY, judge_hearts, judge_opacity
 from hilum.systems._virtual_shots import SPACING_MM, shots
 
@@ -43,14 +41,7 @@ _CAPTION = "Real films judged: V7's lung mask in green, the segmenter's in red, 
 
 
 def build(*, classes: int = 5) -> nn.Module:
-    """Return the segmenter that the claims are judged with, untrained.
-
-    Args:
-        classes: maps.
-
-    Raises:
-        MissingError: if torch is not installed.
-    """
+    """Return the segmenter that the claims are judged with, untrained; MissingError without torch."""
     if find_spec("torch") is None:
         raise need("torch", "train", "the segmenter of virtual patients")
     from hilum.nets.resunet import ResUNet
