@@ -135,10 +135,15 @@ def test_a_volume_has_no_clock_in_it() -> None:
     assert gzip.decompress(packed)[344:348] == b"n+1\0"
 
 
+LEAVES = st.one_of(st.integers(-9, 9), st.floats(-1e6, 1e6), st.text(max_size=3))
+
+
+def nested(inner: Any) -> Any:
+    return st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3))
+
+
 @settings(max_examples=15, deadline=None)
-@given(st.recursive(st.one_of(st.integers(-9, 9), st.floats(-1e6, 1e6), st.text(max_size=3)),
-                    lambda inner: st.one_of(st.lists(inner, max_size=3),
-                                            st.dictionaries(st.text(max_size=3), inner, max_size=3)), max_leaves=8))  # fmt: skip
+@given(st.recursive(LEAVES, nested, max_leaves=8))
 def test_a_plain_log_is_json_and_plain_twice_is_plain_once(value: Any) -> None:
     once = build._plain(value)
     json.dumps(once, allow_nan=False)
