@@ -33,8 +33,8 @@ NAN = float("nan")
 
 
 def study(number: int, patient: str, *findings: tuple[str, bool, str, str], **changes: Any) -> dict[str, Any]:
-    held = {"id": f"{patient}-{number}", "patient": patient, "split": "train", "family": "parametric", "sex": "female",
-            "age_years": 50.0, "bmi": 25.0, "views": ["PA"], "words": 10 * number, "measures": {"ctr": 0.4}}  # fmt: skip
+    held = {"id": f"{patient}-{number}", "patient": patient, "split": "train", "family": "parametric",
+            "sex": "female", "age_years": 50.0, "bmi": 25.0, "views": ["PA"], "words": 10 * number, "measures": {"ctr": 0.4}}  # fmt: skip
     told = [{"concept": c, "visible": v, "severity": s, "change": d} for c, v, s, d in findings]
     return {**held, "findings": told, **changes}
 
@@ -218,7 +218,7 @@ def test_zones_are_brought_to_one_clock_and_lost_zeros_are_given_back() -> None:
 
 @pytest.mark.parametrize("said", ["01/02/2024", "yesterday", "20241331", "2024-02-30", ""])
 def test_a_date_that_could_be_another_is_refused_with_what_to_give(said: str) -> None:
-    with pytest.raises(InputError, match="report 'r' has .* give dates as 2024-01-31"):
+    with pytest.raises(InputError, match=r"report 'r' has .* give dates as 2024-01-31"):
         label_timeline.moment(said, "r")
 
 
