@@ -33,8 +33,10 @@ NAN = float("nan")
 
 
 def study(number: int, patient: str, *findings: tuple[str, bool, str, str], **changes: Any) -> dict[str, Any]:
-    held = {"id": f"{patient}-{number}", "patient": patient, "split": "train", "family": "parametric",
-            "sex": "female", "age_years": 50.0, "bmi": 25.0, "views": ["PA"], "words": 10 * number, "measures": {"ctr": 0.4}}  # fmt: skip
+    held = {
+        "id": f"{patient}-{number}", "patient": patient, "split": "train", "family": "parametric", "sex": "female",
+        "age_years": 50.0, "bmi": 25.0, "views": ["PA"], "words": 10 * number, "measures": {"ctr": 0.4},
+    }  # fmt: skip
     told = [{"concept": c, "visible": v, "severity": s, "change": d} for c, v, s, d in findings]
     return {**held, "findings": told, **changes}
 
@@ -338,6 +340,12 @@ def test_a_simplified_ring_strays_no_further_than_it_may(seed: int, tolerance: f
         share = np.clip((side * offset).sum(axis=1) / np.maximum((side**2).sum(axis=1), 1e-12), 0, 1)
         assert np.hypot(*(offset - share[:, None] * side).T).min() <= tolerance + 1e-9
     assert len(outline._simplify(ring, 100.0)) == 2
+
+
+def test_a_border_that_turns_back_beyond_its_chord_keeps_its_end() -> None:
+    # (0.1, -5) lies near the line through the first and the farthest corner, but 5 before its beginning
+    spike = np.array([[0.0, 0], [0.1, -5], [0.2, 0], [0.3, 10], [0, 20], [-5, 10]])
+    assert [0.1, -5.0] in outline._simplify(spike, 1.0).tolist()
 
 
 def test_the_nearest_name_is_given_where_one_is_near() -> None:
