@@ -72,8 +72,8 @@ def _simplify(ring: Polygon, tolerance: float) -> Polygon:
         if last - first < 2:
             continue
         chord, offset = path[last] - path[first], path[first + 1 : last] - path[first]
-        length = float(np.hypot(*chord))
-        away = np.abs(chord[0] * offset[:, 1] - chord[1] * offset[:, 0]) / length if length else np.hypot(*offset.T)
+        share = np.clip(offset @ chord / max(float(chord @ chord), 1e-12), 0.0, 1.0)  # of the chord, not the line
+        away = np.hypot(*(offset - share[:, None] * chord).T)
         worst = int(np.argmax(away))
         if away[worst] > tolerance:
             middle = first + 1 + worst
