@@ -3,8 +3,8 @@
     hilum draw --cohort 60 --seed 1 --size 320 --families parametric,warped,hybrid --maps -o cohort/
     python benchmarks/realism.py cohort/ --real PACK -o realism/
 
-Writes realism.json, realism.html, sheet-virtual.jpg, and sheet.jpg with real films, which stays on this machine. Draw at
-320 pixels: the spectrum is taken at 256 pixels over the central 80 %, and smaller films have nothing there to measure.
+Writes realism.json, realism.html, sheet-virtual.jpg, and sheet.jpg with real films, which stays on this machine.
+Draw at 320 pixels: the spectrum is taken at 256 pixels over the central 80 %; smaller films have less to measure there.
 Without --maps in the cohort there is no raw ceiling and no ablation.
 """
 

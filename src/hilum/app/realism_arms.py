@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +33,13 @@ def arm(shot: Shot, pose: Pose, name: str) -> NDArray[np.float32]:
         return raw(shot)
     usual = random_exposure(pose.exposure_seed, view=shot.view)
     processing = drawn_processing(pose.processing_seed, pose, shot.view)
-    changed: dict[str, Any] = {
-        "full": {}, "no scatter": {"exposure": replace(usual, scatter=0.0)},
-        "no noise": {"exposure": replace(usual, quanta=False, electronic_quanta=0.0)},
-        "no processing": {"processing": PLAIN},
-    }[name]  # fmt: skip
-    made = expose(shot, pose, **{"exposure": usual, "processing": processing, **changed})
+    exposure = {
+        "no scatter": replace(usual, scatter=0.0),
+        "no noise": replace(usual, quanta=False, electronic_quanta=0.0),
+    }.get(name, usual)
+    if name == "no processing":
+        processing = PLAIN
+    made = expose(shot, pose, exposure=exposure, processing=processing)
     return np.asarray(np.clip(made.image.display(), 0, 1), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Films for the realism page: real ones of a pack and virtual ones of a cohort, at one size, with what is known of them."""
+"""Films for the realism page: real ones of a pack and virtual ones of a cohort, at one size, with what is known."""
 
 from __future__ import annotations
 

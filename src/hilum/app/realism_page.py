@@ -33,6 +33,7 @@ from hilum.app.realism_rows import (
 from hilum.data.virtual import manifest
 from hilum.io.save import save_bytes, save_text
 from hilum.measure.realism import grey_quantiles
+from hilum.measure.realism_sets import DISTANCES
 from hilum.systems.embedded import Embedded
 
 CAUTION = "Virtual patients, never exposed · Research use only · not a medical device"
@@ -163,24 +164,24 @@ def blocks(facts: Mapping[str, Any]) -> list[tuple[str, tuple[str, ...], list[tu
         for row in facts["rows"]
     ]
     second = [
-        (row["set"], str(row["n"]), *(_range(row[key]) for key in ("fid", "kid", "precision", "recall", "density", "coverage")),
-         _share(row["share"], row["set"]))
+        (row["set"], str(row["n"]), *(_range(row[key]) for key in DISTANCES), _share(row["share"], row["set"]))
         for block in facts["distances"] for row in block
     ]  # fmt: skip
     third = [
-        (row["arm"], str(row["n"]), f"{row['slope']:.2f} ± {row['slope sd']:.2f}", figure(row["snr"], 1), _range(row["fid"]),
-         figure(row["share"], 2)) for row in facts["ablation"]
+        (row["arm"], str(row["n"]), f"{row['slope']:.2f} ± {row['slope sd']:.2f}", figure(row["snr"], 1),
+         _range(row["fid"]), figure(row["share"], 2)) for row in facts["ablation"]
     ]  # fmt: skip
     fourth = [
         (row["set"], "matched" if row["matched"] else "as they are", str(row["n"]), _range(row["auroc"], 3))
         for row in facts["apart"]
     ]
+    far_heads = ("FID-local", "KID-local", "Precision", "Recall", "Density", "Coverage")
     return [
         ("Films side by side", ("Measure", "Target", "Real", *names), first),
-        ("Distance from real films", ("Set", "n", "FID-local", "KID-local", "Precision", "Recall", "Density", "Coverage",
-                                      "Above floor, raw = 1 (target < 0.5)"), second),
-        ("The same rays with a block taken out", ("Exposure", "n", "Slope", "SNR (median)", "FID-local", "Above floor"), third),
-        ("A small network telling virtual from real (target < 0.9)", ("Set", "Spectrum and tone", "n", "AUROC"), fourth),
+        ("Distance from real films", ("Set", "n", *far_heads, "Above floor, raw = 1 (target < 0.5)"), second),
+        ("The same rays with a block taken out",
+         ("Exposure", "n", "Slope", "SNR (median)", "FID-local", "Above floor"), third),
+        ("A small network telling virtual from real (aim < 0.9)", ("Set", "Spectrum and tone", "n", "AUROC"), fourth),
     ]  # fmt: skip
 
 
@@ -214,11 +215,11 @@ def page(facts: Mapping[str, Any], virtual: bytes) -> str:
         facts: from `measure`.
         virtual: JPEG of the sheet of virtual films.
     """
+    counts, real = facts["virtual"], facts["real"]
     head = (
-        f"{sum(facts['virtual'].values())} virtual films ({', '.join(f'{n} {k}' for k, n in facts['virtual'].items())}; "
-        f"seed {facts['recipe']['seed']}, {facts['recipe']['size']} px) against {facts['real']['films']} real ones "
-        f"({', '.join(f'{n} {k}' for k, n in facts['real']['sources'].items())}), {facts['real']['outlined']} more with "
-        "lungs outlined by people. Brackets are 95 % intervals over patients."
+        f"{sum(counts.values())} virtual films ({_listed(counts)}; seed {facts['recipe']['seed']}, "
+        f"{facts['recipe']['size']} px) against {real['films']} real ones ({_listed(real['sources'])}); shapes also "
+        f"against {real['outlined']} whose lungs people outlined. Brackets are 95 % intervals over patients."
     )
     shown = element("img", src="data:image/jpeg;base64," + base64.b64encode(virtual).decode("ascii"),
                     alt="24 virtual films", style="max-width:100%")  # fmt: skip
@@ -234,6 +235,10 @@ def page(facts: Mapping[str, Any], virtual: bytes) -> str:
     ))  # fmt: skip
     return document("report", "Realism of virtual films", caution=CAUTION, heading="Realism of virtual films",
                     label="measured", body=body)  # fmt: skip
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items())
 
 
 def _line(cells: Sequence[str]) -> Html:

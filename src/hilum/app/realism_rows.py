@@ -1,9 +1,10 @@
-"""Every row of the realism page: measures of real and virtual films side by side, distances, a judge, and the ablation."""
+"""The rows of the realism page: measures of real and virtual films, feature distances, a judge, the ablation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -68,15 +69,19 @@ def _of(film: Shadow, tones: NDArray[np.float64], reader: Embedded) -> dict[str,
             "ctr": lambda: silhouette_ctr(film.pixels, lungs),
             "contrast": lambda: lung_contrast(film.pixels, lungs),
         }
-    for key, measure in measured.items():
-        try:
-            found[key] = measure()
-        except InputError:  # a film without this measure is left out of its row, and the row tells how many have it
-            continue
+    found |= {key: _or_nan(measure) for key, measure in measured.items()}
     for name, mask in (("", lungs), ("drawn ", film.lungs)):
         if mask is not None and mask.any():
             found |= {f"{name}{key}": value for key, value in asdict(lung_shape(mask)).items()}
     return found
+
+
+def _or_nan(measure: Callable[[], float]) -> float:
+    """What a film measures; NaN where it has nothing to measure, and its row tells how many have."""
+    try:
+        return measure()
+    except InputError:
+        return float("nan")
 
 
 def heart_check(films: Sequence[Shadow], rows: Rows) -> dict[str, float]:
@@ -86,8 +91,10 @@ def heart_check(films: Sequence[Shadow], rows: Rows) -> dict[str, float]:
     true, seen = np.asarray(truth)[both], rows["ctr"][both]
     if both.sum() < 3:
         return {"n": float(both.sum())}
-    return {"n": float(both.sum()), "correlation": float(np.corrcoef(true, seen)[0, 1]), "bias": float((seen - true).mean()),
-            "true mean": float(true.mean()), "true sd": float(true.std())}  # fmt: skip
+    return {
+        "n": float(both.sum()), "correlation": float(np.corrcoef(true, seen)[0, 1]),
+        "bias": float((seen - true).mean()), "true mean": float(true.mean()), "true sd": float(true.std()),
+    }  # fmt: skip
 
 
 def drawn_ctr(film: Shadow) -> float:
@@ -131,15 +138,10 @@ def ablation(made: Mapping[str, Sequence[Shadow]], far: Mapping[str, Distances])
     """Return what each arm does to spectrum slope, flat-lung SNR and distance from real films."""
     found = []
     for name, films in made.items():
-        slopes, grains = [], []
-        for film in films:
-            slopes.append(radial_spectrum_slope(film.pixels))
-            try:
-                grains.append(flat_lung_snr(film.pixels))
-            except InputError:
-                continue
+        slopes = [radial_spectrum_slope(film.pixels) for film in films]
+        grains = np.array([_or_nan(partial(flat_lung_snr, film.pixels)) for film in films])
         each = {"arm": name, "n": len(films), "slope": float(np.mean(slopes)), "slope sd": float(np.std(slopes)),
-                "snr": float(np.median(grains)) if grains else float("nan")}  # fmt: skip
+                "snr": float(np.median(grains[np.isfinite(grains)]))}  # fmt: skip
         found.append({**each, "fid": asdict(far[name].values["fid"]), "share": above_floor(dict(far), name)})
     return found
 

@@ -31,7 +31,8 @@ class Look:
 
 def _rings(size: int) -> NDArray[np.intp]:
     down, across = np.fft.fftfreq(size, 1.0 / size), np.fft.rfftfreq(size, 1.0 / size)
-    return np.rint(np.hypot(down[:, None], across)).astype(np.intp)
+    found: NDArray[np.intp] = np.rint(np.hypot(down[:, None], across)).astype(np.intp)
+    return found
 
 
 def _standard(film: Floats) -> Floats:

@@ -1,5 +1,4 @@
-"""Two sets of films against each other: a measure's gap with a test over patients, and feature distances between a floor
-and a ceiling."""
+"""Two sets of films: a measure's gap with a test over patients, and feature distances from floor to ceiling."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def lung_contrast(image: Any, lungs: NDArray[Any], data_range: float | None = No
 
 
 def silhouette_ctr(image: Any, lungs: NDArray[Any], data_range: float | None = None) -> float:
-    """Return the cardiothoracic ratio of a frontal film from grey levels inside the lungs' outline, no network for the heart.
+    """Return the cardiothoracic ratio of a frontal film from grey levels within the lungs' box.
 
     In the lower part of the lungs' box, the bright run around the midline ends where the film falls half-way from
     mediastinum to lung. The furthest ends to either side, each in any row that still has dark lung beside the heart,
@@ -90,18 +90,18 @@ def silhouette_ctr(image: Any, lungs: NDArray[Any], data_range: float | None = N
     film, lung, middle, (top, bottom, left, right) = _levels(image, lungs, data_range)
     mask = np.asarray(lungs).astype(bool)
     bright = gaussian_filter(film, max(film.shape) / 160) > (lung + middle) / 2
-    centre, reach = (left + right) // 2, {-1: [], 1: []}  # type: dict[int, list[int]]
+    centre, reach = (left + right) // 2, list[list[int]]([[], []])
     for row in range(top + int(HEART_ROWS[0] * (bottom - top)), top + int(HEART_ROWS[1] * (bottom - top))):
         inside = np.flatnonzero(mask[row])
         if not inside.size or not bright[row, centre]:
             continue
-        for side, line in ((-1, bright[row, inside[0] : centre + 1][::-1]), (1, bright[row, centre : inside[-1] + 1])):
+        for side, line in enumerate((bright[row, inside[0] : centre + 1][::-1], bright[row, centre : inside[-1] + 1])):
             dark = np.flatnonzero(~line)
             if dark.size and (~line).mean() >= FREE:
                 reach[side].append(int(dark[0]))
-    if not reach[-1] or not reach[1]:
+    if not all(reach):
         return float("nan")
-    return float(sum(np.percentile(each, 95) for each in reach.values()) / (right - left))
+    return float(sum(np.percentile(each, 95) for each in reach) / (right - left))
 
 
 def _levels(
