@@ -11,7 +11,7 @@ from hilum.learn.tell_apart import _folds, told_apart
 
 def blobs(draw: np.random.Generator, count: int, *, ringed: bool = False) -> np.ndarray:
     """Noise with a soft disc, or with a soft ring in its place."""
-    y, x = np.mgrid[-1 : 1 : 32j, -1 : 1 : 32j]
+    y, x = np.mgrid[-1:1:32j, -1:1:32j]
     radius = np.hypot(y, x)
     shape = np.exp(-((radius - (0.6 if ringed else 0.0)) ** 2) / 0.05)
     return (0.3 + 0.4 * shape + 0.1 * draw.normal(size=(count, 32, 32))).astype(np.float32)

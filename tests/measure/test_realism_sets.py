@@ -52,7 +52,11 @@ def test_patients_must_be_told_for_every_value() -> None:
 
 def test_the_floor_is_low_and_a_far_set_lies_at_the_ceiling(draw: np.random.Generator) -> None:
     real = draw.normal(size=(120, 6))
-    sets = {"same": draw.normal(size=(60, 6)), "half": draw.normal(size=(60, 6)) + 1.0, "raw": draw.normal(size=(60, 6)) + 2}
+    sets = {
+        "same": draw.normal(size=(60, 6)),
+        "half": draw.normal(size=(60, 6)) + 1.0,
+        "raw": draw.normal(size=(60, 6)) + 2,
+    }
     found = distances(real, names(120), sets)
     assert {each.count for each in found.values()} == {40}
     assert set(found["raw"].values) == set(DISTANCES)
