@@ -15,7 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-from hilum.app.realism_page import blocks, heart_line, write_page
+from hilum.app.realism_heart import sentence
+from hilum.app.realism_page import blocks, write_page
 from hilum.core.errors import HilumError
 
 
@@ -45,7 +46,7 @@ def main() -> int:
         if rows:
             print(f"\n{title}\n\n| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
             print("\n".join("| " + " | ".join(row) + " |" for row in rows))
-    print(f"\n{heart_line(facts['heart'])}\nPage: {given.out / 'realism.html'}")
+    print(f"\n{sentence(facts['heart'])}\nPage: {given.out / 'realism.html'}")
     return 0
 
 

@@ -12,8 +12,9 @@ import pytest
 from hilum.app.draw_run import draw_cohort
 from hilum.app.realism_arms import ARMS, arm
 from hilum.app.realism_films import Shadow, chosen, cohort_films, real_films, sheet
-from hilum.app.realism_page import blocks, heart_line, write_page
-from hilum.app.realism_rows import compare, drawn_ctr, far, far_rows, heart_check
+from hilum.app.realism_heart import agreement, ctr, drawn_ctr, hearts, sentence
+from hilum.app.realism_page import blocks, write_page
+from hilum.app.realism_rows import compare, far, far_rows
 from hilum.core.errors import HilumError, MissingError
 from hilum.io.png import save_png
 from hilum.measure.realism import flat_lung_snr
@@ -150,19 +151,44 @@ def test_films_like_the_real_ones_are_nearer_than_others(draw: np.random.Generat
     assert {row["n"] for row in rows.values()} == {12}
 
 
-def test_a_heart_that_is_read_well_agrees_with_the_rays() -> None:
-    def film(width: int) -> Shadow:
-        lungs, heart = np.zeros((10, 100), bool), np.zeros((10, 100), bool)
-        lungs[:, :], heart[5:, 50 - width // 2 : 50 + width // 2] = True, True
-        return Shadow(np.zeros((10, 100), np.float32), "p", "p", "PA", lungs, heart)
+def heart_film(width: int, start: str = "p", *, drawn: bool = True) -> Shadow:
+    """A body 100 wide with lungs 80 wide and a bright heart of a share of them, with grain."""
+    lungs, heart = np.zeros((100, 100), bool), np.zeros((100, 100), bool)
+    lungs[10:90, 10:90], heart[45:90, 50 - width // 2 : 50 + width // 2] = True, True
+    film = 0.8 - 0.5 * (lungs & ~heart) + 0.02 * np.random.default_rng(width).normal(size=(100, 100))
+    film = np.float32(np.clip(film, 0, 1))
+    return Shadow(film, f"{start}{width}", "", "PA", lungs if drawn else None, heart if drawn else None)
 
-    films = [film(width) for width in (40, 50, 60)]
-    assert [drawn_ctr(each) for each in films] == [0.4, 0.5, 0.6]
-    found = heart_check(films, {"ctr": np.array([0.45, 0.55, 0.65])})
+
+def test_the_ratio_is_of_the_largest_piece_of_heart() -> None:
+    film = heart_film(40)
+    assert film.heart is not None
+    assert drawn_ctr(film) == ctr(film.heart, film.lungs) == 0.5
+    speck = film.heart.copy()
+    speck[2, 2] = True
+    assert ctr(speck, film.lungs) == 0.5
+    assert np.isnan(ctr(np.zeros((5, 5), bool), np.ones((5, 5), bool)))
+    assert np.isnan(drawn_ctr(heart_film(40, drawn=False)))
+
+
+def test_agreement_is_correlation_and_bias_of_what_both_know() -> None:
+    found = agreement(np.array([0.4, 0.5, 0.6, np.nan]), np.array([0.45, 0.55, 0.65, 0.1]))
     assert found["correlation"] == pytest.approx(1.0)
     assert found["bias"] == pytest.approx(0.05)
-    assert "bias +0.050" in heart_line(found)
-    assert "Too few" in heart_line(heart_check(films[:1], {"ctr": np.array([0.45])}))
+    assert found["n"] == 3
+    assert "Too few" in sentence(agreement(np.array([0.4]), np.array([0.4])))
+    assert "not judged" in sentence({**found, "correlation": 0.2, "heart dice": 0.5})
+    assert "not judged" not in sentence({**found, "heart dice": 0.5})
+
+
+def test_the_segmenter_finds_hearts_of_patients_it_has_not_seen() -> None:
+    virtual = [heart_film(width) for width in range(24, 64, 2)]
+    real = [heart_film(width, "r", drawn=False) for width in (30, 44, 58)]
+    found = hearts(virtual, real, [heart_film(36, "o")], steps=60)
+    assert found.check["correlation"] > 0.8
+    assert found.check["heart dice"] > 0.8
+    assert found.check["real lung dice"] > 0.9
+    assert found.real[0] < found.real[1] < found.real[2]
 
 
 def test_a_sheet_holds_each_film_once(draw: np.random.Generator) -> None:

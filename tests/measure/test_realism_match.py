@@ -33,11 +33,13 @@ def test_a_matched_film_has_exactly_the_grey_levels_of_the_look(draw: np.random.
 
 
 def test_a_matched_film_has_the_spectrum_of_the_look(draw: np.random.Generator) -> None:
-    wanted = look([coloured(draw, -2.0) for _ in range(4)])
-    before, after = coloured(draw, -4.0), matched(coloured(draw, -4.0), wanted)
-    target = radial_spectrum_slope(np.clip(matched(coloured(draw, -2.0), wanted), 0, 1))
-    assert abs(radial_spectrum_slope(np.clip(after, 0, 1)) - target) < 0.4
-    assert abs(radial_spectrum_slope(before) - target) > 1.0
+    wanted, film = look([coloured(draw, -2.0) for _ in range(4)]), coloured(draw, -4.0)
+
+    def off(picture: np.ndarray) -> float:
+        return float(np.abs(np.log(look([picture]).power / wanted.power))[2:40].mean())
+
+    assert off(np.clip(matched(film, wanted), 0, 1)) < 0.3  # setting grey levels last moves it a little
+    assert off(film) > 1.0
 
 
 def test_matching_keeps_where_things_are(draw: np.random.Generator) -> None:

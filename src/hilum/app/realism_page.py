@@ -19,6 +19,7 @@ from hilum.app.markup import Html, element, join
 from hilum.app.page_shell import document
 from hilum.app.realism_arms import RAW
 from hilum.app.realism_films import Shadow, chosen, cohort_films, real_films, sheet
+from hilum.app.realism_heart import TRUSTED, hearts, sentence
 from hilum.app.realism_rows import (
     MEASURES,
     ablation,
@@ -26,7 +27,6 @@ from hilum.app.realism_rows import (
     compare,
     far,
     far_rows,
-    heart_check,
     judged,
     measures,
 )
@@ -60,7 +60,7 @@ def measure(
         pack: of real films.
         films: of each family at most.
         real: films at most.
-        steps: of the judging networks' training; 0 leaves them out.
+        steps: of the judging networks' training; 0 leaves them out, and the cardiothoracic ratio with them.
         seed: of every choice.
         say: told what is being done.
 
@@ -75,7 +75,7 @@ def measure(
     outlined = real_films(pack, size=recipe["size"], most=real, masked=True, seed=seed)
     say(f"{len(taken)} real films; {', '.join(f'{len(v)} {k}' for k, v in families.items())}")
     made = {ALL: [film for each in families.values() for film in each], **families}
-    table_, check = _rows(taken, outlined, made, say)
+    table_, check = _rows(taken, outlined, made, say, steps=steps, seed=seed)
     again = arms(made[ALL], say=say)
     facts: dict[str, Any] = {
         "recipe": recipe, "seed": seed, "real": _counted(taken, outlined),
@@ -98,19 +98,27 @@ def measure(
 
 
 def _rows(
-    taken: Sequence[Shadow],
-    outlined: Sequence[Shadow],
-    made: Mapping[str, Sequence[Shadow]],
-    say: Callable[[str], None],
-) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    taken: Sequence[Shadow], outlined: Sequence[Shadow], made: Mapping[str, Sequence[Shadow]],
+    say: Callable[[str], None], *, steps: int, seed: int,
+) -> tuple[list[dict[str, Any]], dict[str, float]]:  # fmt: skip
     reader, tones = Embedded(), np.mean([grey_quantiles(film.pixels) for film in taken], axis=0)
     sets = {}
     for name, films in {"real": taken, "outlined": outlined, **made}.items():
         say(f"measuring {name}")
         sets[name] = (measures(films, tones, reader=reader), [film.patient for film in films])
+    check: dict[str, float] = {}
+    if steps:
+        say("learning heart and lungs")
+        found = hearts(made[ALL], taken, outlined, steps=3 * steps, seed=seed)
+        ratio = {id(film): value for film, value in zip(made[ALL], found.virtual, strict=True)}
+        check, sets["real"][0]["ctr"] = found.check, found.real
+        for name, films in made.items():
+            sets[name][0]["ctr"] = np.array([ratio[id(film)] for film in films])
     virtual = {name: sets[name] for name in made}
     rows = [compare(key, sets["outlined" if key.startswith("drawn") else "real"], virtual) for key in MEASURES]
-    return rows, heart_check(made[ALL], sets[ALL][0])
+    for each in (each for row in rows if row["key"] == "ctr" for each in row["sets"].values()):
+        each["met"] = each["met"] if check.get("correlation", 0.0) >= TRUSTED else None
+    return rows, check
 
 
 def _counted(taken: Sequence[Shadow], outlined: Sequence[Shadow]) -> dict[str, Any]:
@@ -228,7 +236,7 @@ def page(facts: Mapping[str, Any], virtual: bytes) -> str:
     if not facts["distances"]:
         sections.append(element("p", "Drawn without --maps: no raw ceiling and no ablation."))
     body = join((
-        element("p", head, class_="counts"), *sections, element("p", heart_line(facts["heart"]), class_="fine"),
+        element("p", head, class_="counts"), *sections, element("p", sentence(facts["heart"]), class_="fine"),
         element("section", element("h2", "Virtual films"), shown),
         element("section", element("h2", "Limits"), element("ul", *(element("li", line) for line in LIMITS))),
         element("section", element("h2", "Recipe"), element("pre", json.dumps(facts["recipe"], indent=1))),
@@ -243,14 +251,3 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 def _line(cells: Sequence[str]) -> Html:
     return element("tr", element("th", cells[0], scope="row"), *(element("td", cell) for cell in cells[1:]))
-
-
-def heart_line(check: Mapping[str, float]) -> str:
-    """Return one sentence on how the grey-level heart agrees with the rays' own."""
-    if "correlation" not in check:
-        return "Too few virtual films show a heart to check the cardiothoracic ratio read from grey levels."
-    return (
-        f"Cardiothoracic ratio read from grey levels against the rays' own heart on {check['n']:.0f} virtual films: "
-        f"correlation {check['correlation']:.2f}, bias {check['bias']:+.3f}; the rays' own is {check['true mean']:.3f} "
-        f"± {check['true sd']:.3f}."
-    )
