@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from hilum.app.realism_films import Shadow
 from hilum.core.seed import generator
-from hilum.learn.segment import fit_masks, read_masks
+from hilum.learn.folded import folded_masks
 from hilum.measure.features import squeeze
 from hilum.measure.pictures import shrunk
-from hilum.nets.resunet import ResUNet
 from hilum.systems._paxray_tone import random_tone
 
 SIDE, FOLDS, TRUSTED = 96, 2, 0.5
@@ -53,15 +51,7 @@ def hearts(
     names, which = np.unique([film.patient for film in virtual], return_inverse=True)
     fold = (generator(seed, "realism-hearts").permutation(len(names)) % FOLDS)[which]
     usable = np.all(masks.any(axis=(2, 3)), axis=1)
-    own = np.zeros(masks.shape, np.float32)
-    others = np.zeros((len(real) + len(outlined), 2, SIDE, SIDE), np.float32)
-    for number in range(FOLDS):
-        rows, out = (fold != number) & usable, fold == number
-        torch.manual_seed(seed)
-        net = ResUNet(classes=2)
-        fit_masks(net, shown[rows], masks[rows], steps=steps, seed=seed + number, tone=random_tone)
-        own[out] = read_masks(net, shown[out])
-        others += read_masks(net, _films([*real, *outlined])) / FOLDS
+    own, others = folded_masks(shown, masks, fold, _films([*real, *outlined]), steps=steps, seed=seed, tone=random_tone)
     found, seen = own > 0.5, others > 0.5
     ratios = np.array([ctr(*each) for each in found])
     truth = np.array([drawn_ctr(film) for film in virtual])
@@ -92,7 +82,7 @@ def agreement(truth: Floats, found: Floats) -> dict[str, float]:
     """Return how ratios agree with true ones: count, and from 3 on correlation, bias, and the true mean and SD."""
     both = np.isfinite(truth) & np.isfinite(found)
     true, seen = truth[both], found[both]
-    if both.sum() < 3:
+    if both.sum() < 3 or true.std() == 0 or seen.std() == 0:
         return {"n": float(both.sum())}
     return {
         "n": float(both.sum()), "correlation": float(np.corrcoef(true, seen)[0, 1]),
