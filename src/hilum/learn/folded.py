@@ -1,4 +1,4 @@
-"""Masks by networks that learn from one set: its own films read by the network that has not seen them, others by all."""
+"""Masks by networks taught on one set: its own films read by the one that has not seen them, others by all."""
 
 from __future__ import annotations
 
