@@ -185,6 +185,7 @@ def test_agreement_is_correlation_and_bias_of_what_both_know() -> None:
     assert "not judged" not in sentence({**found, "heart dice": 0.5})
 
 
+@pytest.mark.slow
 def test_the_segmenter_finds_hearts_of_patients_it_has_not_seen() -> None:
     virtual = [heart_film(width) for width in range(24, 64, 2)]
     real = [heart_film(width, "r", drawn=False) for width in (30, 44, 58)]
