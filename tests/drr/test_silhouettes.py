@@ -200,7 +200,8 @@ def test_polygons_have_the_area_of_their_mask_and_a_coco_file_counts() -> None:
     x, y = np.array(line).reshape(-1, 2).T
     assert float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum()) / 2 == pytest.approx(20 * 30, abs=1.0)
     film = Image(np.zeros((80, 80)), view="PA", id="a")
-    made = coco([(film, {"heart": shadow(square), "none": shadow(np.zeros((80, 80), bool))})])
+    shown = {"heart": shadow(square, "heart"), "none": shadow(np.zeros((80, 80), bool), "none")}
+    made = coco([(film, shown)])
     assert [c["name"] for c in made["categories"]] == ["heart", "none"]
     (annotation,) = made["annotations"]
     assert (annotation["area"], annotation["bbox"]) == (600, [30.0, 20.0, 30.0, 20.0])

@@ -279,7 +279,7 @@ def test_rows_of_boxes_are_read_back(rows: list[tuple[bool, int, int, int, int]]
         mask = np.zeros((60, 60), bool)
         mask[y : y + h, x : x + w] = True
         box = (float(x), float(y), float(x + w), float(y + h))
-        shown.append(Insertion("x", critical, mask.astype(np.float32), mask, box))
+        shown.append(Insertion("x", critical, mask.astype(np.float32), mask, box, mask.astype(np.float32)))
     found = read_rfo_row(rfo_row(shown))
     assert [critical for critical, _ in found] == [row[0] for row in rows]
     assert [tuple(points.ravel()) for _, points in found] == [item.box for item in shown]

@@ -49,3 +49,12 @@ def save_png(pixels: NDArray[Any], path: str | Path, *, words: Mapping[str, str]
         InputError: if the pixels have another type, or the place cannot be written.
     """
     return save_bytes(png_bytes(pixels, words=words), path)
+
+
+def png_words(path: str | Path) -> dict[str, str]:
+    """Return the texts kept in a PNG file by keyword."""
+    from PIL import Image as Picture
+
+    with Picture.open(path, formats=("PNG",)) as picture:
+        picture.load()
+        return {str(key): value for key, value in picture.info.items() if isinstance(value, str)}

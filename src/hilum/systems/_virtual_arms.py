@@ -86,7 +86,7 @@ def main_arm(found: LungTrial, made: Films, judged: Real, dev: Real, *, steps: i
     found.answers[VIRTUAL].append(read(net, judged.films, READS))
     found.dev.append([float(dice(mask, dev.truth).mean()) for mask in read(net, dev.films, READS)])
     found.shown = read_masks(net, judged.films)
-    whole = read(net, judged.films, ("right lung", "left lung")).any(axis=0)
+    whole: Bools = np.any(read(net, judged.films, ("right lung", "left lung")), axis=0)
     found.whole.append(float(dice(whole, judged.truth).mean()))
     found.readers.append(net)
 

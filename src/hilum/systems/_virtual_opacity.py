@@ -137,8 +137,8 @@ def judge_hearts(readers: Sequence[nn.Module], real: Real, *, seed: int) -> tupl
 
 def ratio(masks: Bools) -> NDArray[np.float64]:
     """Return width of the heart over that of both lungs, of masks (N, C, S, S); 0 where either is not seen."""
-    heart = masks[:, MASKS.index("heart")].any(axis=1)
-    lungs = masks[:, [MASKS.index("right lung"), MASKS.index("left lung")]].any(axis=1).any(axis=1)
+    heart: Bools = np.any(masks[:, MASKS.index("heart")], axis=1)
+    lungs: Bools = np.any(masks[:, [MASKS.index("right lung"), MASKS.index("left lung")]], axis=(1, 2))
     return np.array([_width(h) / _width(w) if h.any() and w.any() else 0.0 for h, w in zip(heart, lungs, strict=True)])
 
 
