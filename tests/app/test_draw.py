@@ -112,17 +112,20 @@ def test_the_truth_tells_who_it_is_and_what_became_of_each_plan(cohort: Path) ->
     json.dumps(truth, allow_nan=False)
 
 
+@pytest.mark.slow
 def test_two_workers_and_one_give_the_same_bytes(cohort: Path, tmp_path: Path) -> None:
     draw_cohort(SMALL, tmp_path / "two", workers=2)
     assert bytes_of(tmp_path / "two") == bytes_of(cohort)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_patients(cohort: Path, tmp_path: Path) -> None:
     draw_cohort(Recipe(1, 4, size=64, spacing_mm=4.0), tmp_path / "c")
     (mine,), (other,) = (list(islice(virtual(folder), 1)) for folder in (tmp_path / "c", cohort))
     assert not np.array_equal(mine.films[0].pixels, other.films[0].pixels)
 
 
+@pytest.mark.slow
 def test_a_larger_cohort_begins_with_the_smaller_one(cohort: Path, tmp_path: Path) -> None:
     draw_cohort(Recipe(2, 3, size=64, spacing_mm=4.0, per_shard=2), tmp_path / "c")
     whole = {study.id: study for study in virtual(cohort)}
@@ -169,6 +172,7 @@ def test_a_build_that_was_killed_goes_on_to_the_same_bytes(cohort: Path, tmp_pat
     assert not list(out.glob(".*"))
 
 
+@pytest.mark.slow
 def test_a_damaged_shard_is_drawn_again_on_resume(cohort: Path, tmp_path: Path) -> None:
     out, recipe = tmp_path / "c", Recipe(2, 3, size=64, spacing_mm=4.0, per_shard=1)
     draw_cohort(recipe, out)
@@ -236,6 +240,7 @@ def test_a_cohort_is_written_as_others_expect_it_and_read_back(cohort: Path, tmp
         assert {(study.time, study.report.findings) for study in back if study.report} == mine
 
 
+@pytest.mark.slow
 def test_a_text_gives_a_patient_with_what_it_says(tmp_path: Path) -> None:
     text = "large left pleural effusion"
     assert hilum("draw", text, "--size", 96, "--spacing", 4, "--view", "PA,LL", "-o", tmp_path / "d", "--quiet") == 0
