@@ -119,15 +119,19 @@ def test_a_recipe_gets_only_what_it_takes() -> None:
     def needy(data: Path) -> Verdict:
         raise AssertionError
 
-    root, say = Path("somewhere"), claims._silent
-    assert claims._arguments("s", plain, root, 4, {"steps": "9"}, say) == {"seed": 4, "steps": 9}
-    assert claims._arguments("s", needy, root, 4, {}, say) == {"data": root}
+    def keeping(out: Path, *, seed: int = 0) -> Verdict:
+        raise AssertionError
+
+    root, out, say = Path("somewhere"), Path("run"), claims._silent
+    assert claims._arguments("s", plain, root, out, 4, {"steps": "9"}, say) == {"seed": 4, "steps": 9}
+    assert claims._arguments("s", needy, root, out, 4, {}, say) == {"data": root}
+    assert claims._arguments("s", keeping, root, out, 4, {}, say) == {"out": out, "seed": 4}
     with pytest.raises(MissingError, match="judging 's' needs its data"):
-        claims._arguments("s", needy, None, 4, {}, say)
+        claims._arguments("s", needy, None, out, 4, {}, say)
     with pytest.raises(InputError, match="'s' has no choice 'depth': it has steps"):
-        claims._arguments("s", plain, root, 4, {"depth": "9"}, say)
+        claims._arguments("s", plain, root, out, 4, {"depth": "9"}, say)
     with pytest.raises(InputError, match="it has none"):
-        claims._arguments("s", needy, root, 4, {"depth": "9"}, say)
+        claims._arguments("s", needy, root, out, 4, {"depth": "9"}, say)
 
 
 def test_other_data_has_another_fingerprint_and_a_name_of_the_folder_makes_none(tmp_path: Path) -> None:
