@@ -36,6 +36,7 @@ _APART_MM = (-2.0, 7.0)  # how much more the right dome stands above the left on
 _CTR_LIMITS, _HEART_LIMITS = (0.34, 0.72), (0.6, 1.6)
 _TOP_MM, _NECK_MM, _FEET_MM, _EVEN_MM, _FLESH_HU, _SKIN_HU = 3.0, 55.0, 35.0, 22.0, 0.0, -300.0
 _SMOOTH_MM = 5.0
+_SWAPPED, _TURNED = 0.5, 0.5  # shares of hybrid lungs read from the other side, and with front and back exchanged
 _AIR_SHARE = 0.45  # density in g/cm3 below which lung counts as parenchyma, not as vessel
 Floats = NDArray[np.float64]
 
@@ -119,8 +120,8 @@ def warp_anatomy(
 def hybrid_anatomy(base: Body, made: Anatomy, *, seed: int, patient: str) -> Anatomy:
     """Map a real CT's lung texture into the lungs of a made thorax (family H); its outlines and skeleton stay.
 
-    Each lung's box is mapped on the CT's lung of that side, with a draw of a few percent of stretch and shift, so that
-    vessels and parenchyma are real and differ from patient to patient. What lies between the two outlines takes the
+    Each lung's box is mapped on a lung of the CT, of that side or the other one in a mirror, turned about its hilum and
+    bent by smooth waves, so that vessels and parenchyma are real and their pattern differs from patient to patient. What lies between the two outlines takes the
     nearest lung. Parenchyma keeps the median density of the made lungs.
 
     Args:
@@ -137,14 +138,15 @@ def hybrid_anatomy(base: Body, made: Anatomy, *, seed: int, patient: str) -> Ana
     voxels = made.body.volume.voxels.copy()
     medians = {}
     for side in ("right", "left"):
-        target, source = (_lung(body, side) for body in (made.body, ready.body))
+        target = _lung(made.body, side)
         place = np.argwhere(target)
         low, high = place.min(axis=0), place.max(axis=0)
-        own = np.argwhere(source)
-        share = (place - low) / np.maximum(high - low, 1)
-        share = 0.5 + (share - 0.5) * rng.uniform(0.9, 1.0, 3) + rng.uniform(-0.03, 0.03, 3)
-        at = own.min(axis=0) + share * np.ptp(own, axis=0)
-        found = _read(texture, at)
+        share = _shuffled((place - low) / np.maximum(high - low, 1), rng, side=side)
+        swapped = {"right": "left", "left": "right"}[side] if rng.random() < _SWAPPED else side
+        if swapped != side:
+            share[:, 0] = 1.0 - share[:, 0]  # the other lung in a mirror: its hilum stays in the middle
+        own = np.argwhere(_lung(ready.body, swapped))
+        found = _read(texture, own.min(axis=0) + share * np.ptp(own, axis=0))
         medians[side] = float(np.median(voxels[target]))
         voxels[target] = _denser(found, float(np.median(found)), medians[side])
     log = {**made.log, "family": "hybrid", "lung_hu": {side: round(hu, 1) for side, hu in medians.items()}}
@@ -278,6 +280,25 @@ def _lung_everywhere(body: Body) -> NDArray[np.float32]:
     nearest = ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True)
     found: NDArray[np.float32] = body.volume.voxels[tuple(nearest)]
     return found
+
+
+def _shuffled(share: Floats, rng: np.random.Generator, *, side: str) -> Floats:
+    """Places (N, 3) in a lung's box, 0 to 1, moved so that no two patients have one pattern; the hilum stays in place.
+
+    Front and back change places in some, all is turned about the hilum and bent by smooth waves.
+    """
+    hilum = np.array([1.0 if side == "right" else 0.0, 0.5, 0.5])
+    away = share - hilum
+    if rng.random() < _TURNED:
+        away[:, 1] *= -1.0
+    for first, second, spread in ((0, 2, 14.0), (1, 2, 18.0), (0, 1, 12.0)):
+        angle = np.deg2rad(np.clip(rng.normal(0.0, spread), -2.0 * spread, 2.0 * spread))
+        a, b = away[:, first].copy(), away[:, second].copy()
+        away[:, first], away[:, second] = np.cos(angle) * a - np.sin(angle) * b, np.sin(angle) * a + np.cos(angle) * b
+    ways, phases = rng.normal(0.0, 5.0, (3, 3)), rng.uniform(0.0, 2.0 * np.pi, 3)
+    away = away + np.sin(away @ ways.T + phases) @ rng.normal(0.0, 0.022, (3, 3))
+    found: Floats = hilum + away * rng.uniform(0.85, 1.0, 3)
+    return np.asarray(1.0 - np.abs(1.0 - np.abs(found)))  # what leaves the box comes back from its border
 
 
 def _read(texture: NDArray[np.float32], at: Floats) -> NDArray[np.float32]:
