@@ -121,8 +121,8 @@ def hybrid_anatomy(base: Body, made: Anatomy, *, seed: int, patient: str) -> Ana
     """Map a real CT's lung texture into the lungs of a made thorax (family H); its outlines and skeleton stay.
 
     Each lung's box is mapped on a lung of the CT, of that side or the other one in a mirror, turned about its hilum and
-    bent by smooth waves, so that vessels and parenchyma are real and their pattern differs from patient to patient. What lies between the two outlines takes the
-    nearest lung. Parenchyma keeps the median density of the made lungs.
+    bent by smooth waves, so that vessels and parenchyma are real and their pattern differs from patient to patient.
+    What lies between the two outlines takes the nearest lung. Parenchyma keeps the median density of the made lungs.
 
     Args:
         base: the CT with TotalSegmentator's structures; made ready once, then kept.

@@ -120,7 +120,7 @@ def _callus(chest: Chest, at: Points, rng: np.random.Generator, size_mm: float) 
 def _fracture(chest: Chest, plan: Plan) -> Placed:
     whole, points, count = np.zeros(chest.hu.shape, np.bool_), [], 0
     healed = plan.concept.startswith("healed")
-    offset = 8.0 * plan.severity if plan.kind == "displaced" else 0.0
+    offset = 3.0 + 5.0 * plan.severity if plan.kind == "displaced" else 0.0
     gap, before = 0.0, chest.hu.copy()
     for side in sides_of(plan) if plan.severity > 0 else ():
         rng = draws(plan, side)
