@@ -260,7 +260,7 @@ def _walls_measured(body: Body) -> Points:
         every = np.round(np.arange(0, filled.shape[0], _WALL_MM / step)).astype(int)
         along = np.round(np.arange(0, filled.shape[1], _WALL_MM / step)).astype(int)
         found.append(filled[np.minimum(every, filled.shape[0] - 1)][:, np.minimum(along, filled.shape[1] - 1)])
-    return np.stack(found, axis=-1) * step + body.volume.affine[0, 3]
+    return np.asarray(np.stack(found, axis=-1) * step + body.volume.affine[0, 3], np.float64)
 
 
 def _pulled(
