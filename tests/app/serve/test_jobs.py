@@ -166,7 +166,7 @@ def test_workers_open_no_port_and_store_no_pickle(day: Day) -> None:
     with sqlite3.connect(day.folder / "jobs.sqlite") as connection:
         kinds = {row[0] for row in connection.execute("SELECT DISTINCT serialization FROM workflow_status")}
         recorded = {row[0] for row in connection.execute("SELECT DISTINCT serialization FROM operation_outputs")}
-        inputs = [row[0] for row in connection.execute("SELECT inputs FROM workflow_inputs")]
+        inputs = [row[0] for row in connection.execute("SELECT inputs FROM workflow_input")]
     assert kinds | recorded <= {"portable_json", None}
     assert all(isinstance(json.loads(text), dict) for text in inputs if text)
 
