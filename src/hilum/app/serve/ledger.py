@@ -1,0 +1,257 @@
+"""The rows of the readings: which job is at a study, how far it is, and what came of it.
+
+A study's films are known by their signature. What was ordered, read or overtaken is told by comparing signatures,
+so that nothing hangs on a message that could get lost: the archive itself is the list of what is to be read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from hilum.app.serve import database as db
+from hilum.app.serve.jobs import Order
+from hilum.app.serve.work import Stopped
+from hilum.core.errors import MissingError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+READ = "read"
+TOUCHED = ("edited", "final")
+"""States in which a reader's hand is in the reading: no model writes over it."""
+_NO_HOUR = ("", "00", "0000", "000000")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One study's reading as it stands."""
+
+    study: str
+    state: str
+    reason: str
+    revision: int
+    progress: float | None
+    attempts: int
+    signature: str
+    job: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Films:
+    """The films of a study and of its prior: SOP Instance UIDs, and the signature of them all."""
+
+    study: str
+    own: tuple[str, ...]
+    prior: str = ""
+    earlier: tuple[str, ...] = ()
+    signature: str = ""
+
+    @property
+    def order(self) -> Order:
+        """The order to read exactly these films."""
+        return Order(READ, self.study, self.signature)
+
+
+def row(database: db.Database, study: str) -> Row:
+    """Return the row of one study.
+
+    Raises:
+        MissingError: if the archive does not have it.
+    """
+    found = database.read(lambda connection: _row(connection, study))
+    if found is None:
+        raise MissingError("this study is not in the archive")
+    return found
+
+
+def films_of(database: db.Database, study: str) -> Films:
+    """Return the films to read of one study, its prior's included; `own` is empty where there are none."""
+    return database.read(lambda connection: _films(connection, study))
+
+
+def waiting(database: db.Database, *, quiet_s: float, soon: Sequence[str] = (), since: float = 0.0) -> list[str]:
+    """Return studies whose films may not have been ordered yet.
+
+    Args:
+        database: the archive's index.
+        quiet_s: only studies to which nothing was added for so many seconds.
+        soon: studies that are whole although something was just added.
+        since: studies in no waiting state are listed only if they changed after this time (seconds since 1970).
+
+    Returns:
+        Study Instance UIDs, the longest waiting first.
+    """
+    quiet = sa.or_(db.studies.c.changed <= time.time() - quiet_s, db.studies.c.uid.in_(list(soon)))
+    unordered = sa.or_(
+        sa.and_(db.readings.c.state == "waiting", db.readings.c.job == ""), db.studies.c.changed > since
+    )
+    chosen = (
+        sa.select(db.studies.c.uid)
+        .join(db.readings, db.readings.c.study == db.studies.c.uid)
+        .where(db.studies.c.films > 0, quiet, unordered)
+        .order_by(db.studies.c.changed)
+    )
+    return database.read(lambda connection: list(connection.scalars(chosen)))
+
+
+def later_studies(database: db.Database, study: str) -> list[str]:
+    """Return the patient's studies of the same or a later day: this one may be their prior."""
+    one, other = db.studies.alias(), db.studies.alias()
+    chosen = (
+        sa.select(other.c.uid)
+        .select_from(one.join(other, one.c.patient == other.c.patient))
+        .where(one.c.uid == study, other.c.uid != study, other.c.date >= one.c.date, other.c.films > 0)
+    )
+    return database.read(lambda connection: list(connection.scalars(chosen)))
+
+
+def ordered(database: db.Database, study: str, job: str) -> None:
+    """Note which job will read a study; a reading that stands keeps its state until the job starts."""
+    told = {"job": job, "reason": "", "progress": None}
+
+    def work(connection: Connection) -> None:
+        connection.execute(_update(study).values(**told))
+        connection.execute(
+            _update(study).where(db.readings.c.state.in_(("unread", "failed", "quarantined"))).values(state="waiting")
+        )
+
+    database.write(work)
+
+
+def claim(database: db.Database, films: Films, job: str, *, attempt: int) -> Row:
+    """Take a study for a job and return its row as it was.
+
+    Raises:
+        Stopped: if the study was deleted, or its films are not those of the order any more.
+    """
+
+    def work(connection: Connection) -> Row | None:
+        found = _row(connection, films.study)
+        if found is None or _films(connection, films.study).signature != films.signature:
+            return None
+        told: dict[str, Any] = {"job": job, "attempts": attempt, "started": time.time(), "progress": 0.0}
+        if found.state not in TOUCHED:
+            told |= {"state": "reading", "reason": ""}
+        connection.execute(_update(films.study).values(**told))
+        return found
+
+    found = database.write(work)
+    if found is None:
+        raise Stopped("overtaken: the study was deleted or has other films now")
+    return found
+
+
+def progress(database: db.Database, study: str, job: str, part: float) -> None:
+    """Tell how far a job is, from 0 to 1."""
+    database.write(
+        lambda connection: connection.execute(_update(study).where(db.readings.c.job == job).values(progress=part))
+    )
+
+
+def finish(database: db.Database, films: Films, job: str, *, state: str, reason: str, summary: str) -> bool:
+    """Record a result; False, and nothing is recorded, if the job was overtaken or the study deleted.
+
+    A reading that a reader has touched keeps its state, reason and summary.
+    """
+
+    def work(connection: Connection) -> bool:
+        found = _row(connection, films.study)
+        if found is None or found.job != job or _films(connection, films.study).signature != films.signature:
+            return False
+        told: dict[str, Any] = {"signature": films.signature, "progress": None, "finished": time.time()}
+        if found.state not in TOUCHED:
+            told |= {"state": state, "reason": reason, "summary": summary}
+        connection.execute(_update(films.study).values(**told))
+        return True
+
+    return database.write(work)
+
+
+def give_up(database: db.Database, study: str, job: str, *, state: str, reason: str) -> None:
+    """Record that a job ended without a result; a reading that stands, read or edited, stands."""
+    told = {"progress": None, "finished": time.time()}
+
+    def work(connection: Connection) -> None:
+        mine = db.readings.c.job == job
+        standing = db.readings.c.state.in_(TOUCHED)
+        connection.execute(_update(study).where(mine).values(**told))
+        connection.execute(_update(study).where(mine, sa.not_(standing)).values(state=state, reason=reason))
+
+    database.write(work)
+
+
+def saved(database: db.Database, study: str, *, revision: int, state: str, summary: str) -> bool:
+    """Record a reader's save if the revision is still the one it was made on; tell whether it was."""
+
+    def work(connection: Connection) -> bool:
+        told = {"revision": revision + 1, "state": state, "reason": "", "summary": summary, "finished": time.time()}
+        guarded = _update(study).where(db.readings.c.revision == revision)
+        return connection.execute(guarded.values(**told)).rowcount == 1
+
+    return database.write(work)
+
+
+def changes(database: db.Database, since: float) -> dict[str, dict[str, Any]]:
+    """Return the readings that are in work or ended after `since` (seconds since 1970), by study."""
+    columns = [db.readings.c[name] for name in ("study", "state", "progress", "reason", "revision")]
+    live = sa.or_(
+        db.readings.c.state.in_(("waiting", "reading")), db.readings.c.finished > since, db.readings.c.started > since
+    )
+
+    def work(connection: Connection) -> dict[str, dict[str, Any]]:
+        return {str(one["study"]): dict(one) for one in connection.execute(sa.select(*columns).where(live)).mappings()}
+
+    return database.read(work)
+
+
+def _update(study: str) -> Any:
+    return sa.update(db.readings).where(db.readings.c.study == study)
+
+
+def _row(connection: Connection, study: str) -> Row | None:
+    columns = [db.readings.c[name] for name in Row.__dataclass_fields__]
+    found: Mapping[str, Any] | None = (
+        connection.execute(sa.select(*columns).where(db.readings.c.study == study)).mappings().first()
+    )
+    return Row(**found) if found else None
+
+
+def _films(connection: Connection, study: str) -> Films:
+    own = _digests(connection, study)
+    if not own:
+        return Films(study, ())
+    prior = _prior(connection, study)
+    earlier = _digests(connection, prior) if prior else {}
+    text = "\n".join([*(f"{uid} {digest}" for uid, digest in own.items()), "", *(f"{u} {d}" for u, d in earlier.items())])
+    return Films(study, tuple(own), prior, tuple(earlier), sha256(text.encode()).hexdigest())
+
+
+def _digests(connection: Connection, study: str) -> dict[str, str]:
+    chosen = sa.select(db.instances.c.uid, db.instances.c.digest).where(
+        db.instances.c.study == study, db.instances.c.film
+    )
+    return {str(uid): str(digest) for uid, digest in sorted(connection.execute(chosen).tuples())}
+
+
+def _prior(connection: Connection, study: str) -> str:
+    """The latest study of the patient that is strictly earlier; one without an hour is earlier by its day only."""
+    here = db.studies.c
+    patient, day, hour = connection.execute(sa.select(here.patient, here.date, here.time).where(here.uid == study)).one()
+    if not day:
+        return ""
+    chosen = sa.select(here.uid, here.date, here.time).where(
+        here.patient == patient, here.uid != study, here.films > 0, here.date != "", here.date <= day
+    )
+    found = [
+        (str(date), str(at), str(uid))
+        for uid, date, at in connection.execute(chosen)
+        if date < day or (at < hour and not {at, hour} & set(_NO_HOUR))
+    ]
+    return max(found)[2] if found else ""
