@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class Audit:
             study: its UID; the pseudonym is written.
             details: plain values that say more; no patient's data.
         """
-        now = datetime.now(timezone.utc)  # noqa: UP017 (Python 3.10)
+        now = datetime.now(UTC)
         line = {"time": now.isoformat(timespec="milliseconds"), "who": who, "what": what}
         if study:
             line["study"] = pseudonym(study)
@@ -63,7 +63,7 @@ class Audit:
 
     def forget(self, days: float) -> int:
         """Remove months that ended more than `days` ago; returns how many."""
-        oldest = datetime.now(timezone.utc) - timedelta(days=days + 31)  # noqa: UP017 (Python 3.10)
+        oldest = datetime.now(UTC) - timedelta(days=days + 31)
         gone = [path for path in self.folder.glob("audit-*.jsonl") if path.stem < f"audit-{oldest:%Y-%m}"]
         for path in gone:
             path.unlink()

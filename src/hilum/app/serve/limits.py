@@ -171,7 +171,7 @@ class Uploads:
                 return await receive()
             try:
                 message = await asyncio.wait_for(receive(), self._silence_s)
-            except asyncio.TimeoutError:  # noqa: UP041 (Python 3.10)
+            except TimeoutError:
                 raise _StillError from None
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))

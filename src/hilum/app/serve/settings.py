@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from hilum.core.errors import InputError, need
+from hilum.core.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -233,29 +234,16 @@ def parsed(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise InputError(f"--set needs key=value, such as --set http.port=8081, got '{text}'")
-    library = _library()
     try:
-        return key.strip(), library.loads(f"value = {value}")["value"]
-    except library.TOMLDecodeError:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
         return key.strip(), value
 
 
-def _library() -> Any:
-    try:
-        import tomllib
-    except ImportError:
-        try:
-            import tomli as tomllib  # type: ignore[import-not-found, no-redef, unused-ignore]
-        except ImportError:
-            raise need("tomli", "serve", "reading a settings file under Python 3.10") from None
-    return tomllib
-
-
 def _toml(path: Path) -> dict[str, Any]:
-    library = _library()
     try:
-        return dict(library.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, library.TOMLDecodeError) as error:
+        return dict(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"the settings in '{path}' cannot be read as TOML: {error}") from error
 
 
