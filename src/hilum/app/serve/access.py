@@ -109,7 +109,9 @@ class Tokens:
             try:
                 self._known = dict(json.loads(self._path.read_text(encoding="utf-8")))
             except ValueError as error:
-                raise InputError(f"the tokens in '{self._path}' are damaged: {error}. Remove the file, make new ones") from error
+                raise InputError(
+                    f"the tokens in '{self._path}' are damaged: {error}. Remove the file, make new ones"
+                ) from error
             self._stamp = stamp
         return self._known
 
@@ -157,7 +159,9 @@ class Access:
         """
         now = int(time.time())
         told = {"sub": person.name, "roles": list(person.roles), "csrf": secrets.token_urlsafe(24), "by": by}
-        return jwt.encode({**told, "iat": now, "exp": now + self._seconds, "aud": "hilum"}, self._key, algorithm="HS256")
+        return jwt.encode(
+            {**told, "iat": now, "exp": now + self._seconds, "aud": "hilum"}, self._key, algorithm="HS256"
+        )
 
     def person(self, request: Request) -> Person:
         """Return who asks.
@@ -186,7 +190,9 @@ class Access:
         person = self.person(request)
         if request.method not in SAFE:
             guard(request, person)
-        return Session(person.name, person.roles, person.csrf, readonly="reader" not in person.roles and not _admin(person))
+        return Session(
+            person.name, person.roles, person.csrf, readonly="reader" not in person.roles and not _admin(person)
+        )
 
     def admin(self, request: Request) -> Person:
         """Return who asks, if that is an administrator.
@@ -203,7 +209,9 @@ class Access:
 
     def _of_cookie(self, cookie: str) -> Person | None:
         try:
-            told = jwt.decode(cookie, self._key, algorithms=["HS256"], audience="hilum", options={"require": ["exp", "sub"]})
+            told = jwt.decode(
+                cookie, self._key, algorithms=["HS256"], audience="hilum", options={"require": ["exp", "sub"]}
+            )
         except jwt.InvalidTokenError:
             return None
         if told.get("by") == "token" and not self.tokens.has(str(told["sub"])):

@@ -8,7 +8,7 @@ from typing import Any
 
 from hilum import __version__
 from hilum.app.serve import signin
-from hilum.app.serve.access import Access, Person, same_origin
+from hilum.app.serve.access import Access, Person
 from hilum.app.serve.department import Department
 from hilum.app.serve.dicomweb_route import UploadLimits
 from hilum.app.serve.dicomweb_router import router as dicomweb
@@ -44,6 +44,7 @@ def application(settings: Settings, department: Department, access: Access) -> A
         description="Reading room, jobs and DICOMweb. Research use only.",
     )  # fmt: skip
     errors(app)
+    app.add_exception_handler(_ToSignIn, _to_sign_in)
     who = _audited(access, department)
     provider = Provider(settings.oidc) if settings.oidc.issuer else None
     wrong = Counter(settings.limits.sign_ins_per_minute)
@@ -51,7 +52,7 @@ def application(settings: Settings, department: Department, access: Access) -> A
     app.include_router(_jobs(department, access))
     app.include_router(_administration(department, access))
     app.include_router(_described(app, access))
-    uploads = UploadLimits(request_bytes=settings.limits.upload_mb * 2**20, file_bytes=settings.limits.file_mb * 2**20)
+    uploads = UploadLimits(total_bytes=settings.limits.upload_mb * 2**20, idle_s=settings.limits.silence_seconds)
     app.include_router(
         dicomweb(department.archive, who, limits=uploads, audit=_told(department), after_upload=department.settled)
     )
@@ -109,11 +110,17 @@ class _ToSignIn(Refusal):
         super().__init__(401, "nobody is signed in", "Sign in.")
 
 
+def _to_sign_in(request: Request, _error: Exception) -> Response:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/signin", 303, {"Cache-Control": "no-store"})
+
+
 def _jobs(department: Department, access: Access) -> APIRouter:
     made = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
     def rows(
-        seen: Session = Depends(access.who), limit: int = Query(100, ge=1, le=1000), offset: int = Query(0, ge=0, le=10**6)
+        seen: Session = Depends(access.who),
+        limit: int = Query(100, ge=1, le=1000),
+        offset: int = Query(0, ge=0, le=10**6),
     ) -> dict[str, Any]:
         jobs = department.jobs
         return {"rows": [job.row() for job in jobs.rows(limit=limit, offset=offset)] if jobs is not None else []}
@@ -172,9 +179,7 @@ def _health(department: Department) -> APIRouter:
     return made
 
 
-def _oidc(
-    provider: Provider, access: Access, department: Department, settings: Settings, secure: bool
-) -> APIRouter:
+def _oidc(provider: Provider, access: Access, department: Department, settings: Settings, secure: bool) -> APIRouter:
     made = APIRouter(prefix="/oidc", include_in_schema=False)
 
     def back_url(request: Request) -> str:

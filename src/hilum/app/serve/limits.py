@@ -83,7 +83,10 @@ class Headers:
                 status = message["status"]
                 there = {name.lower() for name, _ in message.get("headers", ())}
                 added = [pair for pair in self._headers if pair[0] not in there]
-                message = {**message, "headers": [*message.get("headers", ()), *added, (b"x-request-id", number.encode())]}
+                message = {
+                    **message,
+                    "headers": [*message.get("headers", ()), *added, (b"x-request-id", number.encode())],
+                }
             await send(message)
 
         try:
@@ -91,7 +94,9 @@ class Headers:
         finally:
             # The path would name studies and the query patients: only the kind of path is told.
             kind = "/".join(scope["path"].removeprefix(scope.get("root_path", "")).split("/")[:3])
-            LOG.info("%s %s %s %d %.0f ms", number, scope["method"], kind[:40], status, 1000 * (time.monotonic() - began))
+            LOG.info(
+                "%s %s %s %d %.0f ms", number, scope["method"], kind[:40], status, 1000 * (time.monotonic() - began)
+            )
 
 
 class Rates:

@@ -134,7 +134,9 @@ class Provider:
                 )
             )  # fmt: skip
         except (httpx.HTTPError, jwt.PyJWTError, KeyError, ValueError) as error:
-            raise Refusal(401, f"the provider's answer does not check ({type(error).__name__})", "Sign in again.") from error
+            raise Refusal(
+                401, f"the provider's answer does not check ({type(error).__name__})", "Sign in again."
+            ) from error
 
     def _person(self, claims: Mapping[str, Any]) -> Person:
         told = claims.get(self._settings.role_claim, ())
