@@ -287,7 +287,7 @@ def _digests(connection: Connection, study: str) -> dict[str, str]:
     chosen = sa.select(db.instances.c.uid, db.instances.c.digest).where(
         db.instances.c.study == study, db.instances.c.film
     )
-    return {str(uid): str(digest) for uid, digest in sorted(connection.execute(chosen).tuples())}
+    return {str(uid): str(digest) for uid, digest in connection.execute(chosen.order_by(db.instances.c.uid))}
 
 
 def _visits(connection: Connection, study: str) -> list[tuple[str, str, str]]:
