@@ -111,13 +111,9 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
 
 def _listening(pid: int) -> list[str]:
     """Listening sockets of a process, from the kernel's tables (state 0A)."""
-    own = set()
-    for handle in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            own.add(os.readlink(handle))
-        except OSError:
-            continue
-    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/{pid}/net/{name}").open()]
+    own = {os.readlink(handle) for handle in Path(f"/proc/{pid}/fd").iterdir() if os.path.lexists(handle)}
+    tables = [Path(f"/proc/{pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
+    rows = [line.split() for table in tables for line in table.splitlines()]
     return [row[1] for row in rows if len(row) > 9 and row[3] == "0A" and f"socket:[{row[9]}]" in own]
 
 

@@ -7,7 +7,7 @@ so that nothing hangs on a message that could get lost: the archive itself is th
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from hilum.app.serve import database as db
 from hilum.app.serve.jobs import Order
 from hilum.app.serve.work import Stopped
 from hilum.core.errors import MissingError
+from hilum.io.intake import is_nobody
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -89,9 +90,7 @@ def waiting(database: db.Database, *, quiet_s: float, soon: Sequence[str] = (), 
         Study Instance UIDs, the longest waiting first.
     """
     quiet = sa.or_(db.studies.c.changed <= time.time() - quiet_s, db.studies.c.uid.in_(list(soon)))
-    unordered = sa.or_(
-        sa.and_(db.readings.c.state == "waiting", db.readings.c.job == ""), db.studies.c.changed > since
-    )
+    unordered = sa.or_(sa.and_(db.readings.c.state == "waiting", db.readings.c.job == ""), db.studies.c.changed > since)
     chosen = (
         sa.select(db.studies.c.uid)
         .join(db.readings, db.readings.c.study == db.studies.c.uid)
@@ -103,13 +102,18 @@ def waiting(database: db.Database, *, quiet_s: float, soon: Sequence[str] = (), 
 
 def later_studies(database: db.Database, study: str) -> list[str]:
     """Return the patient's studies of the same or a later day: this one may be their prior."""
-    one, other = db.studies.alias(), db.studies.alias()
-    chosen = (
-        sa.select(other.c.uid)
-        .select_from(one.join(other, one.c.patient == other.c.patient))
-        .where(one.c.uid == study, other.c.uid != study, other.c.date >= one.c.date, other.c.films > 0)
-    )
-    return database.read(lambda connection: list(connection.scalars(chosen)))
+
+    def work(connection: Connection) -> list[str]:
+        visits = _visits(connection, study)
+        day = next((date for date, _, uid in visits if uid == study), "")
+        return [uid for date, _, uid in visits if uid != study and date >= day]
+
+    return database.read(work)
+
+
+def visits(database: db.Database, study: str) -> list[str]:
+    """Return the patient's studies with films, earliest first, this one among them."""
+    return database.read(lambda connection: [uid for _, _, uid in sorted(_visits(connection, study))])
 
 
 def ordered(database: db.Database, study: str, job: str) -> None:
@@ -155,10 +159,23 @@ def progress(database: db.Database, study: str, job: str, part: float) -> None:
     )
 
 
-def finish(database: db.Database, films: Films, job: str, *, state: str, reason: str, summary: str) -> bool:
+@dataclass(frozen=True)
+class Result:
+    """What a job found: the study's new state, the reason where it was refused, and the worklist's line as JSON."""
+
+    state: str
+    reason: str = ""
+    summary: str = ""
+
+
+def finish(database: db.Database, films: Films, job: str, result: Result, *, place: Callable[[bool], None]) -> bool:
     """Record a result; False, and nothing is recorded, if the job was overtaken or the study deleted.
 
-    A reading that a reader has touched keeps its state, reason and summary.
+    Args:
+        database, films, job: whose result it is.
+        result: what came of it. A reading that a reader has touched keeps its own; a note says what lies beside it.
+        place: puts the written reading in its place, in the same transaction; called with True where it belongs
+            beside a reader's. It may be called twice.
     """
 
     def work(connection: Connection) -> bool:
@@ -166,9 +183,12 @@ def finish(database: db.Database, films: Films, job: str, *, state: str, reason:
         if found is None or found.job != job or _films(connection, films.study).signature != films.signature:
             return False
         told: dict[str, Any] = {"signature": films.signature, "progress": None, "finished": time.time()}
-        if found.state not in TOUCHED:
-            told |= {"state": state, "reason": reason, "summary": summary}
+        if found.state in TOUCHED:
+            told["reason"] = "other films were read since: the model's new reading lies beside the reader's"
+        else:
+            told |= {"state": result.state, "reason": result.reason, "summary": result.summary}
         connection.execute(_update(films.study).values(**told))
+        place(found.state in TOUCHED)
         return True
 
     return database.write(work)
@@ -187,15 +207,45 @@ def give_up(database: db.Database, study: str, job: str, *, state: str, reason: 
     database.write(work)
 
 
-def saved(database: db.Database, study: str, *, revision: int, state: str, summary: str) -> bool:
-    """Record a reader's save if the revision is still the one it was made on; tell whether it was."""
+def saved(database: db.Database, study: str, result: Result, *, revision: int, place: Callable[[], None]) -> bool:
+    """Record a reader's save on `revision` and put it in its place; False if another was saved on it first."""
 
     def work(connection: Connection) -> bool:
-        told = {"revision": revision + 1, "state": state, "reason": "", "summary": summary, "finished": time.time()}
-        guarded = _update(study).where(db.readings.c.revision == revision)
-        return connection.execute(guarded.values(**told)).rowcount == 1
+        told = {"revision": revision + 1, "state": result.state, "reason": "", "summary": result.summary}
+        guarded = _update(study).where(db.readings.c.revision == revision, db.readings.c.state != "reading")
+        if connection.execute(guarded.values(**told, finished=time.time())).rowcount != 1:
+            return False
+        place()
+        return True
 
     return database.write(work)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose study it is and when: Patient ID, Study Date and Study Time."""
+
+    patient_id: str
+    date: str
+    time: str
+
+
+def identity(database: db.Database, study: str) -> Identity | None:
+    """Return whose study it is; None where the id names no one or the day is not known."""
+    here, person = db.studies.c, db.patients.c
+    joined = db.studies.join(db.patients, here.patient == person.key)
+    chosen = sa.select(person.patient_id, here.date, here.time).select_from(joined).where(here.uid == study)
+    found = database.read(lambda connection: connection.execute(chosen).first())
+    if found is None or is_nobody(found[0]) or not found[1]:
+        return None
+    return Identity(*map(str, found))
+
+
+def sources(database: db.Database, study: str) -> tuple[str, ...]:
+    """Return who sent the films of a study."""
+    here = db.instances.c
+    chosen = sa.select(here.source).where(here.study == study, here.film).distinct().order_by(here.source)
+    return database.read(lambda connection: tuple(str(source) for source in connection.scalars(chosen)))
 
 
 def changes(database: db.Database, since: float) -> dict[str, dict[str, Any]]:
@@ -217,9 +267,7 @@ def _update(study: str) -> Any:
 
 def _row(connection: Connection, study: str) -> Row | None:
     columns = [db.readings.c[name] for name in Row.__dataclass_fields__]
-    found: Mapping[str, Any] | None = (
-        connection.execute(sa.select(*columns).where(db.readings.c.study == study)).mappings().first()
-    )
+    found = connection.execute(sa.select(*columns).where(db.readings.c.study == study)).mappings().first()
     return Row(**found) if found else None
 
 
@@ -229,7 +277,9 @@ def _films(connection: Connection, study: str) -> Films:
         return Films(study, ())
     prior = _prior(connection, study)
     earlier = _digests(connection, prior) if prior else {}
-    text = "\n".join([*(f"{uid} {digest}" for uid, digest in own.items()), "", *(f"{u} {d}" for u, d in earlier.items())])
+    text = "\n".join(
+        [*(f"{uid} {digest}" for uid, digest in own.items()), "", *(f"{u} {d}" for u, d in earlier.items())]
+    )
     return Films(study, tuple(own), prior, tuple(earlier), sha256(text.encode()).hexdigest())
 
 
@@ -237,21 +287,32 @@ def _digests(connection: Connection, study: str) -> dict[str, str]:
     chosen = sa.select(db.instances.c.uid, db.instances.c.digest).where(
         db.instances.c.study == study, db.instances.c.film
     )
-    return {str(uid): str(digest) for uid, digest in sorted(connection.execute(chosen).tuples())}
+    return {str(uid): str(digest) for uid, digest in connection.execute(chosen.order_by(db.instances.c.uid))}
+
+
+def _visits(connection: Connection, study: str) -> list[tuple[str, str, str]]:
+    """Day, hour and UID of the patient's dated studies with films; of this one alone where the id names no one."""
+    here, person = db.studies.c, db.patients.c
+    joined = db.studies.join(db.patients, here.patient == person.key)
+    found = connection.execute(
+        sa.select(here.patient, person.patient_id, here.date, here.time).select_from(joined).where(here.uid == study)
+    ).first()
+    if found is None:
+        return []
+    patient, patient_id, date, at = found
+    if not date or is_nobody(patient_id):
+        return [(str(date), str(at), study)]
+    chosen = sa.select(here.date, here.time, here.uid).where(here.patient == patient, here.films > 0, here.date != "")
+    return [(str(date), str(at), str(uid)) for date, at, uid in connection.execute(chosen)]
 
 
 def _prior(connection: Connection, study: str) -> str:
     """The latest study of the patient that is strictly earlier; one without an hour is earlier by its day only."""
-    here = db.studies.c
-    patient, day, hour = connection.execute(sa.select(here.patient, here.date, here.time).where(here.uid == study)).one()
-    if not day:
-        return ""
-    chosen = sa.select(here.uid, here.date, here.time).where(
-        here.patient == patient, here.uid != study, here.films > 0, here.date != "", here.date <= day
-    )
-    found = [
-        (str(date), str(at), str(uid))
-        for uid, date, at in connection.execute(chosen)
-        if date < day or (at < hour and not {at, hour} & set(_NO_HOUR))
+    visits = _visits(connection, study)
+    day, hour, _ = next((visit for visit in visits if visit[2] == study), ("", "", ""))
+    earlier = [
+        visit
+        for visit in visits
+        if visit[0] < day or (visit[0] == day and visit[1] < hour and not {visit[1], hour} & set(_NO_HOUR))
     ]
-    return max(found)[2] if found else ""
+    return max(earlier)[2] if earlier else ""

@@ -51,7 +51,7 @@ class Keeper(Protocol):
     """Where instances go: `archive.Archive`."""
 
     def store(self, source_file: Any, *, source: str) -> Any:
-        """Keep one Part 10 file for good before it returns; what it returns names its `study`."""
+        """Keep one Part 10 file for good before it returns; what it returns names its `study_uid`."""
 
 
 @dataclass(frozen=True)
@@ -171,14 +171,17 @@ class Node:
         with self._guard:
             self._bytes.pop(event.assoc, None)
         calling = str(event.assoc.requestor.ae_title).strip()
+        asked_by = str(getattr(event.request, "MoveOriginatorApplicationEntityTitle", "") or "").strip()
         try:
-            stored = self._keeper.store(BytesIO(event.encoded_dataset()), source=calling)
+            stored = self._keeper.store(
+                BytesIO(event.encoded_dataset()), source=f"{calling} for {asked_by}" if asked_by else calling
+            )
         except Exception as error:  # whatever it was, the peer must hear that it was not kept
             status, comment = status_of(error)
             LOG.warning("an instance from %s was not kept: %#06x, %s", calling, status, type(error).__name__)
             return _answer(status, comment)
         with self._guard:
-            self._brought.setdefault(event.assoc, set()).add(stored.study)
+            self._brought.setdefault(event.assoc, set()).add(stored.study_uid)
         return SUCCESS
 
     def _on_pdu(self, event: Event) -> None:

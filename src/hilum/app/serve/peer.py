@@ -199,9 +199,7 @@ def _contexts(batch: Iterable[Dataset]) -> list[tuple[str, tuple[str, ...]]]:
 
 
 @contextmanager
-def _associated(
-    peer: Peer, contexts: Sequence[tuple[str, tuple[str, ...]]]
-) -> Iterator[Association]:
+def _associated(peer: Peer, contexts: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[Association]:
     own = entity(peer.own_title, Bounds(negotiation_s=peer.patience_s, silence_s=peer.patience_s))
     own.connection_timeout = peer.patience_s
     for sop_class, syntaxes in contexts:
@@ -219,7 +217,7 @@ def _associated(
 
 def _no_association(peer: Peer, association: Association) -> HilumError:
     if association.rejected_contexts and not association.accepted_contexts:
-        names = ", ".join(dict.fromkeys(context.abstract_syntax.name for context in association.rejected_contexts))
+        names = ", ".join(dict.fromkeys(str(getattr(c.abstract_syntax, "name", "")) for c in association.rejected_contexts))
         return PeerRefusedError(f"{peer} does not take '{names}'")
     if not association.is_rejected:
         return PeerDownError(f"{peer} does not answer: check that it runs, its host, port and TLS")

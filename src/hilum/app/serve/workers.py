@@ -159,8 +159,8 @@ def _spawn(child: _Child) -> None:
         [sys.executable, "-m", "hilum.app.serve.work"], stdin=subprocess.PIPE, text=True, env=environment
     )
     child.began = time.monotonic()
-    assert child.process.stdin is not None  # noqa: S101 - said by stdin=PIPE
-    _tell(child.process.stdin, child.settings.to_json() + "\n", close=False)
+    if child.process.stdin is not None:
+        _tell(child.process.stdin, child.settings.to_json() + "\n", close=False)
 
 
 def _tell(pipe: IO[str], text: str, *, close: bool) -> None:
