@@ -190,9 +190,8 @@ class Access:
         person = self.person(request)
         if request.method not in SAFE:
             guard(request, person)
-        return Session(
-            person.name, person.roles, person.csrf, readonly="reader" not in person.roles and not _admin(person)
-        )
+        readonly = not {"reader", "admin"} & set(person.roles)
+        return Session(person.name, person.roles, person.csrf, readonly, proven=not person.csrf)
 
     def admin(self, request: Request) -> Person:
         """Return who asks, if that is an administrator.

@@ -71,7 +71,7 @@ class ArchiveShelf:
         joined = db.readings.join(db.studies, db.readings.c.study == db.studies.c.uid).join(
             db.patients, db.studies.c.patient == db.patients.c.key
         )
-        matches = _matching(text, state)
+        matches = _matching(text, state if self._jobs is not None or state != "unread" else "waiting")
         counted = sa.select(sa.func.count()).select_from(joined).where(*matches)
         chosen = sa.select(*_COLUMNS).select_from(joined).where(*matches)
         chosen = chosen.order_by(db.studies.c.date.desc(), db.studies.c.time.desc(), db.studies.c.uid)
@@ -81,7 +81,11 @@ class ArchiveShelf:
             return connection.scalar(counted) or 0, [_line(dict(one)) for one in found]
 
         total, rows = self._archive.database.read(work)
-        return {"total": total, "rows": rows}
+        return {"total": total, "rows": [{**row, "state": self._shown(row["state"])} for row in rows]}
+
+    def _shown(self, state: str) -> str:
+        """Where nothing is ever read, a study does not wait for it."""
+        return "unread" if self._jobs is None and state in _BUSY else state
 
     def sheet(self, study_id: str) -> dict[str, Any]:
         """Return the Sheet of a study with the patient's course."""
@@ -182,10 +186,10 @@ class ArchiveShelf:
         if (folder / "study.json").is_file():
             case = read_case(folder, prior=self._study)
             study = replace(case.study, images=_as_read(study, case.study))
-            state = row.state if row.state != "unread" else case.state
+            state = shown if (shown := self._shown(row.state)) != "unread" else case.state
             return replace(case, study=study, films=paths, state=state, reason=row.reason or case.reason)
         return Case(
-            study, state=row.state, reason=row.reason, films=paths, keep_identifiers=True,
+            study, state=self._shown(row.state), reason=row.reason, films=paths, keep_identifiers=True,
             refused=tuple((film, reason) for film, reason in failed.items()),
         )  # fmt: skip
 

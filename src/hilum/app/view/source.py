@@ -30,12 +30,14 @@ class Session:
         roles: 'reader' may save, 'admin' may also cancel and retry jobs.
         csrf: token that every write carries in the header X-Hilum-CSRF.
         readonly: whether saving is refused.
+        proven: each request proves itself by a secret in its header, which no other site can make a browser send.
     """
 
     user: str
     roles: tuple[str, ...] = ("reader",)
     csrf: str = ""
     readonly: bool = False
+    proven: bool = False
 
 
 class Shelf(Protocol):
