@@ -127,3 +127,13 @@ export function carried(range, hung, other) {
   const share = (other.upper - other.lower) / (hung.upper - hung.lower);
   return { lower: other.lower + (range.lower - hung.lower) * share, upper: other.lower + (range.upper - hung.lower) * share };
 }
+
+/**
+ * A range of pixel values as center and width in the header's units, for the corner of the pane.
+ * @param {Range} range @param {Grey} grey @param {Tone} tone @returns {Window}
+ */
+export function windowOf(range, grey, tone) {
+  const half = grey.voiFunction === "LINEAR" && !(tone.table && tone.range.upper === 65535) ? 0.5 : 0;
+  const ends = [range.lower * tone.slope + tone.intercept, range.upper * tone.slope + tone.intercept];
+  return { center: (ends[0] + ends[1]) / 2 + half, width: Math.abs(ends[1] - ends[0]) + 2 * half };
+}
