@@ -103,7 +103,18 @@ test("dragging right widens and dragging down darkens, whichever way the film is
 });
 
 test("a linked film moves by the same share of its own window, and back to where it hung", () => {
-  const [hung, other] = [{ lower: 0, upper: 100 }, { lower: 1000, upper: 3000 }];
+  const tone = (lower, upper, inverted = false) => ({ range: { lower, upper }, inverted });
+  const [hung, other] = [tone(0, 100), tone(1000, 3000)];
   assert.deepEqual(carried({ lower: 50, upper: 100 }, hung, other), { lower: 2000, upper: 3000 });
-  assert.deepEqual(carried(hung, hung, other), other);
+  assert.deepEqual(carried(hung.range, hung, other), other.range);
+});
+
+test("a linked film of the other polarity shows the same grey", () => {
+  const [hung, other] = [{ range: { lower: 0, upper: 100 }, inverted: false }, { range: { lower: 0, upper: 4095 }, inverted: true }];
+  const range = { lower: 20, upper: 140 };
+  const mirror = carried(range, hung, other);
+  for (const value of [10, 30, 77, 130]) {
+    const there = 4095 * (1 - value / 100); // the same tissue on the other film
+    assert.ok(Math.abs(shown(range, value) - (1 - shown(mirror, there))) < 1e-9);
+  }
 });

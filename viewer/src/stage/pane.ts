@@ -158,7 +158,7 @@ export class Pane {
   private drawScale(film: Film, zoom: number): void {
     const known = film.spacing_plane !== "patient" && film.magnification ? film.magnification : 1;
     const bar = film.spacing_mm ? scaleBar((zoom / Math.min(...film.spacing_mm)) * known, this.height / 4) : null;
-    const [x, y] = [this.width - 14, this.height / 2];
+    const [x, y] = [this.width - 14, this.height * 0.69];
     this.bar.setAttribute("d", bar ? `M${x - 6} ${y - bar.pixels / 2}h6v${bar.pixels}h-6` : "");
     const plane = film.spacing_plane === "patient" ? "" : known === 1 ? " at detector" : " in the patient";
     write(this.said.scale, bar ? `${bar.mm} mm${plane}` : film.spacing_mm ? "" : "no spacing");
