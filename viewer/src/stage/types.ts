@@ -54,6 +54,8 @@ export interface Stage {
   overlays(on?: boolean): void;
   /** Overlay opacity, 0 to 1. */
   opacity(value: number): void;
+  /** One mask layer on or off, by its name. */
+  layer(name: string, on: boolean): void;
   /** Apply the active film's n-th window, 1 to 4. */
   preset(n: number): void;
   /** Show the prior beside ("beside"), with its place exchanged ("swap" toggles), or not at all ("off"). */

@@ -1,0 +1,194 @@
+/** Cornerstone3D: loading, decoding and drawing films. The only module that knows it; loaded when a stage is created. */
+import { Enums, RenderingEngine, getShouldUseCPURendering, imageLoader, init, metaData, setUseCPURendering } from "@cornerstonejs/core";
+import type { Types } from "@cornerstonejs/core";
+import { createImage, init as initLoader, wadouri } from "@cornerstonejs/dicom-image-loader";
+import { parseDicom } from "dicom-parser";
+import type { DataSet } from "dicom-parser";
+import type { Film } from "../sheet";
+import { aspectOf } from "./geometry.js";
+import { greyOf } from "./header";
+import { toneOf } from "./tone.js";
+import type { Grey, Tone } from "./tone.js";
+
+export type Viewport = Types.IStackViewport;
+
+/** A film that is decoded and ready to be drawn. */
+export interface Loaded {
+  imageId: string;
+  columns: number;
+  rows: number;
+  grey: Grey;
+  tone: Tone;
+  colour: boolean;
+}
+
+interface Entry {
+  film: Film;
+  header?: DataSet;
+  loaded?: Loaded;
+}
+
+const films = new Map<string, Entry>();
+let started = false;
+
+/** Start the renderer once for the page; "?renderer=cpu" in the page's address asks for the slow path. */
+export function start(): "gpu" | "cpu" {
+  if (!started) {
+    started = true;
+    init();
+    if (new URLSearchParams(location.search).get("renderer") === "cpu") setUseCPURendering(true);
+    // Decoding is one film at a time per worker; two films side by side are the common case.
+    initLoader({ maxWebWorkers: Math.min(2, navigator.hardwareConcurrency || 1) });
+    imageLoader.registerImageLoader("film", (imageId: string) => ({ promise: decode(imageId) as Promise<Types.IImage> }));
+    // Ours go first: the renderer never sees a spacing in millimetres, so it cannot guess with one.
+    metaData.addProvider(facts, 10_000);
+  }
+  return getShouldUseCPURendering() ? "cpu" : "gpu";
+}
+
+export function newEngine(): RenderingEngine {
+  return new RenderingEngine("stage");
+}
+
+/** Put one viewport into an element of the page. */
+export function enable(engine: RenderingEngine, id: string, element: HTMLDivElement): Viewport {
+  engine.enableElement({ viewportId: id, type: Enums.ViewportType.STACK, element, defaultOptions: { background: [0, 0, 0] } });
+  return engine.getViewport(id) as Viewport;
+}
+
+/** Fetch, decode and show a film in a viewport. */
+export async function showFilm(viewport: Viewport, film: Film): Promise<Loaded> {
+  const url = new URL(film.dicom, document.baseURI).href;
+  const imageId = `film:${url}`;
+  if (!films.has(imageId)) films.set(imageId, { film });
+  const image = await imageLoader.loadAndCacheImage(imageId);
+  await viewport.setStack([imageId]);
+  const loaded = films.get(imageId)?.loaded;
+  if (!loaded || !image) throw new Error("The film could not be decoded.");
+  return loaded;
+}
+
+/** Start loading a film that will be looked at next. */
+export function prefetch(film: Film): void {
+  const imageId = `film:${new URL(film.dicom, document.baseURI).href}`;
+  if (!films.has(imageId)) films.set(imageId, { film });
+  imageLoader.loadAndCacheImage(imageId).catch(() => undefined);
+}
+
+function facts(type: string, imageId: string): unknown {
+  if (typeof imageId !== "string" || !imageId.startsWith("film:")) return undefined;
+  const entry = films.get(imageId);
+  if (!entry) return undefined;
+  switch (type) {
+    case "imagePlaneModule": {
+      const [columnPixelSpacing, rowPixelSpacing] = aspectOf(entry.film.spacing_mm);
+      return {
+        rows: entry.film.rows, columns: entry.film.columns, columnPixelSpacing, rowPixelSpacing,
+        rowCosines: [1, 0, 0], columnCosines: [0, 1, 0], imagePositionPatient: [0, 0, 0],
+        imageOrientationPatient: [1, 0, 0, 0, 1, 0], frameOfReferenceUID: imageId, usingDefaultValues: false,
+      };
+    }
+    case "imagePixelModule": {
+      const pixel = entry.header ? wadouri.metaData.getImagePixelModule(entry.header as never) : {};
+      // Once decoded, polarity is ours to apply, last.
+      return entry.loaded && !entry.loaded.colour ? { ...pixel, photometricInterpretation: "MONOCHROME2" } : pixel;
+    }
+    case "generalSeriesModule":
+      return { modality: "DX" };
+    case "voiLutModule":
+    case "modalityLutModule":
+    case "sopCommonModule":
+    case "calibrationModule":
+      return {};
+    default:
+      return undefined;
+  }
+}
+
+async function decode(imageId: string): Promise<unknown> {
+  const entry = films.get(imageId);
+  if (!entry) throw new Error("The film is not known.");
+  const answer = await fetch(imageId.slice("film:".length), { credentials: "same-origin" });
+  if (!answer.ok) throw new Error(`The server answered ${answer.status} for the film.`);
+  const header = parseDicom(new Uint8Array(await answer.arrayBuffer()));
+  entry.header = header;
+  const syntax = header.string("x00020010") ?? "1.2.840.10008.1.2";
+  const bytes = wadouri.getPixelData(header as never, 0);
+  const image = (await createImage(imageId, bytes as never, syntax, { preScale: { enabled: false }, useRGBA: false } as never)) as never as Drawn;
+  const grey = greyOf(header);
+  if (image.color) {
+    const tone: Tone = { table: null, first: 0, range: { lower: 0, upper: 255 }, slope: 1, intercept: 0, inverted: false };
+    entry.loaded = { imageId, columns: image.columns, rows: image.rows, grey, tone, colour: true };
+    return image;
+  }
+  const stored = wholeValues(image.getPixelData(), header, grey);
+  const extent = extentOf(stored, grey.padding);
+  const tone = toneOf(grey, entry.film.window, extent);
+  const pixels = tone.table ? throughTable(stored, tone) : stored;
+  entry.loaded = { imageId, columns: image.columns, rows: image.rows, grey, tone, colour: false };
+  return drawn(image, pixels, tone, imageId);
+}
+
+type Pixels = Uint8Array | Uint16Array | Int16Array | Float32Array | Int8Array;
+
+interface Drawn {
+  color: boolean;
+  columns: number;
+  rows: number;
+  imageFrame: { pixelData: Pixels; photometricInterpretation: string };
+  voxelManager: { scalarData: Pixels; getScalarData(): Pixels };
+  getPixelData(): Pixels;
+  [other: string]: unknown;
+}
+
+/** The image as the renderer takes it: pixel values as they are, one window, polarity left to us. */
+function drawn(image: Drawn, pixels: Pixels, tone: Tone, imageId: string): Drawn {
+  const entry = films.get(imageId);
+  const [columnPixelSpacing, rowPixelSpacing] = aspectOf(entry?.film.spacing_mm ?? null);
+  const all = extentOf(pixels, null);
+  image.imageFrame.photometricInterpretation = "MONOCHROME2";
+  if (pixels !== image.imageFrame.pixelData) {
+    image.imageFrame.pixelData = pixels;
+    image.voxelManager.getScalarData = () => pixels;
+    image.voxelManager.scalarData = pixels;
+    image.getPixelData = () => pixels;
+  }
+  return Object.assign(image, {
+    dataType: pixels.constructor.name,
+    columnPixelSpacing, rowPixelSpacing, invert: false, slope: 1, intercept: 0, preScale: undefined,
+    minPixelValue: all.min, maxPixelValue: all.max, sizeInBytes: pixels.byteLength,
+    windowCenter: (tone.range.lower + tone.range.upper) / 2 + 0.5, windowWidth: tone.range.upper - tone.range.lower + 1,
+    voiLUTFunction: "LINEAR", modalityLUT: undefined, voiLUT: undefined,
+  });
+}
+
+/** Stored values without bits outside Bits Stored (old overlays live there). */
+function wholeValues(pixels: Pixels, header: DataSet, grey: Grey): Pixels {
+  const allocated = header.uint16("x00280100") ?? 16;
+  const high = header.uint16("x00280102") ?? grey.bitsStored - 1;
+  const shift = Math.max(0, Math.min(high, allocated - 1) - grey.bitsStored + 1);
+  if (grey.signed || (grey.bitsStored === allocated && shift === 0)) return pixels;
+  const most = 2 ** grey.bitsStored - 1;
+  if (shift === 0 && extentOf(pixels, null).max <= most) return pixels;
+  return pixels.map((value) => (value >> shift) & most) as Pixels;
+}
+
+function extentOf(pixels: Pixels, padding: [number, number] | null): { min: number; max: number } {
+  let min = Infinity;
+  let max = -Infinity;
+  for (let i = 0; i < pixels.length; i++) {
+    const value = pixels[i];
+    if (padding && value >= padding[0] && value <= padding[1]) continue;
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  return min <= max ? { min, max } : { min: 0, max: 1 };
+}
+
+function throughTable(pixels: Pixels, tone: Tone): Uint16Array {
+  const table = tone.table as Uint16Array;
+  const result = new Uint16Array(pixels.length);
+  const last = table.length - 1;
+  for (let i = 0; i < pixels.length; i++) result[i] = table[Math.min(last, Math.max(0, pixels[i] - tone.first))];
+  return result;
+}
