@@ -10,6 +10,8 @@
 /** @type {Edits} No edits yet. */
 export const NONE = Object.freeze({ past: [], now: [], next: [] });
 
+/** @type {{accept: "accepted", reject: "rejected", restore: ""}} */
+const AFTER = { accept: "accepted", reject: "rejected", restore: "" };
 const VERDICTS = new Set(["accept", "reject", "restore"]);
 
 /**
@@ -123,10 +125,8 @@ export function foresee(findings, action) {
  */
 function changed(item, action) {
   const touched = item.verdict === "added" ? "added" : "changed";
-  if (action.do === "accept") return { ...item, verdict: "accepted" };
-  if (action.do === "reject") return { ...item, verdict: "rejected" };
-  if (action.do === "restore") return { ...item, verdict: "" };
   if (action.do === "move") return { ...item, boxes: action.boxes, verdict: touched };
+  if (action.do !== "set") return { ...item, verdict: AFTER[action.do] };
   const { severity, do: _, key: __, ...fields } = action;
   const attributes = { ...item.attributes };
   if (severity) attributes["severity"] = severity;

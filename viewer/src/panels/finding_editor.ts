@@ -51,13 +51,13 @@ export function editor(room: Room, item: Item): TemplateResult {
     ${measurements(item)}
     <div class="boxes">
       <span class="boxes-count">${item.boxes.length ? `${item.boxes.length} box${item.boxes.length > 1 ? "es" : ""}` : "No box"}</span>
-      <button class="button quiet" ?disabled=${off || !room.stage} @click=${() => void room.drawFor(item)}>${icon("box")}Draw a box</button>
+      <button class="button quiet" ?disabled=${off || !room.stage} @click=${() => void room.drawFor(item)}>${icon("box")}Draw box</button>
       ${item.boxes.length
         ? html`<button class="button quiet" aria-pressed=${room.status?.edit ?? false} ?disabled=${off || !room.stage} data-tip="Drag boxes and their corners on the film" @click=${() => room.stage?.edit(!room.status?.edit)}>${icon("move")}Move</button>
             <button class="button quiet" ?disabled=${off} @click=${() => void room.act({ do: "move", key: item.key, boxes: [] })}>${icon("cross")}Remove</button>`
         : nothing}
     </div>
-    <ul class="behind">${evidence(item).map((line) => html`<li>${line}</li>`)}</ul>
+    <p class="behind">${evidence(item).slice(item.probability === null ? 0 : 1).join(" · ")}</p>
   </div>`;
 }
 

@@ -74,7 +74,7 @@ function notAssessed(room: Room): TemplateResult | typeof nothing {
     ${heading(room, "not assessed", "Not assessed", missing.length)}
     <ul id="group-not-assessed" ?hidden=${!open}>
       ${open
-        ? missing.map((each) => html`<li class="unjudged">${disc("none")}<span>${each.label}</span><span class="why">${each.reason}</span></li>`)
+        ? missing.map((each) => html`<li class="unjudged">${disc("none")}<span>${each.label}</span><span class="because">${each.reason}</span></li>`)
         : nothing}
     </ul>
   </div>`;
@@ -95,19 +95,24 @@ function row(room: Room, item: Item): TemplateResult {
         ${disc(item.state)}
         <span class="finding-text">
           <span class="label">${item.label}${item.attributes["severity"] ? html`<span class="severity">${item.attributes["severity"]}</span>` : nothing}</span>
-          ${item.state !== "absent" && place(item) ? html`<span class="place">${place(item)}</span>` : nothing}
+          ${second(item)}
         </span>
       </button>
-      ${marks(item)} ${score(item)} ${verdict(room, item)}
+      ${score(item)} ${verdict(room, item)}
     </div>
     ${selected ? editor(room, item) : nothing}
   </li>`;
 }
 
-function marks(item: Item): TemplateResult {
-  return html`<span class="marks" aria-hidden="true">
-    ${item.change ? html`<span class="chip change ${item.change}">${icon(CHANGE_ICONS[item.change] ?? "same")}${item.change}</span>` : nothing}
-    ${item.verdict === "changed" || item.verdict === "added" ? html`<span class="chip mine">${icon("pen")}${item.verdict}</span>` : nothing}
+/** Where, since when, and whose; nothing where there is nothing to say. */
+function second(item: Item): TemplateResult | typeof nothing {
+  const where = item.state === "absent" ? "" : place(item);
+  const mine = item.verdict === "changed" || item.verdict === "added";
+  if (!where && !item.change && !mine) return nothing;
+  return html`<span class="second">
+    ${where ? html`<span class="place">${where}</span>` : nothing}
+    ${item.change ? html`<span class="since ${item.change}">${icon(CHANGE_ICONS[item.change] ?? "same")}${item.change}</span>` : nothing}
+    ${mine ? html`<span class="since mine">${icon("pen")}${item.verdict}</span>` : nothing}
   </span>`;
 }
 

@@ -59,5 +59,5 @@ export function disc(state: string): TemplateResult {
 
 /** A probability as a bar of 48 by 4 px. */
 export function bar(value: number): TemplateResult {
-  return html`<svg class="bar" viewBox="0 0 48 4" aria-hidden="true" focusable="false"><rect width="48" height="4" rx="2" class="rail"></rect><rect width=${Math.max(2, 48 * value).toFixed(1)} height="4" rx="2"></rect></svg>`;
+  return html`<svg class="gauge" viewBox="0 0 48 4" aria-hidden="true" focusable="false"><rect width="48" height="4" rx="2" class="rail"></rect><rect width=${Math.max(2, 48 * value).toFixed(1)} height="4" rx="2"></rect></svg>`;
 }

@@ -15,7 +15,7 @@ export function record(room: Room): TemplateResult {
       ? html`<dl class="facts"><dt>Model</dt><dd>${sheet.made_by.name}</dd><dt>Version</dt><dd>${sheet.made_by.version || "not stated"}</dd></dl>`
       : html`<p class="empty-line">No model has read this study.</p>`}
     <h3>Films</h3>
-    <ul class="films">${sheet.films.map(film)}</ul>
+    <ul class="film-list">${sheet.films.map(film)}</ul>
     <h3>Files</h3>
     ${sheet.files.length
       ? html`<ul class="files">${sheet.files.map((each) => html`<li><a href=${each.url} download=${each.name}>${icon("file")}<span>${each.name}</span></a><span class="kind">${each.kind}</span></li>`)}</ul>`
@@ -33,7 +33,7 @@ function film(each: Film): TemplateResult {
   if (each.magnification) facts.push(`magnified ${each.magnification.toFixed(2)} ×`);
   if (each.synthetic) facts.push("synthetic");
   return html`<li>
-    <span class="view">${each.view || "View unknown"}</span><span class="kind">${facts.join(" · ")}</span>
+    <span class="film-view">${each.view || "View unknown"}</span><span class="kind">${facts.join(" · ")}</span>
     ${each.accepted ? nothing : html`<span class="refused">${icon("alert")}${each.reason || "Not accepted by the model."}</span>`}
   </li>`;
 }

@@ -16,16 +16,21 @@ export function report(room: Room): TemplateResult {
   const sections = sectionsOf(sheet.report).filter(({ name, text }) => text || (WRITABLE.has(name) && room.canEdit));
   const told = sections.some(({ text }) => text);
   return html`<div class="report" aria-busy=${room.drafting} lang="en">
-    <div class="report-tools">
-      <span class="chip ${sheet.report.status === "final" ? "final" : "draft"}">${sheet.report.status === "final" ? "Final" : "Draft"}</span>
-      <span class="follow" role="status">${room.drafting ? "Writing…" : room.edits.now.length ? "Follows your edits" : ""}</span>
-      <span class="grow"></span>
-      <button class="button quiet" ?disabled=${!told} data-tip="Copy the text with its caution line" @click=${() => void copy(room)}>${icon("copy")}Copy</button>
-      <button class="button quiet" data-tip="Print the report with its films, on white" @click=${() => print()}>${icon("print")}Print</button>
-    </div>
     ${told ? nothing : html`<p class="empty-line">No text yet. It is written from the findings as you add them, or by your own hand.</p>`}
     ${sections.map((section) => one(room, section))}
   </div>`;
+}
+
+/** What stands beside the tabs: the report's status, and its text to take away. */
+export function reportTools(room: Room): TemplateResult {
+  const sheet = room.shown;
+  if (!sheet) return html``;
+  const final = sheet.report.status === "final" && !room.unsaved;
+  const told = Object.values(sheet.report.sections).some(Boolean) || sheet.report.sentences.length > 0;
+  return html`<span class="chip ${final ? "final" : "draft"}" role="status">${room.drafting ? "Writing…" : final ? "Final" : room.edits.now.length ? "Draft, follows your edits" : "Draft"}</span>
+    <span class="grow"></span>
+    <button class="button quiet" ?disabled=${!told} data-tip="Copy the text with its caution line" @click=${() => void copy(room)}>${icon("copy")}Copy</button>
+    <button class="button quiet square" aria-label="Print" data-tip="Print the report with its films, on white" @click=${() => print()}>${icon("print")}</button>`;
 }
 
 function one(room: Room, section: Section): TemplateResult {
@@ -91,15 +96,26 @@ function prose(room: Room, section: Section): TemplateResult {
     ${section.sentences.map(({ index, text, findings }) => {
       const linked = findings.filter((key) => room.item(key));
       if (!linked.length) return html`<span>${text} </span>`;
-      return html`<button
+      // A span, not a button: only text that is inline wraps as prose does.
+      return html`<span
+          role="button"
+          tabindex="0"
           class="sentence ${picked.has(index) ? "selected" : ""} ${lit.has(index) ? "lit" : ""}"
           aria-pressed=${picked.has(index)}
           @click=${() => room.selectSentence(index)}
+          @keydown=${(event: KeyboardEvent) => press(event, () => room.selectSentence(index))}
           @mouseenter=${() => room.hover(linked.includes(room.selected) ? room.selected : (linked[0] ?? ""))}
           @mouseleave=${() => room.hover("")}
-        >${text}</button> `;
+        >${text}</span> `;
     })}
   </p>`;
+}
+
+function press(event: KeyboardEvent, act: () => void): void {
+  if (event.key !== "Enter" && event.key !== " ") return;
+  event.preventDefault();
+  event.stopPropagation();
+  act();
 }
 
 async function copy(room: Room): Promise<void> {
