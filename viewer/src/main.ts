@@ -33,6 +33,7 @@ function raise(): void {
     },
     onHelp: () => room.open({ open: "help" }),
   });
+  room.stage.opacity(0.4); // the film first; [ and ] make boxes and masks fainter or stronger
   if (room.shown) void room.hang();
 }
 

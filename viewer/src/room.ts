@@ -37,8 +37,8 @@ export class Room {
 
   list: {
     rows: Row[]; total: number; text: string; state: string; offset: number;
-    loading: boolean; problem: ApiError | null; live: boolean; at: string; jobs: Map<string, Job>;
-  } = { rows: [], total: 0, text: "", state: "", offset: 0, loading: true, problem: null, live: false, at: "", jobs: new Map() };
+    loading: boolean; problem: ApiError | null; live: boolean | null; at: string; jobs: Map<string, Job>;
+  } = { rows: [], total: 0, text: "", state: "", offset: 0, loading: true, problem: null, live: null, at: "", jobs: new Map() };
 
   /** The study as saved, and as the edits make it. */
   saved: Sheet | null = null;
@@ -195,7 +195,9 @@ export class Room {
     const source = this.api.events(
       (event) => this.#happened(event),
       (open) => {
-        if (open && !this.list.live && this.list.rows.length) void this.loadList(true);
+        // A server that offers no events at all closes the line for good: then nothing is claimed about it.
+        if (!open && source.readyState === EventSource.CLOSED && this.list.live === null) return;
+        if (open && this.list.live === false && this.list.rows.length) void this.loadList(true);
         this.list.live = open;
         this.changed();
       },
@@ -349,6 +351,17 @@ export class Room {
     return done;
   }
 
+  /** Accept or reject; the same again takes it back. */
+  judge(item: Item, to: "accept" | "reject"): void {
+    if (!this.canEdit || !this.shown) return;
+    const stored = this.saved?.findings.find((each) => each.key === item.key)?.verdict ?? "";
+    const back = item.verdict === `${to}ed`;
+    const edit = edits.judge(this.edits, item.key, to, stored);
+    this.shown = { ...this.shown, findings: edits.foresee(this.shown.findings, { do: back ? "restore" : to, key: item.key }) };
+    this.#shift(edit, back ? "Verdict taken back" : `${item.label} ${to}ed`);
+    this.#boxes();
+  }
+
   undo(): void {
     this.#shift(edits.undo(this.edits), "Undone");
   }
@@ -470,7 +483,9 @@ export class Room {
 
   /** Take the version that somebody else saved; with `merge` this reader's edits go on top of it. */
   async takeTheirs(theirs: Sheet, merge: boolean): Promise<void> {
-    const { kept, lost } = edits.carry(this.edits.now, theirs.findings);
+    const stored = new Set(this.saved?.findings.map((item) => item.key));
+    const added = (this.shown?.findings ?? []).filter((item) => !stored.has(item.key)).map((item) => item.key);
+    const { kept, lost } = edits.carry(this.edits.now, theirs.findings, added);
     this.saving = false;
     this.#take(theirs);
     this.close();

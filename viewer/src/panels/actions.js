@@ -12,13 +12,14 @@ export const NONE = Object.freeze({ past: [], now: [], next: [] });
 
 /** @type {{accept: "accepted", reject: "rejected", restore: ""}} */
 const AFTER = { accept: "accepted", reject: "rejected", restore: "" };
-const VERDICTS = new Set(["accept", "reject", "restore"]);
+const VERDICTS = new Set(["accept", "reject"]);
 
 /**
  * Add an action to a list; one that says again what an earlier one said takes its place.
  *
  * Verdicts, moves and written sections replace the earlier of the same finding or section; a `set` joins the one before
- * it when both are about the same finding. The order of everything else stays: added findings get their keys by it.
+ * it when both are about the same finding. The order of everything else stays: added findings get their keys by it, and
+ * `restore` speaks of what is stored, so it is kept before a verdict that follows it.
  * @param {readonly Action[]} actions
  * @param {Action} action
  * @returns {Action[]}
@@ -45,6 +46,33 @@ export function fold(actions, action) {
  */
 export function make(edits, action) {
   return { past: [...edits.past, edits.now], now: fold(edits.now, action), next: [] };
+}
+
+/**
+ * Give a verdict, or take it back.
+ *
+ * What a verdict of this session said is simply dropped when it is taken back; one that is stored is restored, and a
+ * stored rejection is restored before the finding is accepted, since a rejected finding is not in the list any more.
+ * @param {Edits} edits
+ * @param {string} key
+ * @param {"accept" | "reject"} to
+ * @param {string} stored the verdict that the saved study has: "", "accepted", "rejected", "changed" or "added".
+ * @returns {Edits}
+ */
+export function judge(edits, key, to, stored) {
+  const given = edits.now.find((action) => VERDICTS.has(action.do) && "key" in action && action.key === key);
+  const restored = edits.now.some((action) => action.do === "restore" && action.key === key);
+  const before = given ? AFTER[/** @type {"accept" | "reject"} */ (given.do)] : restored ? "" : stored;
+  /** @type {readonly Action[]} */
+  let now = edits.now;
+  if (before === AFTER[to]) {
+    if (given) now = now.filter((action) => action !== given);
+    else now = [...now, { do: "restore", key }];
+  } else {
+    if (stored === "rejected" && !restored && !given) now = [...now, { do: "restore", key }];
+    now = fold(now, { do: to, key });
+  }
+  return { past: [...edits.past, edits.now], now, next: [] };
 }
 
 /**
@@ -89,22 +117,14 @@ export function refuse(edits) {
  * The actions that still speak of findings a study has; for putting edits on top of another's version.
  * @param {readonly Action[]} actions
  * @param {readonly Item[]} findings of the newer version.
+ * @param {readonly string[]} added keys of findings that these actions add.
  * @returns {{kept: Action[], lost: Action[]}}
  */
-export function carry(actions, findings) {
-  const known = new Set(findings.map((item) => item.key));
+export function carry(actions, findings, added = []) {
+  const known = new Set([...findings.map((item) => item.key), ...added]);
   /** @param {Action} action */
-  const fits = (action) => !("key" in action) || known.has(action.key) || isAdded(action.key, actions);
+  const fits = (action) => !("key" in action) || known.has(action.key);
   return { kept: actions.filter(fits), lost: actions.filter((action) => !fits(action)) };
-}
-
-/**
- * Whether a key may be that of a finding added by the same list of actions: only the server knows those keys.
- * @param {string} key
- * @param {readonly Action[]} actions
- */
-function isAdded(key, actions) {
-  return /^(reader|added)/.test(key) && actions.some((action) => action.do === "add");
 }
 
 /**

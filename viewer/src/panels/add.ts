@@ -46,6 +46,7 @@ export function addForm(room: Room): TemplateResult {
           )}
           ${concepts ? (found.length ? nothing : html`<li class="faint none">No finding of that name. Try another word.</li>`) : html`<li class="faint none">Loading the names…</li>`}
         </ul>`}
+    ${chosen ? already(room, chosen) : nothing}
     <div class="add-rest" ?hidden=${!chosen}>
       ${segments("add-state", "State", STATES.map((each) => [each, each] as const), form.state, false, (state) => change(room, { state }))}
       ${chosen?.sided ? segments("add-side", "Side", SIDES, form.side, false, (side) => change(room, { side })) : nothing}
@@ -61,6 +62,17 @@ export function addForm(room: Room): TemplateResult {
 
 function listed(room: Room, concept: Concept): boolean {
   return room.shown?.findings.some((item) => item.concept === concept.concept) ?? false;
+}
+
+/** A concept that is in the list already is better changed there than said twice. */
+function already(room: Room, concept: Concept): TemplateResult | typeof nothing {
+  const item = room.shown?.findings.find((each) => each.concept === concept.concept);
+  if (!item) return nothing;
+  const go = () => {
+    room.close();
+    room.select(item.key);
+  };
+  return html`<p class="note warn">${icon("alert")}<span>${item.label} is listed already (${item.state}${item.verdict === "rejected" ? ", rejected" : ""}). <button type="button" class="link" @click=${go}>Change it there</button>, or add a second one.</span></p>`;
 }
 
 function choose(room: Room, concept: Concept): void {

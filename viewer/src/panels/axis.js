@@ -95,15 +95,17 @@ function spans(marks) {
 }
 
 /**
- * Which dates get a label so that none overlap: the current one always, then from the latest back.
+ * Which dates get a label so that none overlap: the wanted ones in their order of importance, then from the latest back.
  * @param {readonly number[]} at places, 0 to 1.
  * @param {number} wide a label's width, a part of the axis.
- * @param {number} current index of the current study, or -1.
+ * @param {readonly number[]} wanted indices, as of the current study and of the prior.
  * @returns {Set<number>}
  */
-export function labelled(at, wide, current) {
-  const shown = new Set(current >= 0 ? [current] : []);
-  for (let index = at.length - 1; index >= 0; index--) {
+export function labelled(at, wide, wanted = []) {
+  /** @type {Set<number>} */
+  const shown = new Set();
+  const rest = at.map((_, index) => at.length - 1 - index);
+  for (const index of [...wanted.filter((each) => each >= 0 && each < at.length), ...rest]) {
     const place = at[index] ?? 0;
     if ([...shown].every((other) => other === index || Math.abs((at[other] ?? 0) - place) >= wide)) shown.add(index);
   }

@@ -7,10 +7,11 @@ import { date, upper } from "./words.js";
 
 export function bar(room: Room): TemplateResult {
   const study = room.place.at === "study";
+  const back = study && (room.session?.features.worklist || room.problem !== null);
   return html`<header class="bar">
-    <a class="brand" href="#/" aria-label=${study ? "Back to the worklist" : "Hilum, the reading room"} data-tip=${study ? "Worklist (w)" : ""}>
+    <a class="brand" href="#/" aria-label=${back ? "Back to the worklist" : "Hilum, the reading room"} data-tip=${back ? "Worklist (w)" : ""}>
       <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M11 4v5M11 9c0 2-1.500 3-3.500 3.500M11 9c0 2 2 3 4 3.500M8.500 5C5 6.500 3 11.500 3 17c0 2 1 2.500 2.500 2 2.500-.8 4-2 4-5M14 5c4 1.500 7 6.500 7 12 0 2-1 2.500-2.500 2-2.500-.8-4-2-4-5"></path></svg>
-      ${study ? icon("left") : nothing}<span>${study ? "Worklist" : "Hilum"}</span>
+      ${back ? icon("left") : nothing}<span>${back ? "Worklist" : "Hilum"}</span>
     </a>
     ${study ? title(room) : html`<span class="grow"></span>`}
     ${study && room.shown ? work(room) : nothing}

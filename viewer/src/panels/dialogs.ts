@@ -101,7 +101,7 @@ function moved(room: Room): TemplateResult {
   return html`${head(room, "Someone saved this study meanwhile")}
     <p>You edited version ${room.saved?.revision ?? "?"}; ${theirs ? `version ${theirs.revision} is there now` : "there is a newer one now"}. Nothing of yours is lost.</p>
     ${fresh.length
-      ? html`<ol class="log">${fresh.map((each) => html`<li><span class="who">${each.who}</span> <span class="what">${edited(each, theirs?.findings ?? [])}</span> <time>${date(each.when, { hour: true })}</time></li>`)}</ol>`
+      ? html`<ol class="log">${fresh.map((each) => html`<li><span class="who">${each.who}</span> <time>${date(each.when, { hour: true })}</time> <span class="what">${edited(each, theirs?.findings ?? [])}</span></li>`)}</ol>`
       : nothing}
     <footer>
       <button class="button quiet" @click=${() => room.close()}>Keep editing</button>

@@ -8,7 +8,11 @@ import { evidence } from "./words.js";
 export const STATES: readonly Item["state"][] = ["present", "uncertain", "absent"];
 export const SIDES: readonly [Item["side"], string][] = [["", "none"], ["right", "right"], ["left", "left"], ["bilateral", "both"]];
 const SEVERITIES = ["", "mild", "moderate", "severe"];
-const CHANGES: readonly Item["change"][] = ["", "new", "worsened", "unchanged", "improved", "resolved"];
+const CHANGES: Record<Item["state"], readonly Item["change"][]> = {
+  present: ["", "new", "worsened", "unchanged", "improved"],
+  uncertain: ["", "new", "worsened", "unchanged", "improved"],
+  absent: ["", "unchanged", "resolved"],
+};
 
 /** One of a few values: a row of radio buttons that looks like one control. */
 export function segments<T extends string>(
@@ -46,7 +50,7 @@ export function editor(room: Room, item: Item): TemplateResult {
     ${sided ? segments(`side-${item.key}`, "Side", SIDES, item.side, off, (side) => set({ side })) : nothing}
     <div class="choices">
       ${choice("Severity", SEVERITIES, item.attributes["severity"] ?? "", off || item.state === "absent", (severity) => set({ severity }))}
-      ${choice("Change", CHANGES, item.change, off || !room.shown?.prior, (change) => set({ change }))}
+      ${choice("Change", CHANGES[item.state], item.change, off || !room.shown?.prior, (change) => set({ change }))}
     </div>
     ${measurements(item)}
     <div class="boxes">

@@ -117,7 +117,7 @@ function second(item: Item): TemplateResult | typeof nothing {
 }
 
 function score(item: Item): TemplateResult {
-  if (item.probability === null) return html`<span class="score none" aria-hidden="true">${item.reader ? "reader" : "no score"}</span>`;
+  if (item.probability === null) return html`<span class="score none" aria-hidden="true">${item.reader || item.verdict === "changed" ? "reader" : "no score"}</span>`;
   const raw = !item.calibration || item.calibration === "uncalibrated";
   return html`<button class="score ${raw ? "raw" : ""}" data-tip=${evidence(item).join("\n")} aria-label="Probability ${probability(item.probability)}${raw ? ", not calibrated" : ""}">
     <span class="number">${probability(item.probability)}</span>${bar(item.probability)}
@@ -129,10 +129,9 @@ function verdict(room: Room, item: Item): TemplateResult {
   const name = item.label.toLowerCase();
   const accepted = item.verdict === "accepted";
   const rejected = item.verdict === "rejected";
-  const set = (to: "accept" | "reject", on: boolean) => void room.act({ do: on ? "restore" : to, key: item.key });
   return html`<span class="verdict" role="group" aria-label="Verdict on ${name}">
-    <button class="tick" aria-pressed=${accepted} ?disabled=${off} aria-label="Accept ${name}" data-tip=${accepted ? "Take the verdict back" : "Accept (a)"} @click=${() => set("accept", accepted)}>${icon("check")}</button>
-    <button class="cross" aria-pressed=${rejected} ?disabled=${off} aria-label="Reject ${name}" data-tip=${rejected ? "Take the verdict back" : "Reject (x)"} @click=${() => set("reject", rejected)}>${icon("cross")}</button>
+    <button class="tick" aria-pressed=${accepted} ?disabled=${off} aria-label="Accept ${name}" data-tip=${accepted ? "Take the verdict back" : "Accept (a)"} @click=${() => room.judge(item, "accept")}>${icon("check")}</button>
+    <button class="cross" aria-pressed=${rejected} ?disabled=${off} aria-label="Reject ${name}" data-tip=${rejected ? "Take the verdict back" : "Reject (x)"} @click=${() => room.judge(item, "reject")}>${icon("cross")}</button>
   </span>`;
 }
 

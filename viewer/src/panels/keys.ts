@@ -86,6 +86,5 @@ function plain(room: Room, event: KeyboardEvent, at: Element): boolean {
 function verdict(room: Room, to: "accept" | "reject"): void {
   const item = room.item(room.selected);
   if (!item) return room.tell("done", "Select a finding first: click it, or press n.");
-  const taken = item.verdict === `${to}ed`;
-  void room.act({ do: taken ? "restore" : to, key: item.key });
+  room.judge(item, to);
 }

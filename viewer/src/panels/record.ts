@@ -47,8 +47,9 @@ function log(room: Room): TemplateResult {
     ${edits
       .map(
         (each, index) => html`<li class=${index >= kept ? "pending" : ""}>
-          <span class="who">${each.who}</span> <span class="what">${edited(each, sheet.findings)}</span>
+          <span class="who">${each.who}</span>
           <time datetime=${each.when}>${index >= kept ? "not saved" : date(each.when, { hour: true })}</time>
+          <span class="what">${edited(each, sheet.findings)}</span>
         </li>`,
       )
       .reverse()}

@@ -26,8 +26,9 @@ export function reportTools(room: Room): TemplateResult {
   const sheet = room.shown;
   if (!sheet) return html``;
   const final = sheet.report.status === "final" && !room.unsaved;
+  const none = sheet.report.status === "none" && !room.unsaved;
   const told = Object.values(sheet.report.sections).some(Boolean) || sheet.report.sentences.length > 0;
-  return html`<span class="chip ${final ? "final" : "draft"}" role="status">${room.drafting ? "Writing…" : final ? "Final" : room.edits.now.length ? "Draft, follows your edits" : "Draft"}</span>
+  return html`<span class="chip ${final ? "final" : "draft"}" role="status">${room.drafting ? "Writing…" : final ? "Final" : none ? "No report" : room.edits.now.length ? "Draft, follows your edits" : "Draft"}</span>
     <span class="grow"></span>
     <button class="button quiet" ?disabled=${!told} data-tip="Copy the text with its caution line" @click=${() => void copy(room)}>${icon("copy")}Copy</button>
     <button class="button quiet square" aria-label="Print" data-tip="Print the report with its films, on white" @click=${() => print()}>${icon("print")}</button>`;
@@ -39,7 +40,7 @@ function one(room: Room, section: Section): TemplateResult {
   const byHand = room.edits.now.some((action) => action.do === "write" && action.section === name);
   return html`<section class="report-section" aria-label=${upper(name)}>
     <h3>${upper(name)}
-      ${byHand ? html`<span class="chip mine" data-tip="This text no longer follows the list">${icon("pen")}written by hand</span>` : nothing}
+      ${byHand ? html`<span class="chip mine" data-tip="Your words stay. Only sentences of findings that you change later are written anew.">${icon("pen")}written by hand</span>` : nothing}
       ${byHand && !writing ? html`<button class="link" @click=${() => room.unwrite(name)}>follow the list again</button>` : nothing}
       ${WRITABLE.has(name) && room.canEdit && !writing
         ? html`<button class="pen" aria-label="Edit the text of ${name}" data-tip="Edit the text${name === "findings" ? " (e)" : ""}" @click=${() => begin(room, name, section.text)}>${icon("pen")}</button>`

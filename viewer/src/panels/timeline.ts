@@ -11,7 +11,11 @@ const ROW = 20;
 const EDGE = 24;
 const MOST = 6;
 
+/** Room that a date below the axis takes. */
+const LABEL_PX = 92;
+
 let pointed = "";
+let width = 800;
 
 export function timeline(room: Room): TemplateResult | typeof nothing {
   const sheet = room.shown;
@@ -68,7 +72,8 @@ function chart(room: Room, sheet: Sheet): TemplateResult {
   const height = Math.max(1, rows.length) * ROW;
   const x = (index: number) => EDGE + (at[index] ?? 0) * (WIDTH - 2 * EDGE);
   const now = studies.findIndex((each) => each.current);
-  const named = labelled(at, 0.095, now);
+  const prior = studies.findIndex((each) => each.id === room.prior?.id);
+  const named = labelled(at, LABEL_PX / width, [now, prior, 0]);
   const percent = (index: number) => (100 * x(index)) / WIDTH;
   return html`<div class="chart scroll">
     <div class="names">
@@ -78,7 +83,7 @@ function chart(room: Room, sheet: Sheet): TemplateResult {
     </div>
     <div class="plot">
       <svg viewBox="0 0 ${WIDTH} ${height}" preserveAspectRatio="none" height=${height} aria-hidden="true">
-        ${studies.map((study, index) => svg`<line class="date ${study.current ? "current" : ""} ${study.id === pointed ? "pointed" : ""}" x1=${x(index)} x2=${x(index)} y1="0" y2=${height}></line>`)}
+        ${studies.map((study, index) => svg`<line class="date ${study.current ? "current" : ""} ${index === prior ? "prior" : ""} ${study.id === pointed ? "pointed" : ""}" x1=${x(index)} x2=${x(index)} y1="0" y2=${height}></line>`)}
         ${rows.flatMap((line, row) => line.spans.map((span) => svg`<line class="span ${span.state}" x1=${x(span.from)} x2=${x(span.to)} y1=${middle(row)} y2=${middle(row)}></line>`))}
       </svg>
       <svg class="marks-layer" height=${height} role="img" aria-label="Findings over time; the dates below carry the same in words">
@@ -142,6 +147,7 @@ export function settle(root: ParentNode): void {
   for (const plot of root.querySelectorAll<HTMLElement>(".dates")) {
     const height = plot.querySelector<HTMLElement>(".stop")?.dataset["height"];
     if (height) plot.style.setProperty("--rows", `${height}px`);
+    width = plot.clientWidth || width;
   }
 }
 

@@ -146,15 +146,16 @@ export function sectionsOf(report) {
 }
 
 /**
- * A log entry in words: "changed the side of pleural effusion from left to both sides".
+ * A log entry in words: "change pleural effusion: present, left → present, both sides".
  * @param {Sheet["edits"][number]} edit
  * @param {readonly Item[]} findings
  */
 export function edited(edit, findings) {
   const name = findings.find((item) => item.key === edit.finding)?.label.toLowerCase() ?? edit.finding;
-  const shown = (/** @type {string} */ text) => (text.length > 60 ? `${text.slice(0, 59)}…` : text);
+  const shown = (/** @type {string} */ text) => (text.length > 80 ? `${text.slice(0, 79)}…` : text);
   const from = edit.before ? ` from ${shown(edit.before)}` : "";
   const to = edit.after ? ` to ${shown(edit.after)}` : "";
   if (/^(accept|reject|restore|add|move)/.test(edit.what)) return `${edit.what} ${name}`.trim();
+  if (edit.what === "set" && edit.before && edit.after) return `change ${name}: ${shown(edit.before)} → ${shown(edit.after)}`;
   return `${edit.what} ${name}`.trim() + from + to;
 }

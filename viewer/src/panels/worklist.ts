@@ -31,7 +31,7 @@ export function worklist(room: Room): TemplateResult {
       <div class="list-title">
         <h1>${room.session?.features.worklist ? "Worklist" : "Studies"}</h1>
         <span class="count" role="status">${counted(room)}</span>
-        ${room.session?.features.worklist
+        ${room.session?.features.worklist && list.live !== null
           ? html`<span class="live ${list.live ? "on" : ""}" data-tip=${list.live ? "New studies appear by themselves" : "Not connected; the list is as it was last asked for"}>${list.live ? "Live" : "Not live"}</span>`
           : nothing}
       </div>

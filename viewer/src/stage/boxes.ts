@@ -79,7 +79,7 @@ export function drawLines(group: SVGGElement, lines: readonly Line[], matrix: Ma
   for (const line of lines) {
     const [x1, y1] = apply(matrix, line.x0, line.y0);
     const [x2, y2] = apply(matrix, line.x1, line.y1);
-    const text = svg("text", { class: "stage-label stage-measure", x: Math.max(x1, x2) + 6, y: (x1 > x2 ? y1 : y2) + 4 });
+    const text = svg("text", { class: "stage-label stage-measure", "text-anchor": "middle", x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 8 });
     text.textContent = line.text;
     group.append(
       svg("line", { class: "stage-halo", x1, y1, x2, y2 }),

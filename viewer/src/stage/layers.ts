@@ -66,7 +66,7 @@ export class Layers {
 
   show(on: boolean, opacity: number, hidden: ReadonlySet<string>): void {
     this.masks.setAttribute("visibility", on ? "visible" : "hidden");
-    this.masks.setAttribute("opacity", String(opacity * 0.6));
+    this.masks.setAttribute("opacity", String(opacity * 0.5));
     for (const [name, image] of this.byName) image.setAttribute("display", hidden.has(name) ? "none" : "inline");
   }
 

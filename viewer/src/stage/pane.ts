@@ -7,6 +7,7 @@ import type { Matrix, Plane, Rect, View } from "./geometry.js";
 import { Layers } from "./layers";
 import type { Loaded, Viewport } from "./renderer";
 import { html, svg, write } from "./svg";
+import { windowOf } from "./tone.js";
 import type { Range } from "./tone.js";
 
 export interface Overlay {
@@ -148,9 +149,7 @@ export class Pane {
     if (!film || !loaded) return;
     const letters = edgeLetters(film.orientation, matrix);
     for (const side of ["left", "right", "top", "bottom"] as const) write(this.said[side], letters?.[side] ?? "");
-    const { slope, intercept } = loaded.tone;
-    const center = ((this.range.lower + this.range.upper) / 2) * slope + intercept;
-    const width = Math.abs((this.range.upper - this.range.lower) * slope);
+    const { center, width } = windowOf(this.range, loaded.grey, loaded.tone);
     const zoom = fitScale(this.plane, this.view.turns, this.width, this.height) * this.view.zoom;
     write(this.said.tone, `C ${Math.round(center)}  W ${Math.round(width)}\n${Math.round(zoom * 100)} %${this.turned ? "\ninverted" : ""}`);
     this.drawScale(film, zoom);
@@ -159,7 +158,7 @@ export class Pane {
   private drawScale(film: Film, zoom: number): void {
     const known = film.spacing_plane !== "patient" && film.magnification ? film.magnification : 1;
     const bar = film.spacing_mm ? scaleBar((zoom / Math.min(...film.spacing_mm)) * known, this.height / 4) : null;
-    const [x, y] = [this.width - 14, this.height / 2];
+    const [x, y] = [this.width - 14, this.height * 0.69];
     this.bar.setAttribute("d", bar ? `M${x - 6} ${y - bar.pixels / 2}h6v${bar.pixels}h-6` : "");
     const plane = film.spacing_plane === "patient" ? "" : known === 1 ? " at detector" : " in the patient";
     write(this.said.scale, bar ? `${bar.mm} mm${plane}` : film.spacing_mm ? "" : "no spacing");

@@ -1,5 +1,5 @@
 /** Cornerstone3D: loading, decoding and drawing films. The only module that knows it; loaded when a stage is created. */
-import { Enums, RenderingEngine, getShouldUseCPURendering, imageLoader, init, metaData, setUseCPURendering } from "@cornerstonejs/core";
+import { Enums, RenderingEngine, cache, getShouldUseCPURendering, imageLoader, init, metaData, setUseCPURendering } from "@cornerstonejs/core";
 import type { Types } from "@cornerstonejs/core";
 import { createImage, init as initLoader, wadouri } from "@cornerstonejs/dicom-image-loader";
 import { parseDicom } from "dicom-parser";
@@ -24,9 +24,15 @@ export interface Loaded {
 
 interface Entry {
   film: Film;
-  header?: DataSet;
+  imageId: string;
+  image?: Promise<unknown>;
+  /** What decoding needs to know of the pixels; kept without the file itself. */
+  pixel?: Record<string, unknown>;
   loaded?: Loaded;
 }
+
+/** Decoded films kept: a few studies back and forth, about 8 MB a film. */
+const MOST_FILMS = 24;
 
 const films = new Map<string, Entry>();
 let started = false;
@@ -39,7 +45,7 @@ export function start(): "gpu" | "cpu" {
     if (new URLSearchParams(location.search).get("renderer") === "cpu") setUseCPURendering(true);
     // Decoding is one film at a time per worker; two films side by side are the common case.
     initLoader({ maxWebWorkers: Math.min(2, navigator.hardwareConcurrency || 1) });
-    imageLoader.registerImageLoader("film", (imageId: string) => ({ promise: decode(imageId) as Promise<Types.IImage> }));
+    imageLoader.registerImageLoader("film", (imageId: string) => ({ promise: decoded(films.get(imageId) as Entry) as Promise<Types.IImage> }));
     // Ours go first: the renderer never sees a spacing in millimetres, so it cannot guess with one.
     metaData.addProvider(facts, 10_000);
   }
@@ -58,21 +64,38 @@ export function enable(engine: RenderingEngine, id: string, element: HTMLDivElem
 
 /** Fetch, decode and show a film in a viewport. */
 export async function showFilm(viewport: Viewport, film: Film): Promise<Loaded> {
-  const url = new URL(film.dicom, document.baseURI).href;
-  const imageId = `film:${url}`;
-  if (!films.has(imageId)) films.set(imageId, { film });
-  const image = await imageLoader.loadAndCacheImage(imageId);
-  await viewport.setStack([imageId]);
-  const loaded = films.get(imageId)?.loaded;
-  if (!loaded || !image) throw new Error("The film could not be decoded.");
-  return loaded;
+  const entry = known(film);
+  await decoded(entry);
+  await viewport.setStack([entry.imageId]);
+  if (!entry.loaded) throw new Error("The film could not be decoded.");
+  return entry.loaded;
 }
 
 /** Start loading a film that will be looked at next. */
 export function prefetch(film: Film): void {
+  decoded(known(film)).catch(() => undefined);
+}
+
+function known(film: Film): Entry {
   const imageId = `film:${new URL(film.dicom, document.baseURI).href}`;
-  if (!films.has(imageId)) films.set(imageId, { film });
-  imageLoader.loadAndCacheImage(imageId).catch(() => undefined);
+  const entry = films.get(imageId) ?? { film, imageId };
+  entry.film = film;
+  films.delete(imageId);
+  films.set(imageId, entry); // the youngest is last
+  for (const old of [...films.keys()].slice(0, -MOST_FILMS)) {
+    films.delete(old);
+    if (cache.getImageLoadObject(old)) cache.removeImageLoadObject(old, { force: true });
+  }
+  return entry;
+}
+
+/** The film's pixels, fetched once; a failure is forgotten, so that it can be tried again. */
+function decoded(entry: Entry): Promise<unknown> {
+  entry.image ??= decode(entry).catch((error: unknown) => {
+    entry.image = undefined;
+    throw error;
+  });
+  return entry.image;
 }
 
 function facts(type: string, imageId: string): unknown {
@@ -89,9 +112,8 @@ function facts(type: string, imageId: string): unknown {
       };
     }
     case "imagePixelModule": {
-      const pixel = entry.header ? wadouri.metaData.getImagePixelModule(entry.header as never) : {};
       // Once decoded, polarity is ours to apply, last.
-      return entry.loaded && !entry.loaded.colour ? { ...pixel, photometricInterpretation: "MONOCHROME2" } : pixel;
+      return entry.loaded && !entry.loaded.colour ? { ...entry.pixel, photometricInterpretation: "MONOCHROME2" } : entry.pixel;
     }
     case "generalSeriesModule":
       return { modality: "DX" };
@@ -105,13 +127,12 @@ function facts(type: string, imageId: string): unknown {
   }
 }
 
-async function decode(imageId: string): Promise<unknown> {
-  const entry = films.get(imageId);
-  if (!entry) throw new Error("The film is not known.");
+async function decode(entry: Entry): Promise<unknown> {
+  const { imageId } = entry;
   const answer = await fetch(imageId.slice("film:".length), { credentials: "same-origin" });
   if (!answer.ok) throw new Error(`The server answered ${answer.status} for the film.`);
   const header = parseDicom(new Uint8Array(await answer.arrayBuffer()));
-  entry.header = header;
+  entry.pixel = { ...wadouri.metaData.getImagePixelModule(header as never) };
   const syntax = header.string("x00020010") ?? "1.2.840.10008.1.2";
   const bytes = wadouri.getPixelData(header as never, 0);
   const image = (await createImage(imageId, bytes as never, syntax, { preScale: { enabled: false }, useRGBA: false } as never)) as never as Drawn;
@@ -126,7 +147,7 @@ async function decode(imageId: string): Promise<unknown> {
   const tone = toneOf(grey, entry.film.window, extent);
   const pixels = tone.table ? throughTable(stored, tone) : stored;
   entry.loaded = { imageId, columns: image.columns, rows: image.rows, grey, tone, colour: false };
-  return drawn(image, pixels, tone, imageId);
+  return drawn(image, pixels, tone, entry.film);
 }
 
 type Pixels = Uint8Array | Uint16Array | Int16Array | Float32Array | Int8Array;
@@ -142,9 +163,8 @@ interface Drawn {
 }
 
 /** The image as the renderer takes it: pixel values as they are, one window, polarity left to us. */
-function drawn(image: Drawn, pixels: Pixels, tone: Tone, imageId: string): Drawn {
-  const entry = films.get(imageId);
-  const [columnPixelSpacing, rowPixelSpacing] = aspectOf(entry?.film.spacing_mm ?? null);
+function drawn(image: Drawn, pixels: Pixels, tone: Tone, film: Film): Drawn {
+  const [columnPixelSpacing, rowPixelSpacing] = aspectOf(film.spacing_mm);
   const all = extentOf(pixels, null);
   image.imageFrame.photometricInterpretation = "MONOCHROME2";
   if (pixels !== image.imageFrame.pixelData) {

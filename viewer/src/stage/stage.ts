@@ -37,6 +37,9 @@ export class FilmStage implements Stage {
   };
   private frame = 0;
   private readonly dirty = new Set<Pane>();
+  private outgrown = false;
+  /** How the reader left each film, so that swapping the prior does not undo it. */
+  private readonly left = new Map<string, Pick<Pane, "view" | "range" | "turned">>();
 
   constructor(private readonly element: HTMLElement, private readonly handlers: StageHandlers) {
     element.classList.add("stage");
@@ -54,7 +57,13 @@ export class FilmStage implements Stage {
     this.priorItems = sheet.prior?.findings ?? [];
     if (before && !sheet.findings.some((item) => item.key === this.overlay.selected)) this.overlay.selected = "";
     this.cancelDrawing();
+    this.remember();
+    if (!before || before.films[0]?.dicom !== sheet.films[0]?.dicom) this.left.clear();
     await this.hang();
+  }
+
+  private remember(): void {
+    for (const { film, loaded, view, range, turned } of this.panes) if (film && loaded) this.left.set(film.dicom, { view, range, turned });
   }
 
   /** Put the sheet's films into panes. */
@@ -102,6 +111,7 @@ export class FilmStage implements Stage {
       const loaded = await renderer.showFilm(pane.viewport, film);
       if (pane.film !== film) return;
       pane.ready(loaded);
+      Object.assign(pane, this.left.get(film.dicom));
       pane.boxes = marked(items, film.id);
       pane.draw(this.overlay, this.fader);
       this.report();
@@ -126,8 +136,7 @@ export class FilmStage implements Stage {
 
   private resize(): void {
     this.layout();
-    if (!this.engine || !this.panes.some((pane) => pane.loaded)) return;
-    this.engine.resize(true, true);
+    this.outgrown = true;
     this.redraw();
   }
 
@@ -137,6 +146,9 @@ export class FilmStage implements Stage {
     if (this.frame) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
+      // Here and not at once: the renderer ignores a new size while it still owes a frame.
+      if (this.outgrown) this.engine?.resize(true, true);
+      this.outgrown = false;
       for (const pane of this.dirty) pane.draw(this.overlay, this.fader);
       this.dirty.clear();
     });
@@ -171,7 +183,7 @@ export class FilmStage implements Stage {
     }
     const mate = pane.mate;
     if (mate?.loaded && pane.loaded && what !== "lines") {
-      if (what === "tone") mate.range = carried(pane.range, pane.loaded.tone.range, mate.loaded.tone.range);
+      if (what === "tone") mate.range = carried(pane.range, pane.loaded.tone, mate.loaded.tone);
       else {
         const [x, y] = [pane.view.x / pane.plane.columns, pane.view.y / pane.plane.rows];
         mate.view = { ...mate.view, zoom: pane.view.zoom, x: x * mate.plane.columns, y: y * mate.plane.rows };
@@ -263,6 +275,7 @@ export class FilmStage implements Stage {
     const next = mode === "swap" ? (this.mode === "swapped" ? "beside" : "swapped") : mode;
     if (next === this.mode) return;
     this.mode = next;
+    this.remember();
     void this.hang();
   }
 

@@ -120,10 +120,24 @@ export function draggedWindow(range, hung, dx, dy, inverted) {
 }
 
 /**
- * The same change on another film: ranges are carried as shares of each film's window as hung.
- * @param {Range} range @param {Range} hung @param {Range} other the other film's window as hung @returns {Range}
+ * The same change on another film: ranges are carried as shares of each film's window as hung, from its dark end.
+ * @param {Range} range @param {Tone} hung @param {Tone} other the other film's tone @returns {Range}
  */
 export function carried(range, hung, other) {
-  const share = (other.upper - other.lower) / (hung.upper - hung.lower);
-  return { lower: other.lower + (range.lower - hung.lower) * share, upper: other.lower + (range.upper - hung.lower) * share };
+  const share = (other.range.upper - other.range.lower) / (hung.range.upper - hung.range.lower);
+  const low = (range.lower - hung.range.lower) * share;
+  const high = (range.upper - hung.range.lower) * share;
+  if (hung.inverted === other.inverted) return { lower: other.range.lower + low, upper: other.range.lower + high };
+  // One film's high values are bright, the other's low ones: dark end goes to dark end.
+  return { lower: other.range.upper - high, upper: other.range.upper - low };
+}
+
+/**
+ * A range of pixel values as center and width in the header's units, for the corner of the pane.
+ * @param {Range} range @param {Grey} grey @param {Tone} tone @returns {Window}
+ */
+export function windowOf(range, grey, tone) {
+  const half = grey.voiFunction === "LINEAR" && !(tone.table && tone.range.upper === 65535) ? 0.5 : 0;
+  const ends = [range.lower * tone.slope + tone.intercept, range.upper * tone.slope + tone.intercept];
+  return { center: (ends[0] + ends[1]) / 2 + half, width: Math.abs(ends[1] - ends[0]) + 2 * half };
 }
