@@ -55,7 +55,7 @@ function study(): TemplateResult {
     return html`<main id="main" class="whole" tabindex="-1">${trouble(room.problem.message, room.problem.fix, () => room.place.at === "study" && void room.loadStudy(room.place.id))}</main>`;
   }
   const ready = room.shown !== null;
-  return html`<main id="main" class="reading" tabindex="-1">
+  return html`<main id="main" class="desk" tabindex="-1">
     <section class="view" aria-label="Films">
       ${tools(room)}
       ${why()}

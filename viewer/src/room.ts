@@ -396,6 +396,7 @@ export class Room {
       if (this.selected && !this.item(this.selected)) this.selected = "";
     } catch (problem) {
       if (signal.aborted) return false;
+      if (this.#expiry(asApi(problem))) return false; // the edit stays and is drafted again after signing in
       back();
       await this.#restore(id);
       this.complain(problem);
@@ -535,7 +536,7 @@ export class Room {
       this.tell("done", "Signed in again. Nothing was lost.");
       void this.loadList(true);
       if (!this.saved && this.place.at === "study") void this.loadStudy(this.place.id);
-      else if (this.edits.now.length) void this.#draft(() => undefined);
+      else if (this.edits.now.length) void this.#draft(() => (this.edits = edits.refuse(this.edits)));
     } catch {
       this.said = "Still signed out.";
       this.changed();
