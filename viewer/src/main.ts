@@ -136,14 +136,15 @@ function draw(): void {
 
 /** Bring what was just selected into view: its row, its sentence, the worklist's cursor. */
 function follow(root: HTMLElement): void {
-  const at = room.place.at === "study" ? `finding ${room.selected}` : `row ${room.list.at}`;
+  const at = room.place.at === "study" ? `finding ${room.selected} ${room.item(room.selected)?.state ?? ""}` : `row ${room.list.at}`;
   if (at === scrolled) return;
   scrolled = at;
   const gently: ScrollIntoViewOptions = { block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" };
   for (const each of [".finding.selected", ".sentence.selected", "tr.at"]) root.querySelector(each)?.scrollIntoView(gently);
 }
 
-room.watch(() => {
+room.watch((now) => {
+  if (now) return draw();
   if (asked) return;
   asked = true;
   requestAnimationFrame(draw);

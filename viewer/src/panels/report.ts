@@ -54,8 +54,8 @@ function one(room: Room, section: Section): TemplateResult {
 export function begin(room: Room, section: "findings" | "impression", text: string): void {
   room.tab = "report";
   room.writing = { section, text };
-  room.changed();
-  requestAnimationFrame(() => document.querySelector<HTMLTextAreaElement>(".paper textarea")?.focus());
+  room.changed(true);
+  document.querySelector<HTMLTextAreaElement>(".paper textarea")?.focus();
 }
 
 function paper(room: Room): TemplateResult {
