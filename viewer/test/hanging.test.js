@@ -66,8 +66,10 @@ test("views are known by their DICOM names", () => {
 test("an upright tablet stacks films, a wide screen sets them side by side", () => {
   assert.deepEqual(grid(2, 1200, 800), { columns: 2, rows: 1 });
   assert.deepEqual(grid(2, 800, 1200), { columns: 1, rows: 2 });
-  assert.deepEqual(grid(3, 1500, 900), { columns: 3, rows: 1 });
+  assert.deepEqual(grid(3, 1460, 965), { columns: 3, rows: 1 });
   assert.deepEqual(grid(3, 800, 1200), { columns: 1, rows: 3 });
+  assert.deepEqual(grid(3, 1000, 1000), { columns: 2, rows: 2 });
+  assert.deepEqual(grid(4, 3000, 700), { columns: 4, rows: 1 });
   assert.deepEqual(grid(4, 1600, 900), { columns: 2, rows: 2 });
   assert.deepEqual(grid(1, 300, 900), { columns: 1, rows: 1 });
 });

@@ -35,8 +35,9 @@ export function marked(items: readonly Item[], film: string): Marked[] {
 
 function caption(item: Item): { key: string; label: string; state: Item["state"] } {
   const side = item.side && item.side !== "bilateral" ? `, ${item.side}` : "";
-  const chance = item.probability === null ? "" : ` ${Math.round(item.probability * 100)} %`;
-  return { key: item.key, state: item.state, label: `${item.label}${side}${chance}` };
+  // Two decimals, not per cent: without calibration it is a score, no chance.
+  const score = item.probability === null ? "" : ` ${item.probability.toFixed(2)}`;
+  return { key: item.key, state: item.state, label: `${item.label}${side}${score}` };
 }
 
 /** Draw the boxes of a pane. */

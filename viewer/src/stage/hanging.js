@@ -72,15 +72,14 @@ export function hang(films, prior, { mode = "beside", most = 4 } = {}) {
 }
 
 /**
- * Columns and rows of the grid for so many places; an upright tablet stacks them.
+ * Columns and rows of the grid for so many places: the one that shows a square film largest. A single row or column is taken
+ * unless a block of four shows films a tenth larger, so films stand side by side on a wide screen and stacked on an upright one.
  * @param {number} places @param {number} width @param {number} height @returns {{columns: number, rows: number}}
  */
 export function grid(places, width, height) {
-  if (places <= 1) return { columns: 1, rows: 1 };
-  if (places === 2) return width >= height ? { columns: 2, rows: 1 } : { columns: 1, rows: 2 };
-  if (places === 3) {
-    if (width >= 1.6 * height) return { columns: 3, rows: 1 };
-    return width >= height ? { columns: 2, rows: 2 } : { columns: 1, rows: 3 };
-  }
-  return width >= 2.6 * height ? { columns: 4, rows: 1 } : { columns: 2, rows: 2 };
+  const count = Math.max(1, places);
+  const ways = [[count, 1], [1, count], ...(count > 2 ? [[2, Math.ceil(count / 2)]] : [])];
+  const size = (/** @type {number[]} */ [columns, rows]) => Math.min(width / columns, height / rows) * (columns > 1 && rows > 1 ? 1 / 1.1 : 1);
+  const [columns, rows] = ways.reduce((best, way) => (size(way) > size(best) ? way : best));
+  return { columns, rows };
 }

@@ -12,7 +12,6 @@ export class Layers {
   private readonly masks = svg("g");
   private readonly soft = svg("g");
   private readonly transfer: SVGElement[] = [];
-  private readonly urls: string[] = [];
   private readonly byName = new Map<string, SVGImageElement>();
   private softFilter = "";
   private dead = false;
@@ -46,9 +45,8 @@ export class Layers {
 
   private async addMask(layer: Layer, film: Film): Promise<void> {
     try {
-      const url = await tinted(new URL(layer.url, document.baseURI).href, layer.colour);
-      if (this.dead) return URL.revokeObjectURL(url);
-      this.urls.push(url);
+      const url = await kept(new URL(layer.url, document.baseURI).href, layer.colour);
+      if (this.dead) return;
       const image = picture(url, film);
       const name = svg("title");
       name.textContent = layer.label;
@@ -87,7 +85,6 @@ export class Layers {
 
   destroy(): void {
     this.dead = true;
-    for (const url of this.urls) URL.revokeObjectURL(url);
     this.element.remove();
   }
 }
@@ -102,6 +99,23 @@ function follow(range: Range, hung: Range, inverted: boolean, turned: boolean): 
 
 function picture(url: string, film: Film): SVGImageElement {
   return svg("image", { href: url, x: 0, y: 0, width: film.columns, height: film.rows, preserveAspectRatio: "none" });
+}
+
+/** Coloured masks are kept for a few studies back and forth. */
+const MOST_MASKS = 48;
+const masks = new Map<string, Promise<string>>();
+
+function kept(url: string, colour: string): Promise<string> {
+  const name = `${colour} ${url}`;
+  const made = masks.get(name) ?? tinted(url, colour);
+  masks.delete(name);
+  masks.set(name, made);
+  made.catch(() => masks.delete(name));
+  for (const [old, gone] of [...masks].slice(0, -MOST_MASKS)) {
+    masks.delete(old);
+    gone.then(URL.revokeObjectURL, () => undefined);
+  }
+  return made;
 }
 
 /** A black and white mask as a coloured picture whose black is clear. */

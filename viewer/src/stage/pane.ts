@@ -149,9 +149,8 @@ export class Pane {
     if (!film || !loaded) return;
     const letters = edgeLetters(film.orientation, matrix);
     for (const side of ["left", "right", "top", "bottom"] as const) write(this.said[side], letters?.[side] ?? "");
-    const { center, width } = windowOf(this.range, loaded.grey, loaded.tone);
     const zoom = fitScale(this.plane, this.view.turns, this.width, this.height) * this.view.zoom;
-    write(this.said.tone, `C ${Math.round(center)}  W ${Math.round(width)}\n${Math.round(zoom * 100)} %${this.turned ? "\ninverted" : ""}`);
+    write(this.said.tone, `${windowText(this.range, loaded)}\n${Math.round(zoom * 100)} %${this.turned ? "\ninverted" : ""}`);
     this.drawScale(film, zoom);
   }
 
@@ -175,6 +174,14 @@ export class Pane {
     this.layers?.destroy();
     this.element.remove();
   }
+}
+
+function windowText(range: Range, { grey, tone }: Loaded): string {
+  const share = (range.upper - range.lower) / (tone.range.upper - tone.range.lower);
+  // Behind a film's own curve there are no units to speak of.
+  if (tone.bent) return `film's own curve${Math.abs(share - 1) < 0.005 ? "" : `, width ${Math.round(share * 100)} %`}`;
+  const { center, width } = windowOf(range, grey, tone);
+  return `C ${Math.round(center)}  W ${Math.round(width)}`;
 }
 
 interface SlowElement {

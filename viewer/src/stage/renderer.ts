@@ -1,5 +1,5 @@
 /** Cornerstone3D: loading, decoding and drawing films. The only module that knows it; loaded when a stage is created. */
-import { Enums, RenderingEngine, cache, getShouldUseCPURendering, imageLoader, init, metaData, setUseCPURendering } from "@cornerstonejs/core";
+import { Enums, RenderingEngine, cache, getRenderingCapabilities, getShouldUseCPURendering, imageLoader, init, metaData, setUseCPURendering } from "@cornerstonejs/core";
 import type { Types } from "@cornerstonejs/core";
 import { createImage, init as initLoader, wadouri } from "@cornerstonejs/dicom-image-loader";
 import { parseDicom } from "dicom-parser";
@@ -37,12 +37,14 @@ const MOST_FILMS = 24;
 const films = new Map<string, Entry>();
 let started = false;
 
-/** Start the renderer once for the page; "?renderer=cpu" in the page's address asks for the slow path. */
+/** Start the renderer once for the page; "?renderer=cpu" in the page's address and "?renderer=gpu" choose by hand. */
 export function start(): "gpu" | "cpu" {
   if (!started) {
     started = true;
-    init();
-    if (new URLSearchParams(location.search).get("renderer") === "cpu") setUseCPURendering(true);
+    init({ rendering: { webGlContextCount: 4 } } as never); // one for each place on the stage
+    const asked = new URLSearchParams(location.search).get("renderer");
+    // A graphics driver that itself runs on the CPU is slower than drawing there at once.
+    if (asked === "cpu" || (asked !== "gpu" && getRenderingCapabilities().softwareRasterizer)) setUseCPURendering(true);
     // Decoding is one film at a time per worker; two films side by side are the common case.
     initLoader({ maxWebWorkers: Math.min(2, navigator.hardwareConcurrency || 1) });
     imageLoader.registerImageLoader("film", (imageId: string) => ({ promise: decoded(films.get(imageId) as Entry) as Promise<Types.IImage> }));
@@ -62,13 +64,14 @@ export function enable(engine: RenderingEngine, id: string, element: HTMLDivElem
   return engine.getViewport(id) as Viewport;
 }
 
-/** Fetch, decode and show a film in a viewport. */
-export async function showFilm(viewport: Viewport, film: Film): Promise<Loaded> {
+/** Fetch, decode and show a film in a viewport; null when it was no longer wanted once it was there. */
+export async function showFilm(viewport: Viewport, film: Film, wanted: () => boolean): Promise<Loaded | null> {
   const entry = known(film);
   await decoded(entry);
+  if (!wanted()) return null;
   await viewport.setStack([entry.imageId]);
   if (!entry.loaded) throw new Error("The film could not be decoded.");
-  return entry.loaded;
+  return wanted() ? entry.loaded : null;
 }
 
 /** Start loading a film that will be looked at next. */
@@ -138,7 +141,7 @@ async function decode(entry: Entry): Promise<unknown> {
   const image = (await createImage(imageId, bytes as never, syntax, { preScale: { enabled: false }, useRGBA: false } as never)) as never as Drawn;
   const grey = greyOf(header);
   if (image.color) {
-    const tone: Tone = { table: null, first: 0, range: { lower: 0, upper: 255 }, slope: 1, intercept: 0, inverted: false };
+    const tone: Tone = { table: null, first: 0, range: { lower: 0, upper: 255 }, slope: 1, intercept: 0, inverted: false, bent: false };
     entry.loaded = { imageId, columns: image.columns, rows: image.rows, grey, tone, colour: true };
     return image;
   }
@@ -147,10 +150,15 @@ async function decode(entry: Entry): Promise<unknown> {
   const tone = toneOf(grey, entry.film.window, extent);
   const pixels = tone.table ? throughTable(stored, tone) : stored;
   entry.loaded = { imageId, columns: image.columns, rows: image.rows, grey, tone, colour: false };
-  return drawn(image, pixels, tone, entry.film);
+  return drawn(image, pixels, tone, grey.padding ? extentOf(pixels, null) : extent, entry.film);
 }
 
 type Pixels = Uint8Array | Uint16Array | Int16Array | Float32Array | Int8Array;
+
+interface Extent {
+  min: number;
+  max: number;
+}
 
 interface Drawn {
   color: boolean;
@@ -163,9 +171,9 @@ interface Drawn {
 }
 
 /** The image as the renderer takes it: pixel values as they are, one window, polarity left to us. */
-function drawn(image: Drawn, pixels: Pixels, tone: Tone, film: Film): Drawn {
+function drawn(image: Drawn, pixels: Pixels, tone: Tone, extent: Extent, film: Film): Drawn {
   const [columnPixelSpacing, rowPixelSpacing] = aspectOf(film.spacing_mm);
-  const all = extentOf(pixels, null);
+  const all = tone.table ? extentOf(pixels, null) : extent;
   image.imageFrame.photometricInterpretation = "MONOCHROME2";
   if (pixels !== image.imageFrame.pixelData) {
     image.imageFrame.pixelData = pixels;
@@ -193,7 +201,7 @@ function wholeValues(pixels: Pixels, header: DataSet, grey: Grey): Pixels {
   return pixels.map((value) => (value >> shift) & most) as Pixels;
 }
 
-function extentOf(pixels: Pixels, padding: [number, number] | null): { min: number; max: number } {
+function extentOf(pixels: Pixels, padding: [number, number] | null): Extent {
   let min = Infinity;
   let max = -Infinity;
   for (let i = 0; i < pixels.length; i++) {

@@ -85,19 +85,13 @@ export class FilmStage implements Stage {
     this.layout();
     this.activate(this.panes[0] ?? null);
     this.tell("loading", places.length ? "" : "This study has no films.");
-    await this.start();
-    if (turn !== this.turnsOfShow) return;
+    this.engine ??= renderer.newEngine();
+    for (const pane of this.panes) pane.viewport = renderer.enable(this.engine, pane.id, pane.surface);
     await Promise.all(places.map((place, at) => this.load(this.panes[at], place.film, place.when)));
     if (turn !== this.turnsOfShow) return;
     const failed = this.panes.filter((pane) => !pane.loaded);
     this.tell(failed.length ? "failed" : "ready", failed.length ? "A film could not be shown." : "");
     for (const pane of this.panes) pane.rest.forEach(renderer.prefetch);
-  }
-
-  private async start(): Promise<void> {
-    if (this.engine) this.engine.destroy();
-    this.engine = renderer.newEngine();
-    for (const pane of this.panes) pane.viewport = renderer.enable(this.engine, pane.id, pane.surface);
   }
 
   private async load(pane: Pane, film: Film, when: "current" | "prior"): Promise<void> {
@@ -108,14 +102,15 @@ export class FilmStage implements Stage {
     const made = items.some((item) => !item.reader) || film.layers.length > 0;
     pane.take(film, { title: `${film.view || "Film"}${when === "prior" ? " · prior" : ""}\n${time.slice(0, 10)}`, when, made });
     try {
-      const loaded = await renderer.showFilm(pane.viewport, film);
-      if (pane.film !== film) return;
+      const loaded = await renderer.showFilm(pane.viewport, film, () => pane.film === film && this.panes.includes(pane));
+      if (!loaded) return;
       pane.ready(loaded);
       Object.assign(pane, this.left.get(film.dicom));
       pane.boxes = marked(items, film.id);
       pane.draw(this.overlay, this.fader);
       this.report();
     } catch (error) {
+      if (pane.film !== film) return;
       pane.element.classList.remove("stage-loading");
       pane.say(`This film cannot be shown: ${reasonOf(error)}`);
     }
@@ -123,7 +118,10 @@ export class FilmStage implements Stage {
 
   private clear(): void {
     this.active = null;
-    for (const pane of this.panes) pane.destroy();
+    for (const pane of this.panes) {
+      if (pane.viewport) this.engine?.disableElement(pane.id);
+      pane.destroy();
+    }
     this.panes = [];
     this.dirty.clear();
   }

@@ -15,8 +15,8 @@
  * }} Grey  what a header says about grey values
  * @typedef {{
  *   table: Uint16Array | null, first: number, range: Range,
- *   slope: number, intercept: number, inverted: boolean
- * }} Tone  table: index is stored value - first; range: the window as hung, in pixel values (after the table);
+ *   slope: number, intercept: number, inverted: boolean, bent: boolean
+ * }} Tone  bent: a VOI LUT or sigmoid is in the table, so its output has no units; table: index is stored value - first; range: the window as hung, in pixel values (after the table);
  *   slope, intercept: pixel value to the header's units (before a VOI table)
  */
 
@@ -48,7 +48,7 @@ export function toneOf(grey, chosen, extent) {
     const units = window ? rangeOf(window, grey.voiFunction) : null;
     const ends = units ? [(units.lower - intercept) / slope, (units.upper - intercept) / slope] : [extent.min, extent.max];
     if (slope < 0) inverted = !inverted;
-    return { table: null, first: 0, range: ordered(ends[0], ends[1]), slope, intercept, inverted };
+    return { table: null, first: 0, range: ordered(ends[0], ends[1]), slope, intercept, inverted, bent: false };
   }
   const first = Math.floor(extent.min);
   const table = new Uint16Array(Math.floor(extent.max) - first + 1);
@@ -59,10 +59,10 @@ export function toneOf(grey, chosen, extent) {
     else if (sigmoid) table[i] = Math.round(65535 / (1 + Math.exp((-4 * (value - sigmoid.center)) / sigmoid.width)));
     else table[i] = value;
   }
-  if (bent) return { table, first, range: { lower: 0, upper: 65535 }, slope: 1, intercept: 0, inverted };
+  if (bent) return { table, first, range: { lower: 0, upper: 65535 }, slope: 1, intercept: 0, inverted, bent };
   const [least, most] = ends(table);
   const units = window ? rangeOf(window, grey.voiFunction) : { lower: least, upper: most };
-  return { table, first, range: ordered(units.lower, units.upper), slope: 1, intercept: 0, inverted };
+  return { table, first, range: ordered(units.lower, units.upper), slope: 1, intercept: 0, inverted, bent };
 }
 
 /** @param {ArrayLike<number>} table @returns {[number, number]} */
@@ -137,7 +137,7 @@ export function carried(range, hung, other) {
  * @param {Range} range @param {Grey} grey @param {Tone} tone @returns {Window}
  */
 export function windowOf(range, grey, tone) {
-  const half = grey.voiFunction === "LINEAR" && !(tone.table && tone.range.upper === 65535) ? 0.5 : 0;
+  const half = grey.voiFunction === "LINEAR" && !tone.bent ? 0.5 : 0;
   const ends = [range.lower * tone.slope + tone.intercept, range.upper * tone.slope + tone.intercept];
   return { center: (ends[0] + ends[1]) / 2 + half, width: Math.abs(ends[1] - ends[0]) + 2 * half };
 }
