@@ -55,7 +55,7 @@ function study(): TemplateResult {
     return html`<main id="main" class="whole" tabindex="-1">${trouble(room.problem.message, room.problem.fix, () => room.place.at === "study" && void room.loadStudy(room.place.id))}</main>`;
   }
   const ready = room.shown !== null;
-  return html`<main id="main" class="reading" tabindex="-1">
+  return html`<main id="main" class="desk" tabindex="-1">
     <section class="view" aria-label="Films">
       ${tools(room)}
       ${why()}
@@ -136,14 +136,15 @@ function draw(): void {
 
 /** Bring what was just selected into view: its row, its sentence, the worklist's cursor. */
 function follow(root: HTMLElement): void {
-  const at = room.place.at === "study" ? `finding ${room.selected}` : `row ${room.list.at}`;
+  const at = room.place.at === "study" ? `finding ${room.selected} ${room.item(room.selected)?.state ?? ""}` : `row ${room.list.at}`;
   if (at === scrolled) return;
   scrolled = at;
   const gently: ScrollIntoViewOptions = { block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" };
   for (const each of [".finding.selected", ".sentence.selected", "tr.at"]) root.querySelector(each)?.scrollIntoView(gently);
 }
 
-room.watch(() => {
+room.watch((now) => {
+  if (now) return draw();
   if (asked) return;
   asked = true;
   requestAnimationFrame(draw);

@@ -63,19 +63,20 @@ export class Room {
   stage: Stage | null = null;
   status: Status | null = null;
 
-  #watchers = new Set<() => void>();
+  #watchers = new Set<(now: boolean) => void>();
   #drafts = new AbortController();
   #loads = new AbortController();
   #lists = new AbortController();
   #later = 0;
   #toast = 0;
 
-  watch(watcher: () => void): void {
+  watch(watcher: (now: boolean) => void): void {
     this.#watchers.add(watcher);
   }
 
-  changed(): void {
-    for (const watcher of this.#watchers) watcher();
+  /** Something is to be shown anew: at the next frame, or now where the next key press must find it. */
+  changed(now = false): void {
+    for (const watcher of this.#watchers) watcher(now);
   }
 
   // ---- start and places
@@ -130,7 +131,7 @@ export class Room {
   open(dialog: Dialog): void {
     this.dialog = dialog;
     if (dialog.open === "add" && !this.concepts) void this.#loadConcepts();
-    this.changed();
+    this.changed(true);
   }
 
   close(): void {
@@ -396,6 +397,7 @@ export class Room {
       if (this.selected && !this.item(this.selected)) this.selected = "";
     } catch (problem) {
       if (signal.aborted) return false;
+      if (this.#expiry(asApi(problem))) return false; // the edit stays and is drafted again after signing in
       back();
       await this.#restore(id);
       this.complain(problem);
@@ -535,7 +537,7 @@ export class Room {
       this.tell("done", "Signed in again. Nothing was lost.");
       void this.loadList(true);
       if (!this.saved && this.place.at === "study") void this.loadStudy(this.place.id);
-      else if (this.edits.now.length) void this.#draft(() => undefined);
+      else if (this.edits.now.length) void this.#draft(() => (this.edits = edits.refuse(this.edits)));
     } catch {
       this.said = "Still signed out.";
       this.changed();

@@ -117,7 +117,7 @@ function second(item: Item): TemplateResult | typeof nothing {
 }
 
 function score(item: Item): TemplateResult {
-  if (item.probability === null) return html`<span class="score none" aria-hidden="true">${item.reader || item.verdict === "changed" ? "reader" : "no score"}</span>`;
+  if (item.probability === null) return html`<span class="score none" aria-hidden="true">${item.reader || item.verdict === "changed" ? "reader" : ""}</span>`;
   const raw = !item.calibration || item.calibration === "uncalibrated";
   return html`<button class="score ${raw ? "raw" : ""}" data-tip=${evidence(item).join("\n")} aria-label="Probability ${probability(item.probability)}${raw ? ", not calibrated" : ""}">
     <span class="number">${probability(item.probability)}</span>${bar(item.probability)}

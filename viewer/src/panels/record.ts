@@ -34,7 +34,7 @@ function film(each: Film): TemplateResult {
   if (each.synthetic) facts.push("synthetic");
   return html`<li>
     <span class="film-view">${each.view || "View unknown"}</span><span class="kind">${facts.join(" · ")}</span>
-    ${each.accepted ? nothing : html`<span class="refused">${icon("alert")}${each.reason || "Not accepted by the model."}</span>`}
+    ${each.accepted ? nothing : html`<span class="film-refused">${icon("alert")}${each.reason || "Not accepted by the model."}</span>`}
   </li>`;
 }
 

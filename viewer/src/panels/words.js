@@ -89,7 +89,7 @@ export function evidence(item) {
   } else if (item.probability !== null) {
     lines.push("No published test of this label");
   }
-  if (item.made_by.name) lines.push(item.reader ? `Added by ${item.made_by.name}` : `Said by ${item.made_by.name}`);
+  if (item.made_by.name) lines.push(`${item.verdict === "changed" ? "Changed" : item.reader ? "Added" : "Said"} by ${item.made_by.name}`);
   return lines;
 }
 
