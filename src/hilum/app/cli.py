@@ -11,9 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from hilum import RESEARCH_USE, __version__
-from hilum.app.draw_verb import draw_command, view_command
+from hilum.app.draw_verb import draw_command
 from hilum.app.flags import AsJson, Plugins, Quiet, Seed
 from hilum.app.project_verb import project_command
+from hilum.app.serve.verb import serve_command
+from hilum.app.view.verb import view_command
 from hilum.core.errors import HilumError, InputError, MissingError
 
 app = typer.Typer(
@@ -181,6 +183,7 @@ def score_command(
 app.command("project")(project_command)
 app.command("draw")(draw_command)
 app.command("view")(view_command)
+app.command("serve")(serve_command)
 
 
 @app.command("train")

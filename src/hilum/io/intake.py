@@ -95,6 +95,11 @@ def open_studies(
     return Intake(link_priors(studies), tuple(walk.failures), walk.skipped, gathering.names, folder)
 
 
+def is_nobody(patient_id: str) -> bool:
+    """Tell whether a Patient ID names no one: '', 'anonymous', '000' and the like, which strangers share."""
+    return _NOBODY.fullmatch(patient_id) is not None
+
+
 def link_priors(studies: Sequence[Study]) -> tuple[Study, ...]:
     """Return the studies in the same order, each with the latest strictly earlier study of its patient as prior.
 
@@ -267,7 +272,7 @@ class _Gathering:
 
     def _patient(self, header: dicom.Header) -> str:
         known = tags.text(header.dataset, "PatientID")
-        if _NOBODY.fullmatch(known):
+        if is_nobody(known):
             return ""
         if self.keep_identifiers:
             return known
