@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -71,11 +72,16 @@ def _passed(
 ) -> Iterator[tuple[int, bool, Any]]:
     """One pass over jobs in blocks of a size: number, whether it went well, and the result or the error."""
     rows = [{"number": number, "job": job} for number, job in left.items()]
-    pool = data.ActorPoolStrategy(min_size=1, max_size=actors, max_tasks_in_flight_per_actor=_IN_FLIGHT)
-    made = data.from_items(rows, override_num_blocks=-(-len(rows) // size)).map_batches(
-        _Actor, fn_constructor_args=(task,), batch_size=None, batch_format="numpy", compute=pool, num_cpus=_SHARE,
-        max_restarts=-1, max_task_retries=_RETRIES,
-    )  # fmt: skip
+    pool = data.ActorPoolStrategy(
+        min_size=1, max_size=actors, initial_size=actors, max_tasks_in_flight_per_actor=_IN_FLIGHT
+    )
+    blocks = data.from_items(rows, override_num_blocks=-(-len(rows) // size))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray's own default tries for ever, and this is the only way to say otherwise
+        made = blocks.map_batches(
+            _Actor, fn_constructor_args=(task,), batch_size=None, batch_format="numpy", compute=pool, num_cpus=_SHARE,
+            max_restarts=-1, max_task_retries=_RETRIES,
+        )  # fmt: skip
     for row in made.iter_rows():
         yield int(row["number"]), bool(row["fine"]), row["answer"]
 

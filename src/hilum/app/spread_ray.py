@@ -36,6 +36,7 @@ def cluster(address: str, processors: int = 0) -> Iterator[Any]:
         yield ray
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     with TemporaryDirectory(prefix="hilum-ray-", ignore_cleanup_errors=True) as place:
         local = {
             "include_dashboard": False, "object_store_memory": _STORE_BYTES, "_temp_dir": place,
