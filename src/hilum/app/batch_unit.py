@@ -221,8 +221,9 @@ def films_only(study: Study) -> Study:
 
 
 def fingerprint(
-    study: Study, prior: Study | None, model: Embedded, settings: Options, *, by_content: Callable[[Image | Volume], bool]
-) -> str:
+    study: Study, prior: Study | None, model: Embedded, settings: Options, *,
+    by_content: Callable[[Image | Volume], bool],
+) -> str:  # fmt: skip
     """Return a hash of what a result depends on: source files as they are, the prior, the model and the options.
 
     Args:

@@ -17,7 +17,7 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 LOST = "its worker on the cluster was lost again and again, most likely for want of memory: try fewer, with --resume"
 _BLOCKS = 1_000
-"""Most blocks of one pass; of more jobs each block holds several, and those of a lost one are tried again singly."""
+"""Most blocks of the first pass, which hold several jobs where there are more; those of a lost one are done singly."""
 _IN_FLIGHT = 2
 _RETRIES = 3
 _SHARE = 0.9
@@ -40,7 +40,7 @@ def on_actors(
         data = _ready()
         actors = workers if workers > 1 else max(1, int(ray.cluster_resources().get("CPU", 1)))
         left = dict(enumerate(jobs))
-        for size in dict.fromkeys((-(-len(jobs) // _BLOCKS), 1)):
+        for size in (-(-len(jobs) // _BLOCKS), 1):  # what a dying node took with it is noticed late, and done again
             for number, fine, answer in _passed(data, task, left, size, min(actors, len(left))):
                 if not fine and isinstance(answer, MissingError):
                     raise answer
@@ -55,7 +55,7 @@ def on_actors(
 def _ready() -> Any:
     """Ray Data, quiet, and set to leave out a block whose actors keep dying in place of ending the run."""
     try:
-        import ray.data as data
+        from ray import data
     except ImportError:
         raise need("ray[data]", "cluster", "--ray") from None
     for name in ("ray.data", "ray.data._internal"):

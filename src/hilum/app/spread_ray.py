@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 _STORE_BYTES = 128 * 2**20
 """Memory for objects of a cluster on this machine: jobs and rows are small, as pixels never travel."""
+_WAIT_S = 10.0
 
 
 @contextmanager
@@ -37,6 +39,7 @@ def cluster(address: str, processors: int = 0) -> Iterator[Any]:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    _answers(address)
     with TemporaryDirectory(prefix="hilum-ray-", ignore_cleanup_errors=True) as place:
         local = {
             "include_dashboard": False, "object_store_memory": _STORE_BYTES, "_temp_dir": place,
@@ -50,6 +53,16 @@ def cluster(address: str, processors: int = 0) -> Iterator[Any]:
             yield ray
         finally:
             ray.shutdown()
+
+
+def _answers(address: str) -> None:
+    """Ray itself waits for minutes, and ends the process, where nothing answers."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _WAIT_S).close()
+        except OSError as error:
+            raise InputError(f"no Ray cluster answers at '{address}': {error.strerror or error}") from None
 
 
 def on_tasks(
