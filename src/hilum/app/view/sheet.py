@@ -11,6 +11,7 @@ from urllib.parse import quote
 from hilum import RESEARCH_USE
 from hilum.app.outputs import safe_name
 from hilum.app.view.case import Case, Edit
+from hilum.core.errors import MissingError
 from hilum.core.finding import Finding
 from hilum.core.image import Image, Lut, Window
 from hilum.core.region import Box, Mask
@@ -20,6 +21,7 @@ COLOURS = ("#4da3ff", "#ff9f43", "#2ed573", "#e056fd", "#f6e58d", "#ff6b81")
 """Of layers, in order."""
 _VERDICTS = {"accept": "accepted", "add": "added", "move": "changed", "set": "changed"}
 _KINDS = {"report-sr": "sr", "lungs-seg": "seg", "gsps": "gsps", "capture": "sc", "fhir": "fhir", "page": "html"}
+_NOT_KEPT = "this film was not kept with its results: read it again, with 'films' among --formats"
 Json = dict[str, Any]
 
 
@@ -122,7 +124,7 @@ def _film(film: Image, case: Case, key: str) -> Json:
         "spacing_mm": list(film.spacing_mm) if film.spacing_mm else None, "spacing_plane": film.spacing_plane,
         "magnification": case.magnifications.get(film.id), "orientation": list(film.orientation or ("", "")),
         "inverted": film.inverted, "synthetic": film.synthetic,
-        "accepted": film.id not in refused, "reason": refused.get(film.id, ""),
+        "accepted": film.id not in refused, "reason": refused.get(film.id, "" if rows else _NOT_KEPT),
         "window": {"center": window.center, "width": window.width} if window else None,
         "presets": presets(film, window), "layers": _layers(film, case, root),
     }  # fmt: skip
@@ -144,7 +146,10 @@ def size_of(film: Image) -> tuple[int, int]:
     path = Path(film.source) if film.source else None
     if not film.loaded and path is not None and path.is_file() and kind_of(path) == "DICOM":
         return _header_size(str(path), path.stat().st_mtime_ns)
-    rows, columns = film.pixels.shape
+    try:
+        rows, columns = film.pixels.shape
+    except MissingError:  # results without their films
+        return 0, 0
     return rows, columns
 
 
@@ -152,7 +157,7 @@ def window_of(film: Image) -> Window | None:
     """Return the window to show a film with; None where its header has a table instead, which the viewer applies."""
     if isinstance(film.window, Lut):
         return None
-    if film.window is not None:
+    if film.window is not None or not all(size_of(film)):
         return film.window
     low, high = float(film.pixels.min()), float(film.pixels.max())
     return Window((low + high + 1) / 2, max(high - low + 1, 1.0))
@@ -200,7 +205,9 @@ def items_of(case: Case) -> list[Json]:
     """Return the list of a case: what is stated now, and what a reader rejected."""
     last = {edit.finding: edit for edit in case.edits if edit.what not in ("write", "sign")}
     said = list(case.study.report.sentences) if case.study.report else []
-    order = [each for each in said if each.section == "findings"] + [each for each in said if each.section != "findings"]
+    order = [each for each in said if each.section == "findings"] + [
+        each for each in said if each.section != "findings"
+    ]
     places = {key: said.index(each) for each in reversed(order) for key in each.findings}
     items = [_item(each, case, places.get(each.id), _verdict(last.get(each.id))) for each in case.study.findings]
     known = {each.id for each in case.study.findings}
@@ -230,7 +237,9 @@ def _item(finding: Finding, case: Case, sentence: int | None, verdict: str) -> J
 
 def _boxes(finding: Finding) -> list[Json]:
     boxes = [each.box() if isinstance(each, Mask) else each for each in finding.regions]
-    told = [each for each in finding.regions if isinstance(each, Box)] or [each for each in boxes if isinstance(each, Box)]
+    told = [each for each in finding.regions if isinstance(each, Box)] or [
+        each for each in boxes if isinstance(each, Box)
+    ]
     return [{"film": each.image, "x0": each.x0, "y0": each.y0, "x1": each.x1, "y1": each.y1} for each in told]
 
 
@@ -253,8 +262,14 @@ def _report(case: Case) -> Json:
         return {"status": "none", "sentences": [], "sections": {}}
     said = [{"text": report.text(each), "section": each.section, "findings": list(each.findings)}
             for each in report.sentences]  # fmt: skip
-    sections = {name: getattr(report, name) for name in ("indication", "technique", "comparison", "findings", "impression")}
-    return {"status": report.status, "sentences": said, "sections": {key: text for key, text in sections.items() if text}}
+    sections = {
+        name: getattr(report, name) for name in ("indication", "technique", "comparison", "findings", "impression")
+    }
+    return {
+        "status": report.status,
+        "sentences": said,
+        "sections": {key: text for key, text in sections.items() if text},
+    }
 
 
 def _prior(case: Case) -> Json:
