@@ -84,7 +84,7 @@ def test_results_wait_for_a_pacs_that_is_down_and_arrive_once(ward: Department, 
 
 def test_results_go_back_to_the_sender_where_it_is_known(ward: Department, tmp_path: Path) -> None:
     to = Destination("sender")
-    with pytest.raises(MissingError, match="MODALITY.*known peers"):
+    with pytest.raises(MissingError, match=r"MODALITY.*known peers"):
         deliver(ward, to)
     other = films.archive(tmp_path / "modality")
     with Node(other, classes=CLASSES, ae_title="MODALITY", port=0) as node:

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ def test_what_will_never_do_is_refused_with_its_reason(start: Start, archive: fi
     other = films.film(StudyInstanceUID="no uid")
     path = tmp_path / "bad.dcm"
     path.write_bytes(films.part10(other, tmp_path))
-    with pytest.raises(PeerRefusedError, match="A900.*StudyInstanceUID"):
+    with pytest.raises(PeerRefusedError, match=r"A900.*StudyInstanceUID"):
         store_files(peer(node), [path, saved(tmp_path, 2)])
     assert kept(archive) == 1  # the other one was taken
     ct = films.film(SOPClassUID="1.2.840.10008.5.1.4.1.1.2")
@@ -316,47 +317,45 @@ def test_dcmtk_sends_to_us(start: Start, archive: films.Archive, tmp_path: Path)
     assert call(dcmtk("echoscu"), "-aec", "OTHER", "127.0.0.1", node.port).returncode != 0
 
 
-@pytest.fixture
-def pacs(tmp_path: Path) -> Iterator[Callable[[int], Peer]]:
+@contextmanager
+def pacs_at(folder: Path, our_port: int) -> Iterator[Peer]:
     """dcmtk's archive on a free port; it may send to a node called HILUM on the port it is told."""
-    program, running = dcmtk("dcmqrscp"), []
+    program = dcmtk("dcmqrscp")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    store, config = folder / "pacs", folder / "dcmqrscp.cfg"
+    store.mkdir()
+    config.write_text(
+        f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
+        f"HostTable BEGIN\nhilum = (HILUM, 127.0.0.1, {our_port})\nHostTable END\n"
+        f"VendorTable BEGIN\nVendorTable END\n"
+        f"AETable BEGIN\nPACS {store} RW (200, 1024mb) ANY\nAETable END\n"
+    )
+    process = subprocess.Popen([program, "-c", str(config)], stderr=subprocess.DEVNULL)
+    known = Peer("PACS", "127.0.0.1", port, "HILUM", patience_s=20.0)
 
-    def begin(our_port: int) -> Peer:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        store, config = tmp_path / "pacs", tmp_path / "dcmqrscp.cfg"
-        store.mkdir()
-        config.write_text(
-            f'NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n'
-            f'HostTable BEGIN\nhilum = (HILUM, 127.0.0.1, {our_port})\nHostTable END\n'
-            f'VendorTable BEGIN\nVendorTable END\n'
-            f'AETable BEGIN\nPACS {store} RW (200, 1024mb) ANY\nAETable END\n'
-        )  # fmt: skip
-        running.append(subprocess.Popen([program, "-c", str(config)], stderr=subprocess.DEVNULL))
-        known = Peer("PACS", "127.0.0.1", port, "HILUM", patience_s=20.0)
+    def answers() -> bool:
+        try:
+            echo(known)
+        except PeerDownError:
+            return False
+        return True
 
-        def answers() -> bool:
-            try:
-                echo(known)
-            except PeerDownError:
-                return False
-            return True
-
+    try:
         until(answers)
-        return known
-
-    yield begin
-    for process in running:
+        yield known
+    finally:
         process.kill()
         process.wait()
 
 
-def test_studies_are_found_and_fetched_from_a_pacs(
-    start: Start, archive: films.Archive, tmp_path: Path, pacs: Callable[[int], Peer]
-) -> None:
-    node = start()
-    known = pacs(node.port)
+def test_studies_are_found_and_fetched_from_a_pacs(start: Start, archive: films.Archive, tmp_path: Path) -> None:
+    with pacs_at(tmp_path, start().port) as known:
+        _find_and_fetch(known, archive, tmp_path)
+
+
+def _find_and_fetch(known: Peer, archive: films.Archive, tmp_path: Path) -> None:
     files = [saved(tmp_path, study, number) for study in (1, 2) for number in (1, 2)]
     assert store_files(known, files) == 4
     found = find_studies(known, {"PatientID": "P1"})

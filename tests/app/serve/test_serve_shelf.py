@@ -219,3 +219,34 @@ def test_a_watch_runs_by_itself_and_ends_its_streams(ward: Department) -> None:
 
     asyncio.run(whole())
     assert heard == ["failed"]
+
+
+def test_only_administrators_cancel_and_repeat_jobs(ward: Department) -> None:
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+
+    from hilum.app.serve.job_api import router
+    from hilum.app.view.api import errors
+    from hilum.app.view.source import Session
+
+    roles = {"a": ("admin",), "r": ("reader",)}
+    app = FastAPI()
+    errors(app)
+    asked = router(
+        shelf(ward), ward.jobs, who=lambda request: Session("x", roles[request.headers["x-role"]], csrf="token")
+    )
+    app.include_router(asked)
+    page = TestClient(app)
+    job = ward.arrivals.look()[0]
+    rows = page.get("/api/jobs", headers={"x-role": "r"}).json()["rows"]
+    assert job in [row["id"] for row in rows]
+    assert {"id", "study", "state", "attempts", "reason", "started"} <= set(rows[0])
+    write = {"x-hilum-csrf": "token", "x-role": "a"}
+    assert page.post(f"/api/jobs/{job}/cancel", headers={**write, "x-role": "r"}).status_code == 403
+    assert page.post(f"/api/jobs/{job}/cancel", headers={"x-role": "a"}).status_code == 403  # no token
+    assert ward.jobs.find(job).state == "waiting"
+    assert page.post(f"/api/jobs/{job}/cancel", headers=write).json()["state"] == "cancelled"
+    assert page.post(f"/api/jobs/{job}/cancel", headers=write).status_code == 400
+    assert page.post(f"/api/jobs/{job}/retry", headers=write).json()["state"] == "waiting"
+    assert page.post("/api/jobs/nothing/retry", headers=write).status_code == 404
+    assert page.get("/api/jobs?kind=other", headers=write).status_code in (400, 422)

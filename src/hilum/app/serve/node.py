@@ -143,9 +143,7 @@ class Node:
         ]
         try:
             tls: Any = PatientTls(self._tls, patience_s=self._bounds.negotiation_s) if self._tls else None
-            self._server = self._entity.start_server(
-                self._address, block=False, evt_handlers=handlers, ssl_context=tls
-            )
+            self._server = self._entity.start_server(self._address, block=False, evt_handlers=handlers, ssl_context=tls)
         except OSError as error:
             host, port = self._address
             raise InputError(

@@ -17,6 +17,7 @@ from hilum.core.study import Study
 
 if TYPE_CHECKING:
     from hilum.app.serve.archive import Archive
+    from hilum.core.image import Image
 
 OWN = "hilum"
 """Source of the instances that we made ourselves."""
@@ -95,13 +96,16 @@ def study_of(archive: Archive, uid: str, films: Iterable[str]) -> tuple[Study, d
 
 def decoded(study: Study) -> tuple[Study, dict[str, str]]:
     """Return the study with those films only whose pixels can be had, and the reasons of the others by id."""
-    failed: dict[str, str] = {}
-    for film in study.films:
-        try:
-            film.display()
-        except HilumError as error:
-            failed[film.id] = str(error)
+    failed = {film.id: reason for film in study.films if (reason := _damage(film))}
     return replace(study, images=tuple(film for film in study.films if film.id not in failed)), failed
+
+
+def _damage(film: Image) -> str:
+    try:
+        film.display()
+    except HilumError as error:
+        return str(error)
+    return ""
 
 
 def keep_own(archive: Archive, folder: Path) -> int:

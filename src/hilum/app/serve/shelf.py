@@ -243,9 +243,8 @@ def _matching(text: str, state: str) -> list[ColumnElement[bool]]:
         *(db.patients.c.name_folded, db.patients.c.patient_id, db.studies.c.accession),
         *(db.studies.c.uid, db.studies.c.date, db.readings.c.summary),
     )
-    for word in text.split():
-        found.append(sa.or_(*(column.icontains(word, autoescape=True) for column in searched)))
-    return found
+    words = (sa.or_(*(column.icontains(word, autoescape=True) for column in searched)) for word in text.split())
+    return [*found, *words]
 
 
 def _line(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -262,7 +261,7 @@ def _line(one: Mapping[str, Any]) -> dict[str, Any]:
 
 def _called(name: str, patient_id: str, study: str) -> str:
     """What people call a study: the patient's name as it is spoken, else the id, else its UID."""
-    spoken = " ".join(part for part in name.split("=")[0].split("^") if part)
+    spoken = " ".join(part for part in name.partition("=")[0].split("^") if part)
     return spoken or patient_id or study
 
 
@@ -285,5 +284,3 @@ def _as_read(here: Study, read: Study) -> tuple[Any, ...]:
 
 def _now() -> datetime:
     return datetime.now(UTC).astimezone()
-
-
