@@ -88,7 +88,7 @@ def study_of(archive: Archive, uid: str, films: Iterable[str]) -> tuple[Study, d
     with open_studies(list(paths), keep_identifiers=True) as intake:
         reasons = {failure.path: failure.reason for failure in intake.failures}
         found = next((study for study in intake.studies if study.films), None)
-    failed = {film: reasons[path.name] for path, film in paths.items() if path.name in reasons}
+    failed = {film: _named(reasons[path.name], path.name) for path, film in paths.items() if path.name in reasons}
     if found is None:
         return Study(uid), failed
     return replace(found, id=uid, prior=None), failed
@@ -104,8 +104,13 @@ def _damage(film: Image) -> str:
     try:
         film.display()
     except HilumError as error:
-        return str(error)
+        return _named(str(error), Path(film.source).name)
     return ""
+
+
+def _named(reason: str, name: str) -> str:
+    """The sentence without the file's name, which is a hash and says nothing to anybody."""
+    return reason.replace(f"'{name}'", "a film")
 
 
 def keep_own(archive: Archive, folder: Path) -> int:
