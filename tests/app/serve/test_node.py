@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -26,7 +27,7 @@ from hilum.app.serve.peer import Peer, PeerDownError, PeerRefusedError, echo, fi
 from hilum.core.errors import InputError
 from hilum.io import decode
 from tests.app.serve import films
-from tests.app.serve.day import EXAMPLE, until
+from tests.app.serve.day import EXAMPLE, ROOT, until
 
 Start = Callable[..., Node]
 RLE = "1.2.840.10008.1.2.5"
@@ -379,3 +380,15 @@ def test_a_node_that_stops_lets_go_of_its_port(archive: films.Archive) -> None:
     with pytest.raises(PeerDownError):
         echo(Peer("HILUM", "127.0.0.1", port, patience_s=2.0))
     assert time.monotonic() - began < 30
+
+
+def test_the_conformance_page_says_what_the_node_does() -> None:
+    page = (ROOT / "docs" / "serving-node.md").read_text(encoding="utf-8")
+    classes, syntaxes = page.partition("### Transfer syntaxes")[::2]
+    listed = re.findall(r"\| (1\.2\.840[\d.]+) \| (?:yes|kept) \|", classes)
+    assert sorted(listed) == sorted(CLASSES)
+    assert re.findall(r"\| (1\.2\.840[\d.]+) \|\n", syntaxes.partition("### C-STORE")[0]) == list(SYNTAXES)
+    bounds = Bounds()
+    for value in (f"{bounds.pdu_bytes:,} bytes", f"{bounds.associations};", f"{bounds.silence_s:.0f} s;"):
+        assert value in page
+    assert f"{OUT_OF_RESOURCES:04X}" in page
