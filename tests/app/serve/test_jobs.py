@@ -194,6 +194,27 @@ def test_a_waiting_job_can_be_hurried_and_an_ended_one_not_cancelled(tmp_path: P
     jobs.close()
 
 
+def test_jobs_are_forgotten_with_their_subject_and_with_age(tmp_path: Path) -> None:
+    jobs = Jobs(f"sqlite:///{tmp_path}/jobs.sqlite")
+    for order in (
+        Order("read", "a", "1"),
+        Order("read", "a", "2"),
+        Order("deliver", "a", "1"),
+        Order("read", "b", "1"),
+    ):
+        jobs.submit(order)
+    assert jobs.forget(subject="a") == 3
+    assert [job.order.subject for job in jobs.rows()] == ["b"]
+    left = jobs.rows()[0].id
+    assert jobs.forget() == 0  # it waits
+    jobs.cancel(left)
+    assert jobs.forget(older_than_days=1) == 0
+    assert jobs.forget() == 1
+    assert jobs.rows() == []
+    assert jobs.submit(Order("read", "a", "1"))  # and may come again
+    jobs.close()
+
+
 @pytest.mark.slow
 def test_a_job_past_its_time_limit_is_set_aside(tmp_path: Path) -> None:
     jobs = Jobs(f"sqlite:///{tmp_path}/jobs.sqlite")

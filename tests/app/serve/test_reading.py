@@ -222,6 +222,19 @@ def contents_deep(place: Path) -> dict[str, bytes]:
     return {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
 
 
+def test_a_full_disk_passes(ward: Department, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `write_study` cannot write is an OSError again, which the queue tries anew, not a wrong input."""
+    ward.send(films.film(1, 1))
+    folder(ward).parent.mkdir(parents=True)
+    order = ledger.films_of(ward.archive.database, films.study_uid(1)).order
+    results.unfinished(folder(ward), order.id).parent.joinpath(
+        f".{results.unfinished(folder(ward), order.id).name}.partial-{os.getpid()}"
+    ).write_text("in the way")
+    with pytest.raises(OSError, match="exists"):
+        reader(ward).run(Ticket(order, order.id))
+    assert not folder(ward).exists()
+
+
 def send_damaged(ward: Department, study: int, number: int) -> None:
     """A film whose header is right and whose JPEG-LS stream is not."""
     path = ward.root / "damaged.dcm"

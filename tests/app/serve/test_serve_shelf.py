@@ -170,6 +170,25 @@ def test_jobs_are_cancelled_and_repeated_from_the_page(ward: Department) -> None
         made.cancel(job, by="admin")
 
 
+def test_a_deleted_study_leaves_nothing_behind(ward: Department) -> None:
+    made = shelf(ward)
+    ward.archive.after_delete.append(made.forget)
+    made.save(ONE, [ADD], revision=0, final=False, editor="Dr A")
+    ward.send(films.film(1, 5))
+    ward.arrivals.look()
+    read(ward)  # and beside the reader's
+    folder = results.folder_of(ward.root, ONE)
+    assert results.beside(folder).is_dir()
+    assert ward.jobs.rows(subject=ONE)
+    ward.archive.delete(ONE)
+    assert list(folder.parent.iterdir()) == []
+    assert ward.jobs.rows(subject=ONE) == []
+    assert {job.order.subject for job in ward.jobs.rows()} == {films.study_uid(2)}
+    with pytest.raises(MissingError):
+        made.sheet(ONE)
+    assert made.worklist()["total"] == 2
+
+
 def test_news_of_what_another_process_does_reaches_every_page(ward: Department) -> None:
     watch = Watch(ward.archive.database, look_s=0.05)
 

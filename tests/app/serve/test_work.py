@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 pytest.importorskip("dbos", reason="the 'serve' extra is not installed")
 
 from hilum.app.serve import work
+from hilum.app.serve.database import FullError, UnavailableError
 from hilum.app.serve.jobs import Order
 from hilum.app.serve.work import TOOK_TOO_LONG, Answer, Rules, Settings, Stopped, Ticket, attend
 from hilum.core.errors import InputError, MissingError
@@ -93,6 +94,14 @@ def test_what_was_not_foreseen_is_tried_again_up_to_a_bound(begun: Callable[...,
     assert [state for state, _ in body.heard] == ["failed"]
     assert "OSError" in body.heard[0][1]
     assert "given up after 3 attempts" in body.heard[0][1]
+
+
+@pytest.mark.parametrize("error", [FullError("the disk is full"), UnavailableError("the database is away")])
+def test_what_passes_by_itself_is_tried_again(begun: Callable[..., None], error: Exception) -> None:
+    begun(1)
+    body = Spy(raising(error))
+    assert attended(body) == Answer("again", str(error))
+    assert body.heard == []
 
 
 def test_a_cancelled_job_ends_as_cancelled(begun: Callable[..., None]) -> None:

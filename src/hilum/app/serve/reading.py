@@ -19,7 +19,7 @@ from hilum.app.serve.deliver import DELIVER, Deliver, Destination
 from hilum.app.serve.jobs import Order
 from hilum.app.serve.peer import Peer, PeerDownError, PeerRefusedError, find_studies, move_study
 from hilum.app.serve.work import Answer, Body, Stopped, Ticket
-from hilum.core.errors import RefusedError
+from hilum.core.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
     from hilum.core.study import Study
@@ -156,7 +156,12 @@ class ReadStudy:
         partial.parent.mkdir(parents=True, exist_ok=True)
         study = reading.study
         names = {film.id: film.id for film in study.films}
-        write_study(partial, reading, names, card=self._reader.card, keep_identifiers=True, formats=FORMATS)
+        try:
+            write_study(partial, reading, names, card=self._reader.card, keep_identifiers=True, formats=FORMATS)
+        except InputError as error:
+            if isinstance(error.__cause__, OSError):  # a full disk passes, unlike an input that is wrong
+                raise error.__cause__ from error
+            raise
         results.make_durable(partial)
         case = read_case(partial, prior=lambda uid: study.prior)
         reasons = dict.fromkeys([*(reason for _, reason in reading.refused), *failed.values()])

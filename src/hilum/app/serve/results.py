@@ -59,6 +59,15 @@ def clear(partial: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
 
 
+def erase(root: Path, study: str) -> int:
+    """Delete everything that was written about a study; returns how many folders. For `archive.after_delete`."""
+    folder = folder_of(root, study)
+    found = [path for path in folder.parent.glob(f"*{folder.name}*") if path.is_dir()]
+    for path in found:
+        clear(path)
+    return len(found)
+
+
 def summary_of(row: Mapping[str, Any]) -> str:
     """Return what the worklist keeps of a row of its own making."""
     return json.dumps({name: row[name] for name in SHOWN}, ensure_ascii=False)

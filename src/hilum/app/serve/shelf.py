@@ -168,6 +168,12 @@ class ArchiveShelf:
             ledger.ordered(self._archive.database, job.order.subject, job.id)
         return job
 
+    def forget(self, study_id: str) -> None:
+        """Delete what was written about a study and its jobs; the archive calls this when it deletes the films."""
+        if self._jobs is not None:
+            self._jobs.forget(subject=study_id)
+        results.erase(self._root, study_id)
+
     def case(self, study_id: str) -> Case:
         """Return a study as it stands: its films from the archive, its reading where there is one.
 
