@@ -30,16 +30,30 @@ ONE = films.study_uid(1)
 @pytest.fixture
 def ward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Department]:
     """Study 1 read, study 2 waiting, study 3 without a film."""
-    monkeypatch.setenv("HILUM_ODD_NOTES", str(tmp_path / "notes"))
+    made = department(tmp_path, monkeypatch)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Department]:
+    """The same for tests that only look."""
+    with pytest.MonkeyPatch.context() as patch:
+        made = department(tmp_path_factory.mktemp("still"), patch)
+    yield made
+    made.close()
+
+
+def department(folder: Path, patch: pytest.MonkeyPatch) -> Department:
+    patch.setenv("HILUM_ODD_NOTES", str(folder / "notes"))
     for name in [name for name in sys.modules if name.startswith("hilum_plugin_odd_models")]:
-        del sys.modules[name]
-    made = Department(tmp_path, settle_s=0.0)
+        del sys.modules[name]  # what a test registers goes with it: the next loads the plug-in anew
+    made = Department(folder, settle_s=0.0)
     made.send(films.film(1, 1), films.film(1, 2, ViewPosition="LL"))
     made.send(films.film(2, 1, PatientName="Roe^Richard", StudyDate="20250101"))
     made.send(films.film(3, 1, SOPClassUID="1.2.840.10008.5.1.4.1.1.7", Modality="OT", StudyDate="20230101"))
     read(made)
-    yield made
-    made.close()
+    return made
 
 
 def read(ward: Department) -> None:
@@ -51,8 +65,8 @@ def shelf(ward: Department, *to: Destination) -> ArchiveShelf:
     return ArchiveShelf(ward.archive, ward.root, jobs=ward.jobs, destinations=to)
 
 
-def test_the_worklist_shows_everything_newest_first(ward: Department) -> None:
-    found = shelf(ward).worklist()
+def test_the_worklist_shows_everything_newest_first(still: Department) -> None:
+    found = shelf(still).worklist()
     assert found["total"] == 3
     assert [row["id"] for row in found["rows"]] == [films.study_uid(n) for n in (2, 1, 3)]
     assert [row["state"] for row in found["rows"]] == ["waiting", "read", "unread"]
@@ -71,16 +85,16 @@ def test_the_worklist_shows_everything_newest_first(ward: Department) -> None:
     ("text", "studies"),
     [("roe", [2]), ("P1", [1]), ("effusion", [1]), ("doe jane", [1, 3]), ("20250101", [2]), ("%", []), ("_", [])],
 )
-def test_the_worklist_finds_words(ward: Department, text: str, studies: list[int]) -> None:
-    found = shelf(ward).worklist(text=text)
+def test_the_worklist_finds_words(still: Department, text: str, studies: list[int]) -> None:
+    found = shelf(still).worklist(text=text)
     if text == "_":  # no wildcard: every summary that has an underscore, and nothing else
         assert found["total"] < 3
         return
     assert [row["id"] for row in found["rows"]] == [films.study_uid(n) for n in studies]
 
 
-def test_the_worklist_filters_and_pages(ward: Department) -> None:
-    made = shelf(ward)
+def test_the_worklist_filters_and_pages(still: Department) -> None:
+    made = shelf(still)
     assert [row["id"] for row in made.worklist(state="read")["rows"]] == [ONE]
     page = made.worklist(limit=1, offset=1)
     assert (page["total"], [row["id"] for row in page["rows"]]) == (3, [ONE])
@@ -89,14 +103,14 @@ def test_the_worklist_filters_and_pages(ward: Department) -> None:
     assert made.start() == ""
 
 
-def test_a_sheet_shows_films_findings_and_files(ward: Department) -> None:
-    made = shelf(ward)
+def test_a_sheet_shows_films_findings_and_files(still: Department) -> None:
+    made = shelf(still)
     sheet = made.sheet(ONE)
     assert sheet["label"] == "Doe Jane"
     assert [film["view"] for film in sheet["films"]] == ["PA", "LL"]
     assert sheet["made_by"] == {"name": "odd", "version": "1"}
     film = sheet["films"][0]["id"]
-    assert made.dicom(ONE, film).read_bytes() == ward.archive.path(film).read_bytes()
+    assert made.dicom(ONE, film).read_bytes() == still.archive.path(film).read_bytes()
     assert made.thumbnail(ONE, film).startswith(b"\x89PNG")
     assert {file["kind"] for file in sheet["files"]} >= {"sr", "gsps", "html"}
     assert made.file(ONE, "report-sr.dcm").is_file()
@@ -106,15 +120,15 @@ def test_a_sheet_shows_films_findings_and_files(ward: Department) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../index.db", "/etc/passwd", ".", "", "nothing.dcm", "study.json/../study.json"])
-def test_no_path_leads_out_of_a_studys_folder(ward: Department, name: str) -> None:
+def test_no_path_leads_out_of_a_studys_folder(still: Department, name: str) -> None:
     with pytest.raises(MissingError):
-        shelf(ward).file(ONE, name)
+        shelf(still).file(ONE, name)
     with pytest.raises(MissingError):
-        shelf(ward).sheet(name)
+        shelf(still).sheet(name)
     with pytest.raises(MissingError):
-        shelf(ward).dicom(ONE, name)
+        shelf(still).dicom(ONE, name)
     with pytest.raises(MissingError):
-        shelf(ward).layer(ONE, films.sop_uid(1, 1), name)
+        shelf(still).layer(ONE, films.sop_uid(1, 1), name)
 
 
 def test_a_reading_is_saved_on_the_revision_that_was_seen(ward: Department) -> None:
