@@ -38,6 +38,8 @@ UNUSUAL = 0.1
 """Share of films whose look-up table is drawn from the whole range, so that none is learned."""
 EDGE_GAIN = {"PA": (1.4, 2.4), "AP": (1.0, 1.8)}
 """Range of the gain of the finest detail; real portable films show less grain than a department's, so they get less."""
+HEADROOM = (0.05, 0.55)
+"""Range of the greys that stay free below the lungs, as a share of the window: real lungs are seldom black."""
 _MARKED, _WORDED, _BORDERED, _BENT = 0.7, 0.25, 0.15, 0.3
 _CALCIUM_HU, _CT_KEV, _EXTENDED_MM = 150.0, 72.0, 60.0
 
@@ -169,6 +171,7 @@ def drawn_processing(seed: int, pose: Pose, view: View, *, unusual: float = UNUS
         border_mm=(border[0], border[1], border[2], border[3]), detail_power=float(rng.uniform(0.6, 0.8)),
         edge_gain=float(rng.uniform(*EDGE_GAIN.get(view, EDGE_GAIN["PA"]))), contrast=float(rng.uniform(1.2, 3.5)),
         window_percent=(float(rng.uniform(0.0, 1.5)), float(rng.uniform(99.2, 100.0))),
+        headroom=float(rng.uniform(*HEADROOM)),
     )  # fmt: skip
     if not is_unusual(seed, view, unusual=unusual):
         return start
