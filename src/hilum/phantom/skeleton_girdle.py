@@ -49,8 +49,8 @@ def girdle(cage: Cage, numbers: Numbers, ids: dict[str, int], *, supine: bool) -
         way = outer - inner
         bend = [
             inner,
-            inner + 0.33 * way + np.array([0, -9.0, 2.0]),
-            inner + 0.72 * way + np.array([0, 6.0, 1.0]),
+            inner + 0.33 * way + np.array([0, -9.0, -3.0]),
+            inner + 0.72 * way + np.array([0, 6.0, 6.0]),
             outer,
         ]
         radius = np.interp(np.linspace(0, 1, 14), [0, 0.15, 0.5, 0.85, 1], [9.0, 6.8, 5.2, 6.0, 7.0])

@@ -17,7 +17,7 @@ from hilum.phantom.thorax_solids import Matter, Solids, curve
 
 Floats = NDArray[np.float64]
 _GAS, _WALL_HU, _WALL_MM, _UNDER_MM = -950.0, 30.0, 2.0, 7.0
-_GRID_MM = 5.0
+_GRID_MM, _AIRY = 5.0, 0.6
 
 
 def organs(made: Shape, ids: Mapping[str, int], *, supine: bool) -> tuple[Floats, Floats]:
@@ -72,9 +72,9 @@ def bowel_gas(made: Shape, ids: Mapping[str, int]) -> Solids:
     far = rng.uniform(78.0, 96.0)
     courses = (
         curve([[far * sx, -8 * sy, left - 90], [(far + 3) * sx, -4 * sy, left], [(far - 28) * sx, -36 * sy, left - 26],
-               [24 * sx, -62 * sy, across]], 18),
+               [24 * sx, -62 * sy, across]], 22),
         curve([[24 * sx, -62 * sy, across], [-30 * sx, -66 * sy, across - 10], [-70 * sx, -42 * sy, right],
-               [-86 * sx, -16 * sy, right - 50]], 18),
+               [-86 * sx, -16 * sy, right - 50]], 22),
     )  # fmt: skip
     found = Solids()
     for course in courses:
@@ -84,17 +84,16 @@ def bowel_gas(made: Shape, ids: Mapping[str, int]) -> Solids:
 
 def _colon(found: Solids, made: Shape, course: Floats, number: int, gas: float, rng: np.random.Generator) -> None:
     """Add one stretch of colon: pouches along its course, each with gas or stool as its neighbours mostly have."""
-    wide = rng.uniform(11.0, 17.0) * (1.0 + 0.2 * rng.standard_normal(len(course))).clip(0.65, 1.45)
+    wide = rng.uniform(11.0, 17.0) * (1.0 + 0.25 * rng.standard_normal(len(course))).clip(0.6, 1.4)
     course = course.copy()
     course[:, 2] = np.minimum(course[:, 2], _ceiling(made, course) - wide - _UNDER_MM)
-    share = np.clip(gas + 0.35 * np.repeat(rng.standard_normal(len(course) // 3), 3), 0.0, 1.0)
+    share = np.clip(gas + 0.35 * np.repeat(rng.standard_normal(len(course) // 2), 2), 0.0, 1.0)
     empty = Matter(_WALL_HU)
     for n in range(len(course) - 1):
-        air = share[n] > 0.6
-        matter = Matter(_GAS, _WALL_MM, _WALL_HU) if air else empty
-        pair = (float(wide[n]), float(wide[n + 1]))
-        found.add(course[n], course[n + 1], [1.0, 0.0, 0.0], pair, pair, id=number, matter=matter)
-    for n in np.flatnonzero(share[:-1] <= 0.6):
+        matter = Matter(_GAS, _WALL_MM, _WALL_HU) if share[n] > _AIRY else empty
+        at, first, second = course[n], float(wide[n]), float(wide[n]) * rng.uniform(0.8, 1.1)
+        found.add(at, at, [1.0, 0.0, 0.0], (first, first), (second, second), id=number, cap_mm=first, matter=matter)
+    for n in np.flatnonzero(share[:-1] <= _AIRY):
         for _ in range(int(rng.integers(0, 1 + round(5 * share[n])))):
             size = rng.uniform(2.5, 5.5)
             at = course[n] + rng.uniform(-0.5, 0.5, 3) * wide[n]

@@ -11,6 +11,8 @@ from hilum.drr.compiled import jit, prange
 
 _RIB_LAYER_MM = 3.5
 """From the middle of the ribs to the muscles on them."""
+_SKIN_MM = 0.5
+"""How uneven skin is: where it is quite smooth, rays along it show the facets of the lattice."""
 
 
 @jit(inline=True)
@@ -45,10 +47,10 @@ def _lobe(left: bool, x: float, y: float, z: float, fissures: Any) -> tuple[int,
 
 
 @jit(inline=True)
-def _abdomen(x: float, y: float, z: float, noise: float, soft: Any, organs: Any) -> tuple[float, int]:
+def _abdomen(x: float, y: float, z: float, noise: float, step: float, soft: Any, organs: Any) -> tuple[float, int]:
     """HU and id under the diaphragm: fat and bowel, liver, and the ellipsoids of other organs."""
-    value, number = -45.0 + 25.0 * noise, 0
-    if z > soft[3] + soft[4] * x and x < 75.0 and y < soft[9]:
+    value, number = -25.0 + 25.0 * noise, 0
+    if z > soft[3] + soft[4] * x + 0.3 * (y + 20.0) + 7.0 * np.sin(x / 22.0) and x < 75.0 and y < soft[9]:
         value, number = 58.0 + 4.0 * noise, 5
     stomach = 1e9
     for n in range(organs.shape[0]):
@@ -57,9 +59,11 @@ def _abdomen(x: float, y: float, z: float, noise: float, soft: Any, organs: Any)
             stomach = min(stomach, deep)
         if deep < 0 and not (number == 6 and stomach < deep):
             value, number = organs[n, 6] + 4.0 * noise, int(organs[n, 7])
-    if number == 6 and stomach < -3.0 + 1.5 * noise:  # its folds leave no smooth border
+    if number == 6:
         along = z if soft[5] == 2 else y
-        value = -985.0 if (along - soft[6]) * soft[7] > 0 else 15.0 + 20.0 * noise
+        fluid = 15.0 + 20.0 * noise
+        held = fluid - (985.0 + fluid) * _share((soft[6] - along) * soft[7], step)
+        value += (held - value) * _share(stomach + 3.0 - 0.8 * noise, step)  # its folds leave no smooth border
     return value, number
 
 
@@ -107,14 +111,14 @@ def fill(
                     line[n, k] += u * ((1 - v) * lattice[n, a + 1, b, k] + v * lattice[n, a + 1, b + 1, k])
             for k in range(hu.shape[2]):
                 c, w = k // every, (k % every) / every
-                depth = (1 - w) * line[0, c] + w * line[0, c + 1]
+                noise = tile[(i + shift[0]) % size, (j + shift[1]) % size, (k + shift[2]) % size]
+                depth = (1 - w) * line[0, c] + w * line[0, c + 1] + _SKIN_MM * noise
                 if depth < -0.5 * step:
                     hu[i, j, k] = -1000.0
                     ids[i, j, k] = 0
                     continue
                 z = origin[2] + k * step
                 cage = (1 - w) * line[1, c] + w * line[1, c + 1]
-                noise = tile[(i + shift[0]) % size, (j + shift[1]) % size, (k + shift[2]) % size]
                 value, number = 0.0, 0
                 if cage > -soft[0]:
                     beyond = (1 - w) * line[2, c] + w * line[2, c + 1]
@@ -122,7 +126,7 @@ def fill(
                 elif z > floor[i, j] - 3.0:
                     value = soft[8] + 10.0 + 6.0 * noise if z >= floor[i, j] else 45.0
                 else:
-                    value, number = _abdomen(x, y, z, noise, soft, organs)
+                    value, number = _abdomen(x, y, z, noise, step, soft, organs)
                 left = x > 0.5 * (limits[0, j, k] + limits[1, j, k])
                 inner = (
                     (limits[1, j, k] - x) * limits_cos[1, j, k] if left else (x - limits[0, j, k]) * limits_cos[0, j, k]

@@ -109,6 +109,8 @@ def layers(
     """Return (3, X, Y, Z) mm: depth under the skin, distance to the cage, distance beyond the muscles on it."""
     midline = cage.spine.side_mm(z)
     depth = outlines.depth(x, y, midline)
+    steep = np.sqrt(sum(slope**2 for slope in np.gradient(depth, x[1] - x[0], y[1] - y[0], z[1] - z[0])))
+    depth = depth / np.maximum(steep, 1.0)  # or shoulders, which slope, would end in steps
     angles, radii, axis = cage.sections(z)
     dx, dy = np.abs(x[:, None, None] - midline), y[None, :, None] - axis
     theta = np.rad2deg(np.arctan2(dx, dy))
