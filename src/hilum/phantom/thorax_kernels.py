@@ -11,7 +11,7 @@ from hilum.drr.compiled import jit, prange
 
 _RIB_LAYER_MM = 3.5
 """From the middle of the ribs to the muscles on them."""
-_SKIN_MM = 0.5
+_SKIN_MM = 0.35
 """How uneven skin is: where it is quite smooth, rays along it show the facets of the lattice."""
 
 
