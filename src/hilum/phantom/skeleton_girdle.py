@@ -23,7 +23,7 @@ def shoulder_mm(cage: Cage, numbers: Numbers, side: float, supine: bool) -> Floa
 def elbow_mm(head: Floats, numbers: Numbers, side: float, supine: bool) -> Floats:
     """Return where the upper arm (3,) that begins at a humeral head ends: beside the body, or as far out as drawn."""
     if supine:
-        return np.asarray(head + [side * 34.0, 4.0, -300.0])
+        return np.asarray(head + np.array([side * 34.0, 4.0, -300.0]))
     out = np.deg2rad(numbers.arm_out_deg)
     return np.asarray(head + 290.0 * np.array([side * np.sin(out), -0.22, -np.cos(out)]))
 

@@ -1,4 +1,4 @@
-"""What lies under the diaphragm: liver, spleen, kidneys, the stomach with its bubble, the colon with gas and stool. In mm.
+"""What lies under the diaphragm: liver, spleen, kidneys, stomach with its bubble, colon with gas and stool. In mm.
 
 The stomach's gas, if there is any, ends in a level that follows gravity; how much, where and how wide is drawn. The
 colon's bends lie under the domes as far as they were drawn to reach, and never above them.
@@ -32,7 +32,7 @@ def organs(made: Shape, ids: Mapping[str, int], *, supine: bool) -> tuple[Floats
     half = np.array([rng.uniform(30, 44), rng.uniform(32, 44), rng.uniform(34, 52)])
     top = domes.left - rng.uniform(3.0, 12.0)
     fundus = np.array([rng.uniform(46, 68) * sx, rng.uniform(-30, -8) * sy, top - half[2]])
-    body = fundus + [-rng.uniform(4, 24), -12.0, -rng.uniform(30, 55)]
+    body = fundus + np.array([-rng.uniform(4, 24), -12.0, -rng.uniform(30, 55)])
     share = float(np.clip(numbers.stomach_gas_ml / (4.19e-3 * half.prod()), 0.0, 0.85))
     axis, sign = (1, -1.0) if supine else (2, 1.0)
     level = fundus[axis] + sign * (1.0 - _cap(share)) * half[axis]

@@ -8,7 +8,6 @@ import numpy as np
 
 from hilum.drr.compiled import jit, prange
 
-
 _RIB_LAYER_MM = 3.5
 """From the middle of the ribs to the muscles on them."""
 _SKIN_MM = 0.35

@@ -71,15 +71,16 @@ def grow(
     points = np.asarray(points_mm, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or not 1 <= terminals <= len(points):
         raise InputError(f"a tree of {terminals} terminals needs at least as many points (M, 3), got {points.shape}")
-    if not (terminal_radius_mm > 0 and 0 < share < 1 and 0 < (trunk_share or share) < 1 and murray > 0 and 0 < turn_deg <= 180 and 0 <= uneven < 0.5):
+    first = share if trunk_share is None else trunk_share
+    shares = 0 < share < 1 and 0 < first < 1 and 0 <= uneven < 0.5
+    if not (shares and terminal_radius_mm > 0 and murray > 0 and 0 < turn_deg <= 180):
         raise InputError(
-            "radius and exponent of a tree must be positive, its share within 0 and 1, its turn 0 to 180, and what is "
+            "radius and exponent of a tree must be positive, its shares within 0 and 1, its turn 0 to 180, and what is "
             "uneven 0 up to 0.5"
         )
     rng = generator(seed, "tree", name)
     supplied = points[rng.choice(len(points), terminals, replace=False)]
     root = np.asarray(root_mm, dtype=np.float64)
-    first = share if trunk_share is None else trunk_share
     start, end = [root[None]], [(root + first * (supplied.mean(axis=0) - root))[None]]
     parent, carried = [np.array([-1])], [np.array([terminals])]
     number, many, grown = np.zeros(1, np.intp), np.array([terminals]), 1
