@@ -93,7 +93,7 @@ def _colon(found: Solids, made: Shape, course: Floats, number: int, gas: float, 
         matter = Matter(_GAS, _WALL_MM, _WALL_HU) if share[n] > _AIRY else empty
         at, first, second = course[n], float(wide[n]), float(wide[n]) * rng.uniform(0.8, 1.1)
         found.add(at, at, [1.0, 0.0, 0.0], (first, first), (second, second), id=number, cap_mm=first, matter=matter)
-    for n in np.flatnonzero(share[:-1] <= _AIRY):
+    for n in np.flatnonzero(share[:-1] <= _AIRY).tolist():
         for _ in range(int(rng.integers(0, 1 + round(5 * share[n])))):
             size = rng.uniform(2.5, 5.5)
             at = course[n] + rng.uniform(-0.5, 0.5, 3) * wide[n]
