@@ -44,7 +44,7 @@ function page(): TemplateResult {
     <div class="screen ${room.place.at} ${room.timeline ? "" : "no-timeline"}">
       ${bar(room)}
       ${room.place.at === "worklist" ? html`<main id="main" tabindex="-1">${worklist(room)}</main>` : study()}
-      <footer class="caution" role="note">${icon("alert")}<span>${room.shown?.caution || room.session.caution}</span></footer>
+      <footer class="caution">${icon("alert")}<span>${room.shown?.caution || room.session.caution}</span></footer>
     </div>
     ${paper(room)} ${toasts(room)} ${dialogs(room)}
   `;
@@ -56,7 +56,7 @@ function study(): TemplateResult {
   }
   const ready = room.shown !== null;
   return html`<main id="main" class="desk" tabindex="-1">
-    <section class="view" aria-label="Films">
+    <section class="view" aria-label="Films of the study">
       ${tools(room)}
       ${why()}
       <div class="stage-frame ${ready && room.shown?.films.length ? "" : "covered"}">${films}${cover(ready)}</div>

@@ -2,6 +2,7 @@
 import { Api, ApiError, type Action, type Concept, type Job, type Row, type Session, type StudyEvent } from "./api";
 import * as edits from "./panels/actions.js";
 import { keys, ofSentence, step } from "./panels/groups.js";
+import { spoken } from "./panels/words.js";
 import type { Box, Item, Prior, Sheet } from "./sheet";
 import type { Stage, Status } from "./stage";
 
@@ -69,6 +70,7 @@ export class Room {
   #lists = new AbortController();
   #later = 0;
   #toast = 0;
+  #asking = false;
 
   watch(watcher: (now: boolean) => void): void {
     this.#watchers.add(watcher);
@@ -226,7 +228,10 @@ export class Room {
   async loadStudy(id: string, quiet = false): Promise<void> {
     this.#loads.abort();
     const { signal } = (this.#loads = new AbortController());
-    if (!quiet) this.#closeStudy();
+    if (!quiet) {
+      this.#closeStudy();
+      this.stage?.edit(false);
+    }
     this.loading = !quiet;
     this.problem = null;
     this.changed();
@@ -236,6 +241,7 @@ export class Room {
       this.loading = false;
       this.changed();
       await this.hang();
+      if (this.canEdit && !this.concepts) void this.#loadConcepts();
     } catch (problem) {
       if (signal.aborted) return;
       this.loading = false;
@@ -294,7 +300,10 @@ export class Room {
     this.selected = key;
     if (from !== "stage") this.stage?.select(key || null);
     const item = this.item(key);
-    if (item) this.folded.delete(item.state);
+    if (item) {
+      this.folded.delete(item.state);
+      if (from !== "list") this.said = spoken(item);
+    }
     this.changed();
   }
 
@@ -501,11 +510,14 @@ export class Room {
   }
 
   async #loadConcepts(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
     try {
       this.concepts = await this.api.concepts();
     } catch (problem) {
       this.complain(problem);
     }
+    this.#asking = false;
     this.changed();
   }
 

@@ -7,15 +7,17 @@ import { icon } from "./icons";
 import { apart, date, sideWord } from "./words.js";
 
 const WIDTH = 1000;
-const ROW = 20;
+const ROW = 24;
 const EDGE = 24;
-const MOST = 6;
+/** Lines that fit under the films without taking their room; the rest on demand. */
+const MOST = () => (innerHeight < 820 ? 4 : 6);
 
 /** Room that a date below the axis takes. */
 const LABEL_PX = 92;
 
 let pointed = "";
 let width = 800;
+let whole = false;
 
 export function timeline(room: Room): TemplateResult | typeof nothing {
   const sheet = room.shown;
@@ -67,8 +69,8 @@ function choices(room: Room, sheet: Sheet): TemplateResult | typeof nothing {
 function chart(room: Room, sheet: Sheet): TemplateResult {
   const studies = sheet.timeline;
   const at = places(studies.map((each) => each.time), 0.035);
-  const rows = lines(studies).slice(0, MOST);
-  const rest = lines(studies).length - rows.length;
+  const all = lines(studies);
+  const rows = whole ? all : all.slice(0, MOST());
   const height = Math.max(1, rows.length) * ROW;
   const x = (index: number) => EDGE + (at[index] ?? 0) * (WIDTH - 2 * EDGE);
   const now = studies.findIndex((each) => each.current);
@@ -79,7 +81,7 @@ function chart(room: Room, sheet: Sheet): TemplateResult {
     <div class="names">
       ${rows.map((line) => html`<button class="name ${line.concept === room.item(room.selected)?.concept ? "selected" : ""}" @click=${() => choose(room, line.concept)}>${line.label}</button>`)}
       ${rows.length ? nothing : html`<span class="name faint">Nothing present on any date</span>`}
-      <span class="name faint">${rest > 0 ? `+ ${rest} more` : ""}</span>
+      ${all.length > MOST() ? html`<button class="name faint" aria-expanded=${whole} @click=${() => more(room)}>${whole ? "fewer" : `+ ${all.length - rows.length} more`}</button>` : nothing}
     </div>
     <div class="plot">
       <svg viewBox="0 0 ${WIDTH} ${height}" preserveAspectRatio="none" height=${height} aria-hidden="true">
@@ -94,6 +96,11 @@ function chart(room: Room, sheet: Sheet): TemplateResult {
       </div>
     </div>
   </div>`;
+}
+
+function more(room: Room): void {
+  whole = !whole;
+  room.changed();
 }
 
 function middle(row: number): number {
@@ -154,4 +161,5 @@ export function settle(root: ParentNode): void {
 /** Forget which date was pointed at, as when another study opens. */
 export function unpoint(): void {
   pointed = "";
+  whole = false;
 }
