@@ -9,6 +9,7 @@ import { onKey } from "./panels/keys";
 import { record } from "./panels/record";
 import { report, reportTools } from "./panels/report";
 import { paper } from "./panels/sheet_print";
+import { settleSplit, splitter } from "./panels/splitter";
 import { settle, timeline, unpoint } from "./panels/timeline";
 import { tips } from "./panels/tip";
 import { toasts } from "./panels/toast";
@@ -93,7 +94,7 @@ function side(): TemplateResult {
     }}
   >${title}</button>`;
   return html`<aside class="side" aria-label="Findings and report">
-    ${findings(room)}
+    ${findings(room)} ${splitter(room)}
     <section class="panel lower">
       <div class="tabs">
         <span role="tablist" aria-label="Report and record">${tab("report", "Report")}${tab("record", "Record")}</span>
@@ -126,7 +127,8 @@ function draw(): void {
   const root = document.querySelector<HTMLElement>("#room");
   if (!root) return;
   render(page(), root);
-  settle(root);
+  if (settle(root)) room.changed();
+  settleSplit(root);
   settleDialog(room, root);
   raise();
   follow(root);
@@ -153,6 +155,7 @@ addEventListener("hashchange", () => {
   unpoint();
   room.follow();
 });
+addEventListener("resize", () => room.changed());
 addEventListener("beforeunload", (event) => {
   if (room.unsaved) event.preventDefault();
 });

@@ -212,7 +212,7 @@ export class Room {
     const row = this.list.rows.find((each) => each.id === event.study);
     const moved = !row || row.state !== event.state;
     if (row) Object.assign(row, { state: event.state, progress: event.progress, reason: event.reason });
-    if (!row && !this.list.text && !this.list.state && this.list.offset === 0) this.said = "A study arrived.";
+    if (!row && !this.list.loading && !this.list.text && !this.list.state && this.list.offset === 0) this.said = "A study arrived.";
     if (moved) {
       // What was found is not in the event; several in one moment ask for the list once.
       clearTimeout(this.#later);
@@ -369,7 +369,6 @@ export class Room {
     const edit = edits.judge(this.edits, item.key, to, stored);
     this.shown = { ...this.shown, findings: edits.foresee(this.shown.findings, { do: back ? "restore" : to, key: item.key }) };
     this.#shift(edit, back ? "Verdict taken back" : `${item.label} ${to}ed`);
-    this.#boxes();
   }
 
   undo(): void {
