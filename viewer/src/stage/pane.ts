@@ -195,7 +195,7 @@ function isSlow(viewport: Viewport): boolean {
 /** The renderer without a GPU keeps its own view; its parts are set one by one, as its public camera cannot turn or mirror. */
 function slowCamera(viewport: Viewport, plane: Plane, view: View, width: number, height: number): void {
   const inner = (viewport as unknown as { _cpuFallbackEnabledElement: SlowElement })._cpuFallbackEnabledElement.viewport;
-  const ratio = window.devicePixelRatio || 1;
+  const ratio = viewport.canvas.width / Math.max(1, width); // it does not always follow the screen's own ratio
   const angle = (view.turns * Math.PI) / 2;
   const [cos, sin] = [Math.round(Math.cos(angle)), Math.round(Math.sin(angle))];
   const x = (view.flip ? -1 : 1) * (view.x - plane.columns / 2);

@@ -4,6 +4,7 @@ import type { Types } from "@cornerstonejs/core";
 import { createImage, init as initLoader, wadouri } from "@cornerstonejs/dicom-image-loader";
 import { parseDicom } from "dicom-parser";
 import type { DataSet } from "dicom-parser";
+import { inflateRaw } from "pako";
 import type { Film } from "../sheet";
 import { aspectOf } from "./geometry.js";
 import { greyOf } from "./header";
@@ -134,7 +135,7 @@ async function decode(entry: Entry): Promise<unknown> {
   const { imageId } = entry;
   const answer = await fetch(imageId.slice("film:".length), { credentials: "same-origin" });
   if (!answer.ok) throw new Error(`The server answered ${answer.status} for the film.`);
-  const header = parseDicom(new Uint8Array(await answer.arrayBuffer()));
+  const header = parseDicom(new Uint8Array(await answer.arrayBuffer()), { inflater: inflated } as never);
   entry.pixel = { ...wadouri.metaData.getImagePixelModule(header as never) };
   const syntax = header.string("x00020010") ?? "1.2.840.10008.1.2";
   const bytes = wadouri.getPixelData(header as never, 0);
@@ -151,6 +152,15 @@ async function decode(entry: Entry): Promise<unknown> {
   const pixels = tone.table ? throughTable(stored, tone) : stored;
   entry.loaded = { imageId, columns: image.columns, rows: image.rows, grey, tone, colour: false };
   return drawn(image, pixels, tone, grey.padding ? extentOf(pixels, null) : extent, entry.film);
+}
+
+/** A deflated file with its header left as it is. */
+function inflated(bytes: Uint8Array, position: number): Uint8Array {
+  const rest = inflateRaw(bytes.subarray(position));
+  const whole = new Uint8Array(position + rest.length);
+  whole.set(bytes.subarray(0, position));
+  whole.set(rest, position);
+  return whole;
 }
 
 type Pixels = Uint8Array | Uint16Array | Int16Array | Float32Array | Int8Array;
