@@ -9,6 +9,7 @@ import { onKey } from "./panels/keys";
 import { record } from "./panels/record";
 import { report, reportTools } from "./panels/report";
 import { paper } from "./panels/sheet_print";
+import { settleSplit, splitter } from "./panels/splitter";
 import { settle, timeline, unpoint } from "./panels/timeline";
 import { tips } from "./panels/tip";
 import { toasts } from "./panels/toast";
@@ -44,7 +45,7 @@ function page(): TemplateResult {
     <div class="screen ${room.place.at} ${room.timeline ? "" : "no-timeline"}">
       ${bar(room)}
       ${room.place.at === "worklist" ? html`<main id="main" tabindex="-1">${worklist(room)}</main>` : study()}
-      <footer class="caution" role="note">${icon("alert")}<span>${room.shown?.caution || room.session.caution}</span></footer>
+      <footer class="caution">${icon("alert")}<span>${room.shown?.caution || room.session.caution}</span></footer>
     </div>
     ${paper(room)} ${toasts(room)} ${dialogs(room)}
   `;
@@ -55,8 +56,8 @@ function study(): TemplateResult {
     return html`<main id="main" class="whole" tabindex="-1">${trouble(room.problem.message, room.problem.fix, () => room.place.at === "study" && void room.loadStudy(room.place.id))}</main>`;
   }
   const ready = room.shown !== null;
-  return html`<main id="main" class="reading" tabindex="-1">
-    <section class="view" aria-label="Films">
+  return html`<main id="main" class="desk" tabindex="-1">
+    <section class="view" aria-label="Films of the study">
       ${tools(room)}
       ${why()}
       <div class="stage-frame ${ready && room.shown?.films.length ? "" : "covered"}">${films}${cover(ready)}</div>
@@ -93,7 +94,7 @@ function side(): TemplateResult {
     }}
   >${title}</button>`;
   return html`<aside class="side" aria-label="Findings and report">
-    ${findings(room)}
+    ${findings(room)} ${splitter(room)}
     <section class="panel lower">
       <div class="tabs">
         <span role="tablist" aria-label="Report and record">${tab("report", "Report")}${tab("record", "Record")}</span>
@@ -126,7 +127,8 @@ function draw(): void {
   const root = document.querySelector<HTMLElement>("#room");
   if (!root) return;
   render(page(), root);
-  settle(root);
+  if (settle(root)) room.changed();
+  settleSplit(root);
   settleDialog(room, root);
   raise();
   follow(root);
@@ -136,14 +138,15 @@ function draw(): void {
 
 /** Bring what was just selected into view: its row, its sentence, the worklist's cursor. */
 function follow(root: HTMLElement): void {
-  const at = room.place.at === "study" ? `finding ${room.selected}` : `row ${room.list.at}`;
+  const at = room.place.at === "study" ? `finding ${room.selected} ${room.item(room.selected)?.state ?? ""}` : `row ${room.list.at}`;
   if (at === scrolled) return;
   scrolled = at;
   const gently: ScrollIntoViewOptions = { block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" };
   for (const each of [".finding.selected", ".sentence.selected", "tr.at"]) root.querySelector(each)?.scrollIntoView(gently);
 }
 
-room.watch(() => {
+room.watch((now) => {
+  if (now) return draw();
   if (asked) return;
   asked = true;
   requestAnimationFrame(draw);
@@ -152,6 +155,7 @@ addEventListener("hashchange", () => {
   unpoint();
   room.follow();
 });
+addEventListener("resize", () => room.changed());
 addEventListener("beforeunload", (event) => {
   if (room.unsaved) event.preventDefault();
 });

@@ -2,6 +2,7 @@
 import { Api, ApiError, type Action, type Concept, type Job, type Row, type Session, type StudyEvent } from "./api";
 import * as edits from "./panels/actions.js";
 import { keys, ofSentence, step } from "./panels/groups.js";
+import { spoken } from "./panels/words.js";
 import type { Box, Item, Prior, Sheet } from "./sheet";
 import type { Stage, Status } from "./stage";
 
@@ -63,19 +64,21 @@ export class Room {
   stage: Stage | null = null;
   status: Status | null = null;
 
-  #watchers = new Set<() => void>();
+  #watchers = new Set<(now: boolean) => void>();
   #drafts = new AbortController();
   #loads = new AbortController();
   #lists = new AbortController();
   #later = 0;
   #toast = 0;
+  #asking = false;
 
-  watch(watcher: () => void): void {
+  watch(watcher: (now: boolean) => void): void {
     this.#watchers.add(watcher);
   }
 
-  changed(): void {
-    for (const watcher of this.#watchers) watcher();
+  /** Something is to be shown anew: at the next frame, or now where the next key press must find it. */
+  changed(now = false): void {
+    for (const watcher of this.#watchers) watcher(now);
   }
 
   // ---- start and places
@@ -130,7 +133,7 @@ export class Room {
   open(dialog: Dialog): void {
     this.dialog = dialog;
     if (dialog.open === "add" && !this.concepts) void this.#loadConcepts();
-    this.changed();
+    this.changed(true);
   }
 
   close(): void {
@@ -209,7 +212,7 @@ export class Room {
     const row = this.list.rows.find((each) => each.id === event.study);
     const moved = !row || row.state !== event.state;
     if (row) Object.assign(row, { state: event.state, progress: event.progress, reason: event.reason });
-    if (!row && !this.list.text && !this.list.state && this.list.offset === 0) this.said = "A study arrived.";
+    if (!row && !this.list.loading && !this.list.text && !this.list.state && this.list.offset === 0) this.said = "A study arrived.";
     if (moved) {
       // What was found is not in the event; several in one moment ask for the list once.
       clearTimeout(this.#later);
@@ -225,7 +228,10 @@ export class Room {
   async loadStudy(id: string, quiet = false): Promise<void> {
     this.#loads.abort();
     const { signal } = (this.#loads = new AbortController());
-    if (!quiet) this.#closeStudy();
+    if (!quiet) {
+      this.#closeStudy();
+      this.stage?.edit(false);
+    }
     this.loading = !quiet;
     this.problem = null;
     this.changed();
@@ -235,6 +241,7 @@ export class Room {
       this.loading = false;
       this.changed();
       await this.hang();
+      if (this.canEdit && !this.concepts) void this.#loadConcepts();
     } catch (problem) {
       if (signal.aborted) return;
       this.loading = false;
@@ -293,7 +300,10 @@ export class Room {
     this.selected = key;
     if (from !== "stage") this.stage?.select(key || null);
     const item = this.item(key);
-    if (item) this.folded.delete(item.state);
+    if (item) {
+      this.folded.delete(item.state);
+      if (from !== "list") this.said = spoken(item);
+    }
     this.changed();
   }
 
@@ -359,7 +369,6 @@ export class Room {
     const edit = edits.judge(this.edits, item.key, to, stored);
     this.shown = { ...this.shown, findings: edits.foresee(this.shown.findings, { do: back ? "restore" : to, key: item.key }) };
     this.#shift(edit, back ? "Verdict taken back" : `${item.label} ${to}ed`);
-    this.#boxes();
   }
 
   undo(): void {
@@ -396,6 +405,7 @@ export class Room {
       if (this.selected && !this.item(this.selected)) this.selected = "";
     } catch (problem) {
       if (signal.aborted) return false;
+      if (this.#expiry(asApi(problem))) return false; // the edit stays and is drafted again after signing in
       back();
       await this.#restore(id);
       this.complain(problem);
@@ -499,11 +509,14 @@ export class Room {
   }
 
   async #loadConcepts(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
     try {
       this.concepts = await this.api.concepts();
     } catch (problem) {
       this.complain(problem);
     }
+    this.#asking = false;
     this.changed();
   }
 
@@ -535,7 +548,7 @@ export class Room {
       this.tell("done", "Signed in again. Nothing was lost.");
       void this.loadList(true);
       if (!this.saved && this.place.at === "study") void this.loadStudy(this.place.id);
-      else if (this.edits.now.length) void this.#draft(() => undefined);
+      else if (this.edits.now.length) void this.#draft(() => (this.edits = edits.refuse(this.edits)));
     } catch {
       this.said = "Still signed out.";
       this.changed();

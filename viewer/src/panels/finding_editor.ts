@@ -67,7 +67,6 @@ export function editor(room: Room, item: Item): TemplateResult {
 
 function measurements(item: Item): TemplateResult | typeof nothing {
   if (!item.measurements.length) return nothing;
-  return html`<dl class="measured">
-    ${item.measurements.map((each) => html`<dt>${each.name}</dt><dd>${Number(each.value.toPrecision(3))}${each.unit && each.unit !== "1" ? ` ${each.unit}` : ""}</dd>`)}
-  </dl>`;
+  const told = item.measurements.map((each) => `${each.name} ${Number(each.value.toPrecision(3))}${each.unit && each.unit !== "1" ? ` ${each.unit}` : ""}`);
+  return html`<p class="measured">${told.join(" · ")}</p>`;
 }

@@ -6,7 +6,7 @@ import type { Item } from "../sheet";
 import { editor } from "./finding_editor";
 import { groups, reviewed } from "./groups.js";
 import { bar, disc, icon, type IconName } from "./icons";
-import { evidence, place, probability, spoken } from "./words.js";
+import { evidence, place, probability } from "./words.js";
 
 const CHANGE_ICONS: Record<string, IconName> = { new: "plus", worsened: "up", improved: "fall", unchanged: "same", resolved: "check" };
 
@@ -91,10 +91,10 @@ function row(room: Room, item: Item): TemplateResult {
     @mouseleave=${() => room.hover("")}
   >
     <div class="finding-row">
-      <button class="finding-name" aria-expanded=${selected} aria-label=${spoken(item)} @click=${choose}>
+      <button class="finding-name" aria-expanded=${selected} @click=${choose}>
         ${disc(item.state)}
         <span class="finding-text">
-          <span class="label">${item.label}${item.attributes["severity"] ? html`<span class="severity">${item.attributes["severity"]}</span>` : nothing}</span>
+          <span class="label">${item.label}${item.attributes["severity"] ? html`<span class="severity">${item.attributes["severity"]}</span>` : nothing}<span class="unseen">, ${item.state}${item.verdict ? `, ${item.verdict}` : ""}</span></span>
           ${second(item)}
         </span>
       </button>
@@ -117,7 +117,7 @@ function second(item: Item): TemplateResult | typeof nothing {
 }
 
 function score(item: Item): TemplateResult {
-  if (item.probability === null) return html`<span class="score none" aria-hidden="true">${item.reader || item.verdict === "changed" ? "reader" : "no score"}</span>`;
+  if (item.probability === null) return html`<span class="score none" aria-hidden="true">${item.reader || item.verdict === "changed" ? "reader" : ""}</span>`;
   const raw = !item.calibration || item.calibration === "uncalibrated";
   return html`<button class="score ${raw ? "raw" : ""}" data-tip=${evidence(item).join("\n")} aria-label="Probability ${probability(item.probability)}${raw ? ", not calibrated" : ""}">
     <span class="number">${probability(item.probability)}</span>${bar(item.probability)}

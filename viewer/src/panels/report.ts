@@ -28,9 +28,9 @@ export function reportTools(room: Room): TemplateResult {
   const final = sheet.report.status === "final" && !room.unsaved;
   const none = sheet.report.status === "none" && !room.unsaved;
   const told = Object.values(sheet.report.sections).some(Boolean) || sheet.report.sentences.length > 0;
-  return html`<span class="chip ${final ? "final" : "draft"}" role="status">${room.drafting ? "Writing…" : final ? "Final" : none ? "No report" : room.edits.now.length ? "Draft, follows your edits" : "Draft"}</span>
+  return html`<span class="chip ${final ? "final" : "draft"}" role="status">${room.drafting ? "Writing…" : final ? "Final" : none ? "No report" : "Draft"}</span>
     <span class="grow"></span>
-    <button class="button quiet" ?disabled=${!told} data-tip="Copy the text with its caution line" @click=${() => void copy(room)}>${icon("copy")}Copy</button>
+    <button class="button quiet" ?disabled=${!told} data-tip="Copy the report with its caution line" @click=${() => void copy(room)}>${icon("copy")}Copy</button>
     <button class="button quiet square" aria-label="Print" data-tip="Print the report with its films, on white" @click=${() => print()}>${icon("print")}</button>`;
 }
 
@@ -38,7 +38,7 @@ function one(room: Room, section: Section): TemplateResult {
   const name = section.name as "findings" | "impression";
   const writing = room.writing?.section === name;
   const byHand = room.edits.now.some((action) => action.do === "write" && action.section === name);
-  return html`<section class="report-section" aria-label=${upper(name)}>
+  return html`<section class="report-section" aria-label="Report, ${name}">
     <h3>${upper(name)}
       ${byHand ? html`<span class="chip mine" data-tip="Your words stay. Only sentences of findings that you change later are written anew.">${icon("pen")}written by hand</span>` : nothing}
       ${byHand && !writing ? html`<button class="link" @click=${() => room.unwrite(name)}>follow the list again</button>` : nothing}
@@ -54,8 +54,8 @@ function one(room: Room, section: Section): TemplateResult {
 export function begin(room: Room, section: "findings" | "impression", text: string): void {
   room.tab = "report";
   room.writing = { section, text };
-  room.changed();
-  requestAnimationFrame(() => document.querySelector<HTMLTextAreaElement>(".paper textarea")?.focus());
+  room.changed(true);
+  document.querySelector<HTMLTextAreaElement>(".paper textarea")?.focus();
 }
 
 function paper(room: Room): TemplateResult {

@@ -8,7 +8,7 @@ export function tools(room: Room): TemplateResult | typeof nothing {
   if (!stage || !status || !room.shown) return nothing;
   const button = (name: IconName, label: string, key: string, act: () => void, pressed?: boolean) =>
     html`<button class="tool" aria-label=${label} aria-pressed=${pressed === undefined ? nothing : pressed} data-tip="${label} (${key})" @click=${act}>${icon(name)}</button>`;
-  return html`<div class="tools" role="toolbar" aria-label="Films">
+  return html`<div class="tools" role="toolbar" aria-label="Film tools">
     ${windows(room)}
     <span class="tool-group">
       ${button("invert", "Invert", "i", () => stage.invert(), status.inverted)}

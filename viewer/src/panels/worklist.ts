@@ -26,7 +26,7 @@ let typing = 0;
 export function worklist(room: Room): TemplateResult {
   const { list } = room;
   const jobs = room.session?.features.jobs ?? false;
-  return html`<div class="worklist">
+  return html`<div class="list-page">
     <header class="list-head">
       <div class="list-title">
         <h1>${room.session?.features.worklist ? "Worklist" : "Studies"}</h1>
@@ -121,7 +121,7 @@ function line(room: Room, row: Row, admin: boolean): TemplateResult {
     <td><a href=${address} class="patient" @focus=${() => point(room, row.id)}>${row.patient || "No patient id"}</a></td>
     <td class="narrow-off soft">${row.label}</td>
     <td class="when">${date(row.time, { hour: true })}</td>
-    <td class="soft">${row.views.join(" · ") || "–"}</td>
+    <td class="soft views">${row.views.join(" · ") || "–"}</td>
     <td class="told">${told(row)}</td>
     <td class="narrow-off">${row.prior ? html`<span class="soft" data-tip="An earlier study hangs beside it">${icon("clock")}yes</span>` : html`<span class="faint">–</span>`}</td>
     ${admin ? html`<td class="job">${job(room, row)}</td>` : nothing}
