@@ -218,6 +218,8 @@ export class Room {
       clearTimeout(this.#later);
       this.#later = window.setTimeout(() => void this.loadList(true), 400);
     }
+    // A study that could not be shown while it was being read can be now.
+    if (this.problem && this.place.at === "study" && this.place.id === event.study && moved) void this.loadStudy(event.study);
     const here = this.saved;
     if (here && here.id === event.study && here.state !== event.state && !this.unsaved && !this.saving) void this.loadStudy(here.id, true);
     this.changed();
@@ -338,7 +340,12 @@ export class Room {
   }
 
   get canEdit(): boolean {
-    return this.session !== null && !this.session.readonly && this.saved !== null && !this.saving;
+    return this.session !== null && !this.session.readonly && this.saved !== null && !this.saving && !this.coming;
+  }
+
+  /** Whether a model is still to read this study; what is edited meanwhile would meet what it finds. */
+  get coming(): boolean {
+    return this.saved?.state === "waiting" || this.saved?.state === "reading";
   }
 
   get canAdmin(): boolean {

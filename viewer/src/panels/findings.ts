@@ -31,6 +31,13 @@ export function findings(room: Room): TemplateResult {
 }
 
 function empty(room: Room): TemplateResult {
+  if (room.coming) {
+    return html`<div class="empty">
+      ${icon("clock")}
+      <p><strong>${room.saved?.state === "reading" ? "The study is being read." : "The study waits to be read."}</strong></p>
+      <p>What is found appears here by itself.</p>
+    </div>`;
+  }
   const by = room.shown?.made_by;
   return html`<div class="empty">
     ${disc("none")}
