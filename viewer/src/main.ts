@@ -72,6 +72,14 @@ function cover(ready: boolean): TemplateResult | typeof nothing {
   return room.shown?.films.length ? nothing : html`<p class="cover">This study has no films that can be shown.</p>`;
 }
 
+const WHY: Record<string, string> = {
+  waiting: "This study waits to be read.",
+  reading: "This study is being read.",
+  refused: "This study was refused.",
+  failed: "This study could not be read.",
+  quarantined: "This study was set aside.",
+};
+
 /** Why a study was not read, above its films: never a silent blank. */
 function why(): TemplateResult | typeof nothing {
   const sheet = room.shown;
@@ -79,7 +87,7 @@ function why(): TemplateResult | typeof nothing {
   const refused = sheet.films.filter((film) => !film.accepted && film.reason).map((film) => `${film.view || "Film"}: ${film.reason}`);
   const reason = [sheet.reason, ...refused].filter(Boolean).join(" ");
   if (!reason) return nothing;
-  return html`<p class="why ${sheet.state}" role="status">${icon("alert")}<span><strong>${sheet.state === "read" ? "Not all films were read." : `This study was ${sheet.state === "quarantined" ? "set aside" : sheet.state}.`}</strong> ${reason}</span></p>`;
+  return html`<p class="why ${sheet.state}" role="status">${icon("alert")}<span><strong>${WHY[sheet.state] ?? "Not all films were read."}</strong> ${reason}</span></p>`;
 }
 
 function side(): TemplateResult {

@@ -218,6 +218,8 @@ export class Room {
       clearTimeout(this.#later);
       this.#later = window.setTimeout(() => void this.loadList(true), 400);
     }
+    // A study that could not be shown while it was being read can be now.
+    if (this.problem && this.place.at === "study" && this.place.id === event.study && moved) void this.loadStudy(event.study);
     const here = this.saved;
     if (here && here.id === event.study && here.state !== event.state && !this.unsaved && !this.saving) void this.loadStudy(here.id, true);
     this.changed();
@@ -338,7 +340,12 @@ export class Room {
   }
 
   get canEdit(): boolean {
-    return this.session !== null && !this.session.readonly && this.saved !== null && !this.saving;
+    return this.session !== null && !this.session.readonly && this.saved !== null && !this.saving && !this.coming;
+  }
+
+  /** Whether a model is still to read this study; what is edited meanwhile would meet what it finds. */
+  get coming(): boolean {
+    return this.saved?.state === "waiting" || this.saved?.state === "reading";
   }
 
   get canAdmin(): boolean {
@@ -418,10 +425,20 @@ export class Room {
     return true;
   }
 
-  /** After a refused edit: the draft of what is left. */
+  /**
+   * After a refused edit: the draft of what is left. Edits made in quick succession are asked about together, so the one
+   * that was refused may lie further back: then it goes step by step.
+   */
   async #restore(id: string): Promise<void> {
-    const sheet = this.edits.now.length ? await this.api.draft(id, this.edits.now).catch(() => null) : this.saved;
-    if (sheet && this.saved?.id === id) this.shown = sheet;
+    while (this.saved?.id === id) {
+      const sheet = this.edits.now.length ? await this.api.draft(id, this.edits.now).catch(asApi) : this.saved;
+      if (!(sheet instanceof ApiError)) {
+        if (this.saved?.id === id) this.shown = sheet;
+        return;
+      }
+      if (sheet.status < 400 || sheet.status >= 500 || sheet.status === 401) return;
+      this.edits = this.edits.past.length ? edits.refuse(this.edits) : edits.NONE;
+    }
   }
 
   #boxes(): void {
@@ -467,6 +484,7 @@ export class Room {
 
   async save(final: boolean): Promise<void> {
     if (this.writing) await this.write();
+    if (this.writing) return; // the text was refused, and why was told
     if (!this.saved || this.saving || (!this.unsaved && !final)) return;
     this.saving = true;
     this.close();
