@@ -40,10 +40,12 @@ function choice<T extends string>(label: string, options: readonly T[], value: T
 }
 
 export function editor(room: Room, item: Item): TemplateResult {
+  const told = evidence(item).slice(item.probability === null ? 0 : 1).join(" · ");
   const off = !room.canEdit || item.verdict === "rejected";
   const set = (change: object) => void room.act({ do: "set", key: item.key, ...change });
   const asked = room.concepts?.find((each) => each.concept === item.concept)?.sided;
   const sided = asked ?? (item.side !== "" || item.state !== "absent");
+  if (room.session?.readonly) return html`<div class="editor">${measurements(item)}<p class="behind">${told}</p></div>`;
   return html`<div class="editor">
     ${item.verdict === "rejected" ? html`<p class="note">Rejected: it is left out of the report. Take the verdict back to edit it.</p>` : nothing}
     ${segments(`state-${item.key}`, "State", STATES.map((each) => [each, each] as const), item.state, off, (state) => set({ state }))}
@@ -61,7 +63,7 @@ export function editor(room: Room, item: Item): TemplateResult {
             <button class="button quiet" ?disabled=${off} @click=${() => void room.act({ do: "move", key: item.key, boxes: [] })}>${icon("cross")}Remove</button>`
         : nothing}
     </div>
-    <p class="behind">${evidence(item).slice(item.probability === null ? 0 : 1).join(" · ")}</p>
+    <p class="behind">${told}</p>
   </div>`;
 }
 
