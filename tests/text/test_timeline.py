@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -166,7 +166,7 @@ def test_time_decides_the_order_and_never_the_name() -> None:
         ([visit(1, "x", "a"), visit(1, "y", "b")], "'a' and 'b' have the same time 2020-01-02"),
         ([visit(1, "x", "a"), visit(2, "y", "a")], "'a' is given twice"),
         ([Visit("a", None, parse("x"))], "'a' has no date-time"),  # type: ignore[arg-type]
-        ([visit(1, "x", "a"), Visit("b", datetime(2020, 3, 1, tzinfo=timezone.utc), parse("x"))], "time zone"),
+        ([visit(1, "x", "a"), Visit("b", datetime(2020, 3, 1, tzinfo=UTC), parse("x"))], "time zone"),
         ([Visit("a", date(2020, 1, 2), parse("")), Visit("b", datetime(2020, 1, 2), parse(""))], "the same time"),
     ],
 )  # fmt: skip

@@ -16,7 +16,7 @@ import { toasts } from "./panels/toast";
 import { tools } from "./panels/tools";
 import { worklist } from "./panels/worklist";
 import { Room } from "./room";
-import { createStage } from "./stage";
+import { createStage, preload } from "./stage";
 
 const room = new Room();
 const films = document.createElement("div");
@@ -176,3 +176,5 @@ document.querySelector(".skip")?.addEventListener("click", (event) => {
 tips();
 draw();
 void room.start();
+// The renderer comes while the worklist is read, so that the first click shows a film.
+setTimeout(preload, 300);

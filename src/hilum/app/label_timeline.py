@@ -11,7 +11,7 @@ import json
 import re
 from array import array
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
@@ -165,7 +165,7 @@ def moment(said: str, name: str) -> datetime:
             clock = _clock(found[4] or "", bool(found[5]))
             return datetime.strptime("".join(found.group(1, 2, 3)) + clock, "%Y%m%d%H%M%S")
         made = datetime.fromisoformat(said.strip().replace("Z", "+00:00"))
-        return made.astimezone(timezone.utc).replace(tzinfo=None) if made.tzinfo else made
+        return made.astimezone(UTC).replace(tzinfo=None) if made.tzinfo else made
     except (ValueError, OverflowError):
         what = f"the date '{said[:40]}'" if said else "no date"
         raise InputError(

@@ -185,7 +185,7 @@ def _along(name: str, layers: Layers, rng: np.random.Generator) -> tuple[Thing, 
     for layer in layers:
         try:
             return lines.lay(name, layer, rng)
-        except InputError as error:  # noqa: PERF203 - a CT has one layer, seldom two
+        except InputError as error:
             said = str(error)
     raise InputError(f"--insert {name}: {said}")
 
@@ -208,7 +208,7 @@ def _put(
         for layer in layers if site not in placing.SKIN else (None,):
             try:
                 return placing.place(thing, site, volume, layer, rng, about=about), site
-            except InputError as error:  # noqa: PERF203
+            except InputError as error:
                 said = f"--insert {thing.name}: {error}"
     raise InputError(said)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -124,7 +124,7 @@ def run(
         "plugins": plugin_files(task), "needs": list(asked.needs), "adds": list(asked.adds),
         "seed": seed, "hilum": __version__,
         "fingerprint": fingerprint(digests), "studies": len(references), "caution": RESEARCH_USE, **machine(),
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"), "finished": None,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"), "finished": None,
     }  # fmt: skip
     kept = _kept(folder, facts, dict(zip((s.id for s in references), digests, strict=True)), resume)
     earlier = (read_facts(folder) or {}).get("seconds", 0) if resume else 0
@@ -135,7 +135,7 @@ def run(
     counts = {status: sum(row.status == status for row in rows) for status in ("done", "unanswered", "failed")}
     facts |= {
         "counts": counts, "made_by": _signers(answers), "seconds": round(earlier + time.time() - began, 2),
-        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     head = {key: facts[key] for key in ("task", "task_version", "model", "seed", "fingerprint", "caution")}
     write_json(folder / SCORES, {**head, **board.record()})

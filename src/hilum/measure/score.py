@@ -70,7 +70,7 @@ def score(
     for name, found in list(scored.items()):
         try:
             drawn[name] = found.interval(pairs.patients, replicates=replicates, seed=seed)
-        except HilumError as error:  # noqa: PERF203 - one that cannot be drawn must not take the others with it
+        except HilumError as error:
             failed[name] = str(error)
             del scored[name]
     return Scores(pairs, scored, drawn, failed)

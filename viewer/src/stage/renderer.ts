@@ -1,5 +1,5 @@
 /** Cornerstone3D: loading, decoding and drawing films. The only module that knows it; loaded when a stage is created. */
-import { Enums, RenderingEngine, cache, getRenderingCapabilities, getShouldUseCPURendering, imageLoader, init, metaData, setUseCPURendering } from "@cornerstonejs/core";
+import { Enums, RenderingEngine, cache, getRenderingCapabilities, getShouldUseCPURendering, getWebWorkerManager, imageLoader, init, metaData, setUseCPURendering } from "@cornerstonejs/core";
 import type { Types } from "@cornerstonejs/core";
 import { createImage, init as initLoader, wadouri } from "@cornerstonejs/dicom-image-loader";
 import { parseDicom } from "dicom-parser";
@@ -49,10 +49,18 @@ export function start(): "gpu" | "cpu" {
     // Decoding is one film at a time per worker; two films side by side are the common case.
     initLoader({ maxWebWorkers: Math.min(2, navigator.hardwareConcurrency || 1) });
     imageLoader.registerImageLoader("film", (imageId: string) => ({ promise: decoded(films.get(imageId) as Entry) as Promise<Types.IImage> }));
+    warm();
     // Ours go first: the renderer never sees a spacing in millimetres, so it cannot guess with one.
     metaData.addProvider(facts, 10_000);
   }
   return getShouldUseCPURendering() ? "cpu" : "gpu";
+}
+
+/** Have a decoder's worker load while the first film is still on its way: one black pixel is decoded. */
+function warm(): void {
+  const imageFrame = { rows: 1, columns: 1, samplesPerPixel: 1, bitsAllocated: 16, bitsStored: 16, pixelRepresentation: 0 };
+  const task = { imageFrame, transferSyntax: "1.2.840.10008.1.2.1", pixelData: new Uint8Array(2), options: { preScale: { enabled: false } } };
+  getWebWorkerManager().executeTask("dicomImageLoader", "decodeTask", task, {}).catch(() => undefined);
 }
 
 export function newEngine(): RenderingEngine {
