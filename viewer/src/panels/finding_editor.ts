@@ -1,5 +1,6 @@
 /** What opens under a selected finding: its state, side, severity and change, its boxes, and what stands behind it. */
 import { html, nothing, type TemplateResult } from "lit-html";
+import { live } from "lit-html/directives/live.js";
 import type { Room } from "../room";
 import type { Item } from "../sheet";
 import { icon } from "./icons";
@@ -23,7 +24,7 @@ export function segments<T extends string>(
     <span class="segment-row">
       ${options.map(
         ([each, text]) => html`<label class=${each === value ? "on" : ""}>
-          <input type="radio" name=${name} .checked=${each === value} @change=${() => choose(each)} />${text}
+          <input type="radio" name=${name} .checked=${live(each === value)} @change=${() => choose(each)} />${text}
         </label>`,
       )}
     </span>
@@ -34,7 +35,7 @@ function choice<T extends string>(label: string, options: readonly T[], value: T
   const known = options.includes(value) ? options : [...options, value];
   return html`<label class="choice"><span>${label}</span>
     <select ?disabled=${disabled} @change=${(event: Event) => choose((event.target as HTMLSelectElement).value as T)}>
-      ${known.map((each) => html`<option value=${each} .selected=${each === value}>${each || "not stated"}</option>`)}
+      ${known.map((each) => html`<option value=${each} .selected=${live(each === value)}>${each || "not stated"}</option>`)}
     </select>
   </label>`;
 }

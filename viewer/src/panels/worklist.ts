@@ -1,5 +1,6 @@
 /** The worklist: every study with its state, what was found in it, and why one was not read. */
 import { html, nothing, type TemplateResult } from "lit-html";
+import { live } from "lit-html/directives/live.js";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { Row } from "../api";
 import { hashOf, PAGE, type Room } from "../room";
@@ -37,14 +38,14 @@ export function worklist(room: Room): TemplateResult {
       </div>
       <div class="finder">
         ${icon("search")}
-        <input id="search" type="search" placeholder="Patient, study or finding" aria-label="Search the worklist" .value=${list.text} @input=${(event: Event) => search(room, event)} />
+        <input id="search" type="search" placeholder="Patient, study or finding" aria-label="Search the worklist" .value=${live(list.text)} @input=${(event: Event) => search(room, event)} />
         <kbd>/</kbd>
       </div>
       <fieldset class="filter">
         <legend class="unseen">State</legend>
         ${STATES.filter(([state]) => jobs || state !== "quarantined").map(
           ([state, name]) => html`<label class=${list.state === state ? "on" : ""}>
-            <input type="radio" name="state" .checked=${list.state === state} @change=${() => room.find({ state })} />${name}
+            <input type="radio" name="state" .checked=${live(list.state === state)} @change=${() => room.find({ state })} />${name}
           </label>`,
         )}
       </fieldset>
