@@ -1,0 +1,1 @@
+"""`hilum serve`: the archive, the DICOM node, DICOMweb, the jobs and the page of a department."""
