@@ -119,10 +119,19 @@ class Archive:
                 incoming.write(piece)
             return self.keep(incoming, source=source)
 
-    def keep(self, incoming: Incoming, *, source: str) -> Stored:
-        """Check a file that came in, put it in its place and index it; see `store`."""
+    def keep(self, incoming: Incoming, *, source: str, study: str = "") -> Stored:
+        """Check a file that came in, put it in its place and index it; see `store`.
+
+        Args:
+            incoming: the file, written to its end.
+            source: who sent it.
+            study: the only Study Instance UID it may belong to; '' for any.
+        """
         incoming.flush()
         entry = read_entry(incoming.path, classes=self.classes, bounds=self.bounds)
+        if study and entry.instance["study"] != study:
+            named = {"sop_class": entry.instance["sop_class"], "sop_uid": entry.instance["uid"]}
+            raise InstanceRefusedError("The file is refused: it belongs to another study.", failure=0x0110, **named)
         try:
             outcome = self.database.write(lambda connection: self._place(connection, incoming.path, entry, source))
         except db.FullError:

@@ -134,7 +134,7 @@ def _check(
             0x0122,
         )
     if not is_uid(syntax) or syntax in _REFERENCED:
-        raise refuse(f"The file is refused: transfer syntax '{syntax[:64]}' is not kept here.", 0xC000)
+        raise refuse(f"The file is refused: transfer syntax '{syntax[:64]}' is not kept here.", 0xC122)
 
 
 def is_uid(value: str) -> bool:

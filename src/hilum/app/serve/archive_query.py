@@ -92,6 +92,33 @@ class Found:
     more: bool
 
 
+@dataclass(frozen=True)
+class Located:
+    """One instance that is here: its UIDs, transfer syntax, the name of its file, and whether it has pixels."""
+
+    study: str
+    series: str
+    uid: str
+    sop_class: str
+    syntax: str
+    file: str
+    pixels: bool
+    film: bool
+
+
+def locate(database: db.Database, study: str, series: str = "", instance: str = "") -> list[Located]:
+    """Return the instances of a study, a series or one instance, in the order of their numbers; empty if none."""
+    columns = (_I.study, _I.series, _I.uid, _I.sop_class, _I.syntax, _I.file, _I.rows, _I.film)
+    chosen = sa.select(*columns).join(db.series, _I.series == _E.uid).where(_I.study == study)
+    for column, value in ((_I.series, series), (_I.uid, instance)):
+        chosen = chosen.where(column == value) if value else chosen
+    chosen = chosen.order_by(_E.number, _E.uid, _I.number, _I.uid)
+    return [
+        Located(*row[:6], pixels=row[6] is not None, film=bool(row[7]))
+        for row in database.read(lambda connection: connection.execute(chosen).all())
+    ]
+
+
 def search(database: db.Database, level: Level, query: Query) -> Found:
     """Return the rows of one level that match, newest study first, then by number.
 
