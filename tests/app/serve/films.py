@@ -16,6 +16,7 @@ pytest.importorskip("sqlalchemy", reason="the archive needs hilum[serve]")
 
 from hilum.app.serve.archive import Archive
 from hilum.app.serve.database import Database, open_database
+from hilum.app.serve.part10 import Bounds
 
 ROOT = "1.2.826.0.1.3680043.10.999"
 
@@ -59,8 +60,12 @@ def reread(data: bytes) -> pydicom.Dataset:
 
 
 def database(folder: Path, url: str = "", **options: Any) -> Database:
+    """The index in a folder's file, or wherever `url` says."""
     return open_database(url or f"sqlite:///{folder / 'index.db'}", **options)
 
 
 def archive(folder: Path, url: str = "", **options: Any) -> Archive:
     return Archive(folder / "archive", database(folder, url), **{"spare_bytes": 0, **options})
+
+
+__all__ = ["Archive", "Bounds", "Database"]

@@ -11,12 +11,12 @@ import pytest
 pytest.importorskip("fastapi", reason="DICOMweb needs hilum[serve]")
 pytest.importorskip("httpx", reason="DICOMweb's tests need httpx")
 
-from fastapi import FastAPI, Request  # noqa: E402
-from starlette.testclient import TestClient  # noqa: E402
+from fastapi import FastAPI, Request
+from starlette.testclient import TestClient
 
-from hilum.app.serve.archive import Archive  # noqa: E402
-from hilum.app.serve.dicomweb_media import RequestError  # noqa: E402
-from hilum.app.serve.dicomweb_router import router  # noqa: E402
+from hilum.app.serve.archive import Archive
+from hilum.app.serve.dicomweb_media import RequestError
+from hilum.app.serve.dicomweb_router import router
 
 BOUNDARY = "a-boundary"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from hashlib import sha256
@@ -47,6 +48,7 @@ _READ = (
     *("StudyDate", "StudyTime", "AccessionNumber", "StudyID", "StudyDescription", "ReferringPhysicianName"),
     *("Modality", "SeriesDescription", "BodyPartExamined", "Laterality", "SeriesDate", "SeriesTime", "SeriesNumber"),
     *("InstanceNumber", "Rows", "Columns", "NumberOfFrames", "BitsAllocated", "ViewPosition"),
+    *("SamplesPerPixel", "PhotometricInterpretation"),
 )
 
 
@@ -94,6 +96,7 @@ def read_entry(path: Path, *, classes: frozenset[str] | None = CLASSES, bounds: 
         raise InstanceRefusedError(f"The file is refused: {error}.", failure=0xC000) from None
     named = {"sop_class": one_line(header, "SOPClassUID"), "sop_uid": one_line(header, "SOPInstanceUID")}
     _check(header, structure.syntax, (structure.sop_class, structure.sop_uid), classes, named)
+    _check_pixels(header, structure.pixel_bytes, named)
     instance = {
         **{"uid": named["sop_uid"], "sop_class": named["sop_class"], "syntax": structure.syntax},
         **{"series": one_line(header, "SeriesInstanceUID"), "study": one_line(header, "StudyInstanceUID")},
@@ -135,6 +138,23 @@ def _check(
         )
     if not is_uid(syntax) or syntax in _REFERENCED:
         raise refuse(f"The file is refused: transfer syntax '{syntax[:64]}' is not kept here.", 0xC122)
+
+
+def _check_pixels(header: Dataset, pixel_bytes: int | None, named: dict[str, str]) -> None:
+    """Refuse a picture without its pixels: a file cut at the end of an element is well-formed all the same."""
+    sizes = [_whole(header, name) for name in ("Rows", "Columns", "BitsAllocated")]
+    if pixel_bytes is None and (sizes[0] is not None or named["sop_class"] in FILMS):
+        why = "The file is refused: it has no pixel data, it was cut short."
+        raise InstanceRefusedError(why, failure=0xC000, **named)
+    if pixel_bytes and all(sizes) and not one_line(header, "PhotometricInterpretation").startswith("YBR"):
+        bits = math.prod(size or 0 for size in sizes)
+        bits *= (_whole(header, "SamplesPerPixel") or 1) * (_whole(header, "NumberOfFrames") or 1)
+        if pixel_bytes < bits // 8:
+            raise InstanceRefusedError(
+                f"The file is refused: its pixel data has {pixel_bytes} bytes, its header says {bits // 8}.",
+                failure=0xC000,
+                **named,
+            )
 
 
 def is_uid(value: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
@@ -20,7 +20,7 @@ IMPLICIT, DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", 
 _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_PIXELS = 0x7FE00010
+_PIXELS, _PIXEL_ELEMENTS = 0x7FE00010, (0x08, 0x09, 0x10)
 _CHUNK = 2**20
 
 
@@ -43,12 +43,16 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Structure:
-    """Where a file's dataset begins (bytes) and the transfer syntax it is in."""
+    """Where a file's dataset begins (bytes), its transfer syntax, the instance its meta names, and its pixel data.
+
+    `pixel_bytes` is None where there is no pixel data, and 0 where it is in fragments.
+    """
 
     body: int
     syntax: str
     sop_class: str
     sop_uid: str
+    pixel_bytes: int | None = None
 
 
 @dataclass
@@ -78,8 +82,8 @@ def examine(path: Path, *, bounds: Bounds | None = None) -> Structure:
     with path.open("rb") as stream:
         structure = _meta(stream)
         with _dataset(stream, structure, size, agreed) as (body, end):
-            _walk(body, end, agreed, implicit=structure.syntax == IMPLICIT, big=structure.syntax == BIG_ENDIAN)
-    return structure
+            implicit, big = structure.syntax == IMPLICIT, structure.syntax == BIG_ENDIAN
+            return replace(structure, pixel_bytes=_walk(body, end, agreed, implicit=implicit, big=big))
 
 
 def _meta(stream: BinaryIO) -> Structure:
@@ -133,11 +137,11 @@ def _dataset(stream: BinaryIO, structure: Structure, size: int, bounds: Bounds) 
         yield cast(BinaryIO, body), end
 
 
-def _walk(stream: BinaryIO, size: int, bounds: Bounds, *, implicit: bool, big: bool) -> None:
-    """Visit every element of a dataset; values are skipped, never read."""
+def _walk(stream: BinaryIO, size: int, bounds: Bounds, *, implicit: bool, big: bool) -> int | None:
+    """Visit every element of a dataset and return the bytes of its pixel data; values are skipped, never read."""
     order: Literal["big", "little"] = "big" if big else "little"
     open_: list[_Container] = []
-    position, seen = stream.tell(), 0
+    position, seen, pixel_bytes = stream.tell(), 0, None
     while True:
         while open_ and open_[-1].end is not None and position >= open_[-1].end:
             if position > open_[-1].end:
@@ -146,7 +150,7 @@ def _walk(stream: BinaryIO, size: int, bounds: Bounds, *, implicit: bool, big: b
         if not open_ and position >= size - 7:  # up to seven bytes of padding are forgiven
             if position > size:
                 raise DecodeError("an element declares more bytes than the file has: truncated")
-            return
+            return pixel_bytes
         seen += 1
         if seen > bounds.elements:
             raise TooLargeError(f"it has more than {bounds.elements} elements")
@@ -154,7 +158,10 @@ def _walk(stream: BinaryIO, size: int, bounds: Bounds, *, implicit: bool, big: b
         head = stream.read(12)
         if len(head) < 8:
             raise DecodeError("it ends inside a sequence: truncated")
+        top, before = not open_, position
         position = _step(head, position, open_, order, implicit)
+        if top and int.from_bytes(head[:2], order) == 0x7FE0 and int.from_bytes(head[2:4], order) in _PIXEL_ELEMENTS:
+            pixel_bytes = 0 if open_ else position - before - (8 if implicit else 12)
         if len(open_) > 2 * bounds.depth:
             raise TooLargeError(f"its sequences are nested more than {bounds.depth} deep")
         if position > size:
