@@ -196,7 +196,7 @@ def condition(level: Level, name: str, value: str) -> ColumnElement[bool]:
 
 def _number(name: str, value: str) -> int:
     if not re.fullmatch(r"[+-]?\d{1,10}", value):
-        raise InputError(f"'{name}' is searched by a whole number, got '{value[:40]}'.")
+        raise InputError(f"'{name}' is searched by a whole number, got {value[:40]!a}.")
     return int(value)
 
 
@@ -224,7 +224,7 @@ def _range(column: ColumnElement[Any], name: str, value: str, digits: int) -> Co
     shape = r"\d{8}" if digits == 8 else r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?"
     if len(ends) > 2 or not any(ends) or any(end and not re.fullmatch(shape, end) for end in ends):
         form = "YYYYMMDD" if digits == 8 else "HHMMSS"
-        raise InputError(f"'{name}' is searched by {form} or {form}-{form}, got '{value[:40]}'.")
+        raise InputError(f"'{name}' is searched by {form} or {form}-{form}, got {value[:40]!a}.")
     first, last = ends[0], ends[-1]
     conditions = [column != ""]
     if first:

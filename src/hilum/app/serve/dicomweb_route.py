@@ -149,7 +149,12 @@ def check_json(request: Request) -> None:
 
 def address(request: Request, study: str = "", series: str = "", instance: str = "") -> str:
     """Return the absolute address of the studies, or of one study, series or instance."""
-    parts = [str(request.url_for("dicomweb_search_studies"))]
+    return below(str(request.url_for("dicomweb_search_studies")), study, series, instance)
+
+
+def below(root: str, study: str = "", series: str = "", instance: str = "") -> str:
+    """Return the address of a study, series or instance under the address of all studies."""
+    parts = [root]
     parts += [study] if study else []
     parts += ["series", series] if series else []
     parts += ["instances", instance] if instance else []
