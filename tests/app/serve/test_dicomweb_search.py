@@ -119,6 +119,8 @@ def test_addresses_follow_a_proxy_and_its_prefix(tmp_path: Path, archive: Archiv
     web = TestClient(webbed.application(archive), base_url="https://hospital.test", root_path="/hilum")
     row = web.get("/hilum/dicomweb/studies").json()[0]
     assert row["00081190"]["Value"] == [f"https://hospital.test/hilum/dicomweb/studies/{films.study_uid(1)}"]
+    told = webbed.client(archive, public_url="https://pacs.test/x/").get("/dicomweb/studies").json()[0]
+    assert told["00081190"]["Value"] == [f"https://pacs.test/x/dicomweb/studies/{films.study_uid(1)}"]
 
 
 def test_deleting_is_for_administrators(tmp_path: Path, archive: Archive) -> None:

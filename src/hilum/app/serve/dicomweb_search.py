@@ -67,7 +67,7 @@ async def _search(request: Request, service: Service, level: Level, inside: dict
     headers = {"Warning": ", ".join(warned)} if warned else {}
     if not found.rows:
         return Response(status_code=204, headers=headers)
-    root = address(request)
+    root = address(request, service)
     response: Response = await aside(lambda: answer([_row(root, level, row) for row in found.rows], headers=headers))
     return response
 
