@@ -145,6 +145,7 @@ def test_a_part_that_is_too_large_fails_alone(tmp_path: Path) -> None:
     assert (answer.status_code, reasons(answer), kept(archive)) == (202, [0xA700], 1)
 
 
+@pytest.mark.slow
 def test_packed_parts_and_bombs_are_refused(tmp_path: Path, archive: Archive) -> None:
     web = webbed.client(archive)
     packed = webbed.body(

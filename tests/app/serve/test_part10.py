@@ -136,6 +136,7 @@ def test_a_file_of_endless_elements_is_stopped(tmp_path: Path) -> None:
         examine(written(tmp_path, many), bounds=Bounds(elements=1_000))
 
 
+@pytest.mark.slow
 def test_a_deflate_bomb_is_stopped_at_its_limit(tmp_path: Path) -> None:
     path = made.deflate_bomb(tmp_path / "bomb.dcm", 300 * 2**20)
     assert path.stat().st_size < 400_000
