@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
@@ -22,6 +25,28 @@ _PATIENT_AND_STUDY = (
     *("ReferringPhysicianName", "StudyDescription", "StudyInstanceUID", "StudyDate", "StudyTime"),
     *("PatientIdentityRemoved", "DeidentificationMethod"),
 )
+
+
+@dataclass(frozen=True)
+class Signed:
+    """The people who edited a reading.
+
+    Args:
+        readers: their names, in order of their first edit; findings with such a maker are theirs and no model's.
+        final: whether the last of them signed it.
+        when: when he did.
+    """
+
+    readers: tuple[str, ...] = ()
+    final: bool = False
+    when: datetime | None = None
+
+    def device(self, study: Study) -> MadeBy:
+        """Return the model behind a study; Hilum itself where only people said something."""
+        from hilum import __version__
+
+        model = maker(study)
+        return MadeBy("hilum", __version__) if model.name in self.readers else model
 
 
 def maker(study: Study) -> MadeBy:

@@ -12,7 +12,7 @@ from hilum.core.image import MadeBy
 from hilum.core.region import Box, Mask
 from hilum.core.study import Study
 from hilum.io.codes import PRIVATE, dictionary, local, named, state_code
-from hilum.io.derived import CAUTION, maker
+from hilum.io.derived import CAUTION, Signed, maker
 from hilum.io.header import film_headers
 from hilum.io.save import made_uid
 
@@ -44,6 +44,7 @@ def bundle(
     keep_identifiers: bool = False,
     headers: Mapping[str, Dataset] | None = None,
     issued: str | None = None,
+    signed: Signed | None = None,
 ) -> Json:
     """Write a study as a FHIR R4 Bundle of type 'collection'.
 
@@ -52,20 +53,22 @@ def bundle(
         keep_identifiers: name the patient and the study; else a pseudonym and hashed UIDs stand for them.
         headers: from `header.film_headers` with the same `keep_identifiers`; built when not given.
         issued: time the report was made (FHIR instant); left out when not given, so that bytes repeat.
+        signed: the people who edited it; what they state is theirs, and final where they signed.
 
     Returns:
         A JSON object: Patient, Device, DiagnosticReport and Observations, ids hashed from the content.
     """
     headers = film_headers(study, keep_identifiers=keep_identifiers) if headers is None else headers
     key = _key(study, headers)
-    device = _device(maker(study), key)
+    device = _device((signed or Signed()).device(study), key)
     patient = _patient(study, headers, key, keep_identifiers)
     context = {"subject": _to(patient), "device": _to(device)}
     observations = [
         *(_observation(f, n, context, key, headers) for n, f in enumerate(study.findings, 1)),
         *_not_assessed(study, context, key),
     ]
-    report = _report(study, context["subject"], observations, key, headers)
+    report = _report(study, context["subject"], observations, key, headers, bool(signed and signed.readers))
+    _sign(report, observations, study, signed or Signed())
     if issued:
         report["issued"] = issued
     resources = [report, patient, device, *observations]
@@ -75,6 +78,23 @@ def bundle(
         "type": "collection",
         "entry": [{"fullUrl": f"urn:uuid:{item['id']}", "resource": item} for item in resources],
     }
+
+
+def _sign(report: Json, observations: list[Json], study: Study, people: Signed) -> None:
+    """Name the people behind a report and behind what they stated, and make both final where they signed."""
+    if not people.readers:
+        return
+    status = "final" if people.final else "preliminary"
+    report["status"], report["resultsInterpreter"] = status, [{"display": name} for name in people.readers]
+    if people.final and people.when and people.when.tzinfo:
+        report["issued"] = people.when.isoformat(timespec="seconds")
+    for finding, observation in zip(study.findings, observations, strict=False):
+        name = finding.made_by.name if finding.made_by else ""
+        observation["status"] = status
+        if name in people.readers:
+            del observation["device"]
+            observation["performer"] = [{"display": name}]
+            observation["note"] = [{"text": f"Stated by {name}."}]
 
 
 def _key(study: Study, headers: Mapping[str, Dataset]) -> str:
@@ -206,7 +226,9 @@ def _not_assessed(study: Study, context: Json, key: str) -> Iterator[Json]:
             }
 
 
-def _report(study: Study, subject: Json, results: list[Json], key: str, headers: Mapping[str, Dataset]) -> Json:
+def _report(
+    study: Study, subject: Json, results: list[Json], key: str, headers: Mapping[str, Dataset], signed: bool
+) -> Json:
     report: Json = {
         "resourceType": "DiagnosticReport",
         "id": _id(key, "report", maker(study).sha256),
@@ -224,8 +246,10 @@ def _report(study: Study, subject: Json, results: list[Json], key: str, headers:
         date = str(header.get("StudyDate") or "")
         if len(date) == 8 and date.isdigit():
             report["effectiveDateTime"] = f"{date[:4]}-{date[4:6]}-{date[6:]}"
-    report["conclusion"] = f"{CAUTION}. Draft by {maker(study)}."
-    draft = study.report if study.report and study.report.status == "draft" else None
+    report["conclusion"] = f"{CAUTION}." if signed else f"{CAUTION}. Draft by {maker(study)}."
+    # A report from elsewhere is not repeated as ours.
+    ours = study.report is not None and (study.report.status == "draft" or signed)
+    draft = study.report if ours else None
     if draft:
         report["conclusion"] += f" {draft.impression}".rstrip()
         told = "\n\n".join(part for part in (CAUTION, draft.comparison, draft.findings, draft.impression) if part)

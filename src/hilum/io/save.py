@@ -41,13 +41,14 @@ def seal(ds: Dataset, *, syntax: str = "1.2.840.10008.1.2.1") -> Dataset:
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = UID(syntax)
     ds.SOPInstanceUID = "2.25.0"
-    ds.SOPInstanceUID = made_uid(sha256(_encoded(ds)).hexdigest())
+    ds.SOPInstanceUID = made_uid(sha256(encoded(ds)).hexdigest())
     ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     return ds
 
 
-def _encoded(ds: Dataset) -> bytes:
+def encoded(ds: Dataset) -> bytes:
+    """Return a dataset with its file meta group as the bytes of a Part 10 file."""
     import pydicom
 
     buffer = BytesIO()
@@ -78,7 +79,7 @@ def save_dicom(ds: Dataset, path: str | Path) -> Path:
     Raises:
         InputError: if the place cannot be written.
     """
-    return save_bytes(_encoded(ds), path)
+    return save_bytes(encoded(ds), path)
 
 
 def save_text(text: str, path: str | Path) -> Path:

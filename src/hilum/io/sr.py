@@ -6,7 +6,7 @@ measurement and for detector spacing, and stamps the clock; it serves as the ind
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -18,8 +18,8 @@ from hilum.core.finding import Finding
 from hilum.core.image import MadeBy
 from hilum.core.region import Box, Mask, Points
 from hilum.core.study import Study
-from hilum.io.codes import code_item, dictionary, local, local_scheme_item, named, state_code
-from hilum.io.derived import CAUTION_TEXT, derived, maker, reference
+from hilum.io.codes import code_item, dictionary, line, local, local_scheme_item, named, state_code
+from hilum.io.derived import CAUTION_TEXT, NEUTRAL_DATE, NEUTRAL_TIME, Signed, derived, maker, reference
 from hilum.io.save import made_uid, seal
 from hilum.io.srread import read_findings
 from hilum.io.srtree import (
@@ -39,27 +39,32 @@ __all__ = ["COMPREHENSIVE_3D", "outline", "read_findings", "structured_report"]
 COMPREHENSIVE_3D = "1.2.840.10008.5.1.4.1.1.88.34"
 
 
-def structured_report(study: Study, headers: Mapping[str, Dataset]) -> Dataset:
+def structured_report(study: Study, headers: Mapping[str, Dataset], *, signed: Signed | None = None) -> Dataset:
     """Write a study's findings, draft text and gaps as a TID 1500 report.
 
     Args:
         study: the study; its last signer of findings is the observing device.
         headers: header of each film by image id, from `header.film_headers`.
+        signed: the people who edited it, who are observers beside the device.
 
     Returns:
-        A sealed Comprehensive 3D SR; unverified, preliminary.
+        A sealed Comprehensive 3D SR; unverified and preliminary, but for one that a person signed as final.
 
     Raises:
         InputError: if there is no film header, or a region lies on a film without one.
     """
     if not headers:
         raise InputError(f"study '{study.id}' has no film to report on: a structured report needs at least one")
-    films, model = list(headers.values()), maker(study)
+    people = signed or Signed()
+    films, model = list(headers.values()), people.device(study)
     ds = derived(
         films[0], sop_class=COMPREHENSIVE_3D, modality="SR", series=9001, made_by=model, what="Findings", once=True
     )
     ds.InstanceNumber = "1"
     ds.CompletionFlag, ds.VerificationFlag, ds.PreliminaryFlag = "PARTIAL", "UNVERIFIED", "PRELIMINARY"
+    if people.final:
+        ds.CompletionFlag, ds.VerificationFlag, ds.PreliminaryFlag = "COMPLETE", "VERIFIED", "FINAL"
+        ds.VerifyingObserverSequence = Items([_verified(people)])
     ds.ReferencedPerformedProcedureStepSequence = Items([])
     ds.PerformedProcedureCodeSequence = Items([])
     ds.CodingSchemeIdentificationSequence = Items([local_scheme_item()])
@@ -68,7 +73,7 @@ def structured_report(study: Study, headers: Mapping[str, Dataset]) -> Dataset:
     ds.ConceptNameCodeSequence = Items([code_item(dictionary("DCM", "ImagingMeasurementReport"))])
     ds.ContentTemplateSequence = Items([template_item("1500")])
     ds.ContentSequence = Items(
-        [*_context(study, model), _library(films), *_groups(study, headers), *_texts(study, films[0])]
+        [*_context(study, model, people), _library(films), *_groups(study, headers, people), *_texts(study, films[0], people)]
     )
     return seal(ds)
 
@@ -91,8 +96,25 @@ def _evidence(films: list[Dataset]) -> list[Dataset]:
     return items
 
 
-def _context(study: Study, model: MadeBy) -> Iterator[Dataset]:
-    """Yield language, observing device (TID 1004) and procedure."""
+def _verified(people: Signed) -> Dataset:
+    """Who signed, and when; a neutral date where that is not known."""
+    item = Dataset()
+    item.VerifyingObserverName, item.VerifyingOrganization = line(people.readers[-1]), "not told"
+    when = f"{people.when:%Y%m%d%H%M%S}" if people.when else NEUTRAL_DATE + NEUTRAL_TIME
+    item.VerificationDateTime, item.VerifyingObserverIdentificationCodeSequence = when, Items([])
+    return item
+
+
+def _people(names: Iterable[str]) -> Iterator[Dataset]:
+    """Observing people (TID 1003)."""
+    context = "HAS OBS CONTEXT"
+    for name in names:
+        yield code_value(context, dictionary("DCM", "ObserverType"), dictionary("DCM", "Person"))
+        yield content_item("PNAME", context, dictionary("DCM", "PersonObserverName"), PersonName=line(name))
+
+
+def _context(study: Study, model: MadeBy, people: Signed) -> Iterator[Dataset]:
+    """Yield language, observing device (TID 1004), observing people and procedure."""
     language = study.report.language if study.report else "en"
     spoken = Code(language, "RFC5646", "English" if language == "en" else language)
     yield code_value("HAS CONCEPT MOD", dictionary("DCM", "LanguageOfContentItemAndDescendants"), spoken)
@@ -108,6 +130,7 @@ def _context(study: Study, model: MadeBy) -> Iterator[Dataset]:
     }
     for name, value in told.items():
         yield text_item(context, dictionary("DCM", name), value)
+    yield from _people(people.readers)
     yield code_value("HAS CONCEPT MOD", dictionary("DCM", "ProcedureReported"), dictionary("SCT", "ChestImaging"))
 
 
@@ -139,7 +162,7 @@ def _described(film: Dataset) -> Iterator[Dataset]:
         yield number_item(relation, dictionary("DCM", "VerticalPixelSpacing"), float(spacing[0]), millimetre)
 
 
-def _groups(study: Study, headers: Mapping[str, Dataset]) -> list[Dataset]:
+def _groups(study: Study, headers: Mapping[str, Dataset], people: Signed) -> list[Dataset]:
     groups = []
     for number, finding in enumerate(study.findings, 1):
         made_by = finding.made_by or maker(study)
@@ -148,20 +171,24 @@ def _groups(study: Study, headers: Mapping[str, Dataset]) -> list[Dataset]:
         uid = made_uid("finding", study_uid, tracking, made_by.name, made_by.version, made_by.sha256)
         # A planar group holds one region, so a finding with several boxes has several groups of one tracking UID.
         for region in finding.regions or (None,):
-            children = [*_tracked(tracking, uid, finding, made_by), *_evaluated(finding)]
+            children = [*_tracked(tracking, uid, finding, made_by, people), *_evaluated(finding)]
             if region is not None:
                 children.append(_region(region, finding, headers))
             groups.append(container("MeasurementGroup", children, "1410" if region is not None else "1501"))
     return [container("ImagingMeasurements", groups)] if groups else []
 
 
-def _tracked(tracking: str, uid: str, finding: Finding, made_by: MadeBy) -> Iterator[Dataset]:
+def _tracked(tracking: str, uid: str, finding: Finding, made_by: MadeBy, people: Signed) -> Iterator[Dataset]:
     yield text_item("HAS OBS CONTEXT", dictionary("DCM", "TrackingIdentifier"), tracking)
     yield content_item("UIDREF", "HAS OBS CONTEXT", dictionary("DCM", "TrackingUniqueIdentifier"), UID=uid)
+    by_hand = made_by.name in people.readers
+    yield from _people([made_by.name] if by_hand else [])
     yield code_value("CONTAINS", dictionary("DCM", "Finding"), named(finding.concept))
     modifier = "HAS CONCEPT MOD"
     for site in finding.sites:
         yield code_value(modifier, dictionary("SCT", "FindingSite"), named(site))
+    if by_hand:
+        return
     yield text_item(modifier, dictionary("DCM", "AlgorithmName"), made_by.name)
     yield text_item(modifier, dictionary("DCM", "AlgorithmVersion"), made_by.version or "unknown")
     yield text_item(modifier, dictionary("DCM", "AlgorithmParameters"), WEIGHTS + (made_by.sha256 or "none"))
@@ -211,14 +238,14 @@ def _region(region: Box | Mask | Points, finding: Finding, headers: Mapping[str,
     return item
 
 
-def _texts(study: Study, film: Dataset) -> Iterator[Dataset]:
-    """Yield the caution, the draft, the gaps and the notes; a person's own report is not repeated as ours."""
+def _texts(study: Study, film: Dataset, people: Signed) -> Iterator[Dataset]:
+    """Yield the caution, the draft, the gaps and the notes; a report from elsewhere is not repeated as ours."""
     comment = dictionary("DCM", "Comment")
     yield text_item(
         "CONTAINS", comment, f"{CAUTION_TEXT}. Not a medical device; not for diagnosis. Model: {maker(study)}."
     )
     report = study.report
-    if report and report.status == "draft":
+    if report and (report.status == "draft" or people.readers):
         told = (("Findings", report.findings), ("Impressions", report.impression))
         for name, text in told:
             if text:

@@ -57,6 +57,7 @@ def _finding(group: Dataset) -> Finding:
         next((str(item.TextValue) for item in items_named(group, keyword)), "")
         for keyword in ("AlgorithmName", "AlgorithmVersion")
     )
+    name = name or next((str(item.PersonName) for item in items_named(group, "PersonObserverName")), "")
     signer = MadeBy(name, "" if version == "unknown" else version, "" if weights == "none" else weights)
     probability, measurements = _numbers(group)
     change, attributes = _qualities(group)
