@@ -165,7 +165,7 @@ def _read_all(
             names = tuple(intake.name_of(film) for film in study.images if isinstance(film, Image))
             row, reading = _read_one(study, names, folder, model, settings, done, prior)
             if reading and study.id in wanted:
-                done[study.id] = _light(reading)
+                done[study.id] = light(reading)
             finish(row)
     return tuple(rows)
 
@@ -190,20 +190,20 @@ def _read_one(
     kept = _kept(row, target, settings.records) if settings.resume and _complete(target, fingerprint) else None
     if kept is not None:
         return kept, None
-    working = _working(replace(study, prior=None), settings)
-    names = dict(zip((film.id for film in working.films), files, strict=True))
+    own = working(replace(study, prior=None), settings.keep_identifiers)
+    names = dict(zip((film.id for film in own.films), files, strict=True))
     try:
-        if not working.films:
+        if not own.films:
             raise InputError("this is a CT series, not a radiograph: 'hilum project' makes radiographs of it")
         before = None
         earlier = prior or study.prior
         if earlier:
             before = (
-                _light(done[earlier.id])
+                light(done[earlier.id])
                 if earlier.id in done
-                else interpret(_working(earlier, settings), model, seed=settings.seed)
+                else interpret(working(earlier, settings.keep_identifiers), model, seed=settings.seed)
             )
-        reading = interpret(working, model, prior=before, seed=settings.seed)
+        reading = interpret(own, model, prior=before, seed=settings.seed)
         written = write_study(
             target,
             reading,
@@ -238,13 +238,13 @@ def _record(reading: Reading, names: Mapping[str, str], model: Embedded, setting
     return study_record(reading, names, card=model.card, keep_identifiers=settings.keep_identifiers)
 
 
-def _working(study: Study, settings: Options) -> Study:
-    """A copy whose films load apart from the intake's, so that memory stays flat, and whose ids tell nothing."""
+def working(study: Study, keep_identifiers: bool) -> Study:
+    """Return a copy whose films load apart from the intake's, so that memory stays flat, and whose ids tell nothing."""
     from hilum.io.deidentify import hashed_uid
 
     def own(image: Image) -> Image:
         fresh = image.fresh()
-        hidden = not settings.keep_identifiers and UID.fullmatch(image.id)
+        hidden = not keep_identifiers and UID.fullmatch(image.id)
         return fresh.with_id(hashed_uid(image.id)) if hidden else fresh
 
     images = tuple(own(image) if isinstance(image, Image) else image for image in study.images)
@@ -264,8 +264,8 @@ def _kept(row: Row, folder: Path, records: bool) -> Row | None:
     )
 
 
-def _light(reading: Reading) -> Reading:
-    """The reading without decoded pixels and masks, to wait as a prior."""
+def light(reading: Reading) -> Reading:
+    """Return the reading without decoded pixels and masks, to wait as a prior."""
     images = tuple(f.fresh() if isinstance(f, Image) else f for f in reading.study.images)
     return replace(reading, study=replace(reading.study, images=images, prior=None), masks=())
 

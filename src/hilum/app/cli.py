@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from hilum import RESEARCH_USE, __version__
-from hilum.app.draw_verb import draw_command, view_command
+from hilum.app.draw_verb import draw_command
 from hilum.app.flags import AsJson, Plugins, Quiet, Seed
 from hilum.app.project_verb import project_command
+from hilum.app.view.verb import view_command
 from hilum.core.errors import HilumError, InputError, MissingError
 
 app = typer.Typer(

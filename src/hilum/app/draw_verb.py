@@ -1,4 +1,4 @@
-"""The verbs `hilum draw` and `hilum view`: their flags, and how they become recipes."""
+"""The verb `hilum draw`: its flags, and how they become a recipe."""
 
 from __future__ import annotations
 
@@ -52,19 +52,6 @@ def draw_command(
     asked = Asked(text, bool(cohort), views, out, workers, ray, export, layout, resume, as_json, quiet)
     if not run(asked, recipe):
         raise typer.Exit(1)
-
-
-def view_command(
-    path: Annotated[Path, typer.Argument(help="A cohort that 'hilum draw --cohort' wrote.")],
-    patient: Annotated[str, typer.Option(help="Id of the patient; the first one with a prior when left out.")] = "",
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pages.")] = Path("view"),
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Show one patient of a cohort as pages: films, overlays, report and the course over time."""
-    from hilum.app.view_patient import view
-
-    view(path, patient, out, as_json=as_json, quiet=quiet)
 
 
 def _words(text: str) -> tuple[str, ...]:

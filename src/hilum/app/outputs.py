@@ -72,7 +72,7 @@ def study_record(
         "model": to_json(signature.made_by) if signature else None,
         "files": [_film_record(film, names, refused.get(film.id), told.get(film.id)) for film in study.films],
         "findings": [to_json(finding) for finding in study.findings],
-        "evidence": _evidence(study, card or {}),
+        "evidence": card["findings"] if kept.revision and card else evidence_of(study, card or {}),
         "not_assessed": [{"concept": c, "reason": r} for c, r in (signature.not_assessed if signature else ())],
         "notes": list(signature.notes) if signature else [],
         "report": to_json(study.report) if study.report else None,
@@ -100,7 +100,8 @@ def _edited(study: Study, kept: Kept) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _evidence(study: Study, card: Mapping[str, Any]) -> dict[str, Any]:
+def evidence_of(study: Study, card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a model's card says was measured of each concept that a study states."""
     known = card.get("findings", {})
     wanted = ("auroc", "interval", "n", "positives", "source", "control")
     told = {finding.concept: known[finding.concept] for finding in study.findings if finding.concept in known}
@@ -224,7 +225,9 @@ def _write_dicom(folder: Path, reading: Reading, keep: bool, formats: tuple[str,
     if "fhir" in formats:
         from hilum.io.fhir import bundle
 
-        text = json.dumps(bundle(shown, keep_identifiers=keep, headers=headers, signed=kept.signed), indent=1, ensure_ascii=False)
+        text = json.dumps(
+            bundle(shown, keep_identifiers=keep, headers=headers, signed=kept.signed), indent=1, ensure_ascii=False
+        )
         (folder / "fhir.json").write_text(text, encoding="utf-8")
     for number, film in enumerate(films, 1):
         tail = f"-{number}" if len(films) > 1 else ""

@@ -21,7 +21,9 @@ from hilum.io.sniff import kind_of
 _TOP = 65535.0
 
 
-def film_file(image: Image, study: Study, *, keep_identifiers: bool = False, magnification: float | None = None) -> bytes:
+def film_file(
+    image: Image, study: Study, *, keep_identifiers: bool = False, magnification: float | None = None
+) -> bytes:
     """Return a film as a Part 10 file, whose UIDs are those that derived objects of the same study refer to.
 
     A DICOM film keeps its pixel data and their encoding; unless `keep_identifiers`, its header goes by the Basic
@@ -119,4 +121,3 @@ def _stored(image: Image) -> tuple[NDArray[np.uint16], Window]:
     if image.inverted:  # polarity goes last: the header says MONOCHROME1
         shown = 1.0 - shown
     return np.rint(shown * _TOP).astype(np.uint16), Window(32768.0, 65536.0)
-

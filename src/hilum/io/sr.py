@@ -73,7 +73,12 @@ def structured_report(study: Study, headers: Mapping[str, Dataset], *, signed: S
     ds.ConceptNameCodeSequence = Items([code_item(dictionary("DCM", "ImagingMeasurementReport"))])
     ds.ContentTemplateSequence = Items([template_item("1500")])
     ds.ContentSequence = Items(
-        [*_context(study, model, people), _library(films), *_groups(study, headers, people), *_texts(study, films[0], people)]
+        [
+            *_context(study, model, people),
+            _library(films),
+            *_groups(study, headers, people),
+            *_texts(study, films[0], people),
+        ]
     )
     return seal(ds)
 

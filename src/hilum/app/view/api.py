@@ -221,6 +221,7 @@ def _stream(made: APIRouter, events: Events) -> None:
 
 def errors(app: FastAPI) -> None:
     """Make every error of an application {"error": {"message", "fix"}} with its status, and never a traceback."""
+
     def hilum(request: Request, error: Exception) -> Response:
         return failure(_status(error), str(error), getattr(error, "fix", _MOVED if isinstance(error, Moved) else ""))
 

@@ -8,12 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from hilum.app.outputs import evidence_of
 from hilum.core.errors import InputError
 from hilum.core.finding import Finding
 from hilum.core.image import Image, MadeBy
 from hilum.core.record import SCHEMA, from_json, to_json
 from hilum.core.region import Mask
 from hilum.core.study import Study
+from hilum.systems.interpret import Reading
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ def edit_from(data: Mapping[str, Any]) -> Edit:
         InputError: if it is damaged.
     """
     try:
-        before, after = (from_json(each) if isinstance(each, Mapping) else each for each in (data["before"], data["after"]))
+        before, after = (
+            from_json(each) if isinstance(each, Mapping) else each for each in (data["before"], data["after"])
+        )
         when = datetime.fromisoformat(str(data["when"]))
         return Edit(str(data["who"]), when, str(data["what"]), str(data["finding"]), before, after)
     except (KeyError, TypeError, ValueError) as error:
@@ -109,9 +113,31 @@ class Case:
         signers = [each.made_by for each in self.study.provenance if "findings" in each.added or each.not_assessed]
         return next((each for each in reversed(signers) if each.name not in self.readers), None)
 
+    def fresh(self) -> Case:
+        """Return the same case with no pixels in memory, where they can be loaded again."""
+        images = tuple(image.fresh() if isinstance(image, Image) else image for image in self.study.images)
+        return replace(self, study=replace(self.study, images=images))
+
     def film(self, film_id: str) -> Image | None:
         """Return a film by its id."""
         return next((film for film in self.study.films if film.id == film_id), None)
+
+
+def from_reading(reading: Reading, names: Mapping[str, str], card: Mapping[str, Any], **more: Any) -> Case:
+    """Return the case of a study that a model just read.
+
+    Args:
+        reading: as `interpret` returns it.
+        names: film id -> name of its file.
+        card: the model's card.
+        more: further fields of the case.
+    """
+    reasons = "; ".join(dict.fromkeys(reason for _, reason in reading.refused))
+    state = "read" if reading.accepted else "refused"
+    return Case(
+        reading.study, reading.masks, refused=reading.refused, names=names, evidence=evidence_of(reading.study, card),
+        state=state, reason=reasons, **more,
+    )  # fmt: skip
 
 
 def with_ids(study: Study) -> Study:

@@ -63,9 +63,7 @@ def apply(
 
 def apply_to(case: Case, actions: Sequence[Action], *, editor: str, when: datetime) -> Case:
     """Return the case after some actions, with their records; see `apply`."""
-    study, made = apply(
-        case.study, actions, editor=editor, when=when, history=case.edits, masks=case.masks
-    )
+    study, made = apply(case.study, actions, editor=editor, when=when, history=case.edits, masks=case.masks)
     return replace(case, study=study, edits=(*case.edits, *made), state="edited" if made else case.state)
 
 
@@ -128,7 +126,9 @@ class _Desk:
     def _restore(self, action: Action) -> None:
         """Bring back the finding as it was before any reader touched it."""
         key = str(action.get("key", ""))
-        first = next((edit for edit in (*self.history, *self.made) if edit.finding == key and edit.what != "write"), None)
+        first = next(
+            (edit for edit in (*self.history, *self.made) if edit.finding == key and edit.what != "write"), None
+        )
         if first is None:
             raise InputError(f"nothing was done to a finding '{key[:80]}', so there is nothing to restore")
         now = next((each for each in self.study.findings if each.id == key), None)
@@ -221,7 +221,9 @@ def _one(action: Action, name: str, words: Sequence[str], default: str) -> str:
     value = action.get(name, default)
     value = "" if value is None else value
     if value not in words:
-        raise InputError(f"{name} must be one of {', '.join(word or 'none' for word in words)}; got '{str(value)[:40]}'")
+        raise InputError(
+            f"{name} must be one of {', '.join(word or 'none' for word in words)}; got '{str(value)[:40]}'"
+        )
     return str(value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,6 @@ from hilum.app.view.case import Case, Edit, edit_from
 from hilum.core.errors import HilumError, InputError, MissingError
 from hilum.core.image import Image, MadeBy
 from hilum.core.record import SCHEMA, from_json
-from hilum.core.region import Mask
 from hilum.core.study import Provenance, Study
 from hilum.io.derived import Signed
 from hilum.systems.interpret import Reading
@@ -51,7 +50,12 @@ def write_reading(folder: Path, case: Case, *, final: bool, editor: str, when: d
     )  # fmt: skip
     reading = Reading(study, case.masks, case.refused)
     card = {**_card(case), "findings": dict(case.evidence)}
-    options: dict[str, Any] = {"card": card, "keep_identifiers": case.keep_identifiers, "formats": FORMATS, "kept": kept}
+    options: dict[str, Any] = {
+        "card": card,
+        "keep_identifiers": case.keep_identifiers,
+        "formats": FORMATS,
+        "kept": kept,
+    }
     write_study(folder, reading, case.names, **options)
     return replace(saved, folder=folder)
 
@@ -114,7 +118,7 @@ def _case(folder: Path, record: Mapping[str, Any], prior: Callable[[str], Study 
         study, tuple(from_json(mask) for mask in record.get("lungs", ()) if isinstance(mask, Mapping)),
         refused=tuple((each["image"], each.get("reason", "")) for each in record["files"] if not each["accepted"]),
         names={each["image"]: each.get("name", "") for each in record["files"]},
-        evidence=record.get("evidence") or {}, magnifications=_magnifications(films),
+        evidence=record.get("evidence") or {}, magnifications=magnifications(films),
         state=state, reason="; ".join(dict.fromkeys(each["reason"] for each in record["files"] if each.get("reason"))),
         edits=tuple(edit_from(each) for each in record.get("edits", ())), revision=int(record.get("revision", 0)),
         folder=folder, films=paths, keep_identifiers=known,
@@ -155,8 +159,8 @@ def _signatures(record: Mapping[str, Any]) -> tuple[Provenance, ...]:
     return (Provenance(maker, ("findings", "report"), missing, tuple(record.get("notes", ()))),)
 
 
-def _magnifications(films: tuple[Image, ...]) -> dict[str, float]:
-    """Estimated Radiographic Magnification Factor of films that say it."""
+def magnifications(films: Sequence[Image]) -> dict[str, float]:
+    """Return the Estimated Radiographic Magnification Factor of films that say it, by film id."""
     from hilum.io.tags import numbers
 
     made: dict[str, float] = {}
@@ -164,6 +168,10 @@ def _magnifications(films: tuple[Image, ...]) -> dict[str, float]:
         if film.source and film.spacing_plane == "detector":
             import pydicom
 
+            from hilum.io.sniff import kind_of
+
+            if not Path(film.source).is_file() or kind_of(Path(film.source)) != "DICOM":
+                continue
             keyword = "EstimatedRadiographicMagnificationFactor"
             found = numbers(pydicom.dcmread(film.source, specific_tags=[keyword], force=True), keyword)
             if found and 1.0 <= found[0] <= 3.0:

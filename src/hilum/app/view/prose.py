@@ -115,7 +115,9 @@ def _mended(
     """The held sentences without those that state a touched finding, and new ones for what is then unsaid."""
     now = {finding.id for finding in after.findings}
     fixed, still = {each.text for each in old if not each.ids}, {each.text for each in new if not each.ids}
-    kept = [each for each in held if not touched & set(each.ids) and not (each.text in fixed and each.text not in still)]
+    kept = [
+        each for each in held if not touched & set(each.ids) and not (each.text in fixed and each.text not in still)
+    ]
     dropped = {key for each in held if each not in kept for key in each.ids}
     wanted = ((touched | dropped) & now) - {key for each in kept for key in each.ids}
     fresh: list[_Said] = []

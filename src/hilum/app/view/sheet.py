@@ -200,7 +200,9 @@ def items_of(case: Case) -> list[Json]:
     """Return the list of a case: what is stated now, and what a reader rejected."""
     last = {edit.finding: edit for edit in case.edits if edit.what not in ("write", "sign")}
     said = list(case.study.report.sentences) if case.study.report else []
-    order = [each for each in said if each.section == "findings"] + [each for each in said if each.section != "findings"]
+    order = [each for each in said if each.section == "findings"] + [
+        each for each in said if each.section != "findings"
+    ]
     places = {key: said.index(each) for each in reversed(order) for key in each.findings}
     items = [_item(each, case, places.get(each.id), _verdict(last.get(each.id))) for each in case.study.findings]
     known = {each.id for each in case.study.findings}
@@ -230,7 +232,9 @@ def _item(finding: Finding, case: Case, sentence: int | None, verdict: str) -> J
 
 def _boxes(finding: Finding) -> list[Json]:
     boxes = [each.box() if isinstance(each, Mask) else each for each in finding.regions]
-    told = [each for each in finding.regions if isinstance(each, Box)] or [each for each in boxes if isinstance(each, Box)]
+    told = [each for each in finding.regions if isinstance(each, Box)] or [
+        each for each in boxes if isinstance(each, Box)
+    ]
     return [{"film": each.image, "x0": each.x0, "y0": each.y0, "x1": each.x1, "y1": each.y1} for each in told]
 
 
@@ -253,8 +257,14 @@ def _report(case: Case) -> Json:
         return {"status": "none", "sentences": [], "sections": {}}
     said = [{"text": report.text(each), "section": each.section, "findings": list(each.findings)}
             for each in report.sentences]  # fmt: skip
-    sections = {name: getattr(report, name) for name in ("indication", "technique", "comparison", "findings", "impression")}
-    return {"status": report.status, "sentences": said, "sections": {key: text for key, text in sections.items() if text}}
+    sections = {
+        name: getattr(report, name) for name in ("indication", "technique", "comparison", "findings", "impression")
+    }
+    return {
+        "status": report.status,
+        "sentences": said,
+        "sections": {key: text for key, text in sections.items() if text},
+    }
 
 
 def _prior(case: Case) -> Json:
