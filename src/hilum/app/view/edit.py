@@ -160,7 +160,8 @@ class _Desk:
         self._replace("move", found, self._mine(found, regions=(*boxes, *kept), sites=sites))
 
     def _set(self, action: Action) -> None:
-        found, told = self._finding(action), {}
+        found = self._finding(action)
+        told: dict[str, Any] = {}
         if "state" in action:
             told["state"] = _one(action, "state", get_args(State), found.state)
         if "side" in action:
@@ -194,7 +195,7 @@ class _Desk:
             self._record("write", section, before, after)
 
     def _mine(self, found: Finding, **changes: Any) -> Finding:
-        """The reader's version of a finding: signed by him, without the model's probability; itself if nothing changed."""
+        """The reader's version of a finding: signed by him, without the model's probability."""
         if replace(found, **changes) == found:
             return found
         return replace(found, **changes, probability=None, calibration="", evidence=None, made_by=self.maker)

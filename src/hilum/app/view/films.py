@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
 
 from hilum.app.batch import light, working
 from hilum.app.view.case import Case, from_reading
@@ -21,6 +22,9 @@ from hilum.core.study import Study, order_by_time
 from hilum.io.intake import Intake, open_studies
 from hilum.io.save import made_uid
 from hilum.systems.interpret import Reading
+
+if TYPE_CHECKING:
+    from hilum.systems.embedded import Embedded
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _log = logging.getLogger(__name__)
@@ -74,7 +78,7 @@ class OpenFilms:
                               reason=failure.reason, name=name))  # fmt: skip
         return made
 
-    def _loader(self, key: str, case: Case | None = None) -> object:
+    def _loader(self, key: str, case: Case | None = None) -> Callable[[], Case]:
         return lambda: case or self._unread(key)
 
     def _unread(self, key: str) -> Case:
@@ -108,7 +112,7 @@ class OpenFilms:
             self._read_one(shelf, by_id[study.id], study, model, card, done)
 
     def _read_one(
-        self, shelf: LocalShelf, key: str, study: Study, model: object, card: object, done: dict[str, Reading]
+        self, shelf: LocalShelf, key: str, study: Study, model: Embedded, card: Mapping[str, Any], done: dict[str, Reading]
     ) -> None:
         from hilum.systems.interpret import interpret
 
@@ -119,10 +123,10 @@ class OpenFilms:
             before = done.get(study.prior.id) if study.prior else None
             fresh = replace(study, prior=None, images=tuple(
                 each.fresh() if isinstance(each, Image) else each for each in study.images))  # fmt: skip
-            reading = light_masks(interpret(fresh, model, prior=before))  # type: ignore[arg-type]
+            reading = light_masks(interpret(fresh, model, prior=before))
             done[study.id] = light(reading)
-            more = {"magnifications": magnifications(study.films), "keep_identifiers": self._keep}
-            case = from_reading(reading, self.names[key], card, **more)  # type: ignore[arg-type]
+            more: dict[str, Any] = {"magnifications": magnifications(study.films), "keep_identifiers": self._keep}
+            case = from_reading(reading, self.names[key], card, **more)
             shelf.tell(key, load=self._loader(key, case), state="", progress=None)
         except HilumError as error:
             shelf.tell(key, state="failed", reason=str(error), progress=None)

@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from hilum.app.view.api import Refusal, failure, sent
-from hilum.core.errors import MissingError
+from hilum.core.errors import InputError, MissingError
 
-try:
-    from fastapi import APIRouter, Request, Response
-except ImportError:  # `api` has told what is missing
-    raise
+from fastapi import APIRouter, Request, Response
 
 POLICY = "; ".join((
     "default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'", "worker-src 'self' blob:", "style-src 'self'",
@@ -32,10 +29,10 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }  # fmt: skip
 _KINDS = {
-    ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml",
-    ".png": "image/png", ".ico": "image/x-icon", ".woff2": "font/woff2", ".txt": "text/plain; charset=utf-8",
-    ".map": "application/json",
+    ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".txt": "text/plain; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".wasm": "application/wasm",
+    ".json": "application/json", ".map": "application/json", ".svg": "image/svg+xml", ".png": "image/png",
+    ".ico": "image/x-icon", ".woff2": "font/woff2",
 }  # fmt: skip
 _PACKED = (".html", ".js", ".mjs", ".css", ".wasm", ".json", ".svg", ".txt", ".map")
 _HASHED = re.compile(r"-[A-Za-z0-9_-]{8,}\.\w+$")
@@ -54,10 +51,8 @@ def checked_prefix(prefix: str) -> str:
     """Return a proxy's path prefix as '/a/b' without a slash at its end, '' for none.
 
     Raises:
-        MissingError: never; InputError if it holds anything but letters, digits, dot, dash, underscore, tilde.
+        InputError: if it holds anything but letters, digits, dot, dash, underscore and tilde.
     """
-    from hilum.core.errors import InputError
-
     made = "/" + prefix.strip("/") if prefix.strip("/") else ""
     if not _PREFIX.fullmatch(made) or "/." in made:
         raise InputError(f"a prefix looks like /reading-room, got '{prefix[:80]}'")
@@ -161,8 +156,8 @@ class Guarded:
 
 def error_page(status: int, message: str, fix: str = "") -> Response:
     """Return an error as a plain page, for somebody who opens an address in a browser."""
-    words = f"<h1>{escape(message)}</h1><p>{escape(fix)}</p>"
-    body = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Hilum</title></head><body>{words}</body></html>'
+    head = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Hilum</title></head>'
+    body = f"{head}<body><h1>{escape(message)}</h1><p>{escape(fix)}</p></body></html>"
     return Response(
         body, status_code=status, media_type="text/html; charset=utf-8", headers={"Cache-Control": "no-store"}
     )

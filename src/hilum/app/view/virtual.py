@@ -1,4 +1,4 @@
-"""Virtual patients as entries of the shelf: a drawn cohort, or one patient made on the spot, so that no data is needed."""
+"""Virtual patients as entries of the shelf: a drawn cohort, or one patient made on the spot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TRIED = 400
 
 
 def from_cohort(path: Path, readings: Path, patient: str = "") -> list[Entry]:
-    """Return the studies of a cohort that `hilum draw --cohort` wrote: one patient's, or those of its first 200 studies.
+    """Return the studies of a cohort that `hilum draw --cohort` wrote: one patient's, or its first 200 or so.
 
     Raises:
         MissingError: if the folder holds no cohort.
