@@ -112,7 +112,13 @@ class OpenFilms:
             self._read_one(shelf, by_id[study.id], study, model, card, done)
 
     def _read_one(
-        self, shelf: LocalShelf, key: str, study: Study, model: Embedded, card: Mapping[str, Any], done: dict[str, Reading]
+        self,
+        shelf: LocalShelf,
+        key: str,
+        study: Study,
+        model: Embedded,
+        card: Mapping[str, Any],
+        done: dict[str, Reading],
     ) -> None:
         from hilum.systems.interpret import interpret
 

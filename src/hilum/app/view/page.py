@@ -11,10 +11,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from fastapi import APIRouter, Request, Response
+
 from hilum.app.view.api import Refusal, failure, sent
 from hilum.core.errors import InputError, MissingError
-
-from fastapi import APIRouter, Request, Response
 
 POLICY = "; ".join((
     "default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'", "worker-src 'self' blob:", "style-src 'self'",

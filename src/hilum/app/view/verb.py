@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -61,10 +62,8 @@ def view_command(
             typer.echo(f"The reading room is open at {link}\nStop it with Ctrl-C.")
         if browser:
             _open(link)
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             serve(shelf, door, sock, prefix=prefix)
-        except KeyboardInterrupt:
-            pass
     if not quiet:
         typer.echo("Closed.", err=True)
 
