@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -99,7 +99,7 @@ class OpenFilms:
 
         try:
             model = Embedded()
-            card = model.card
+            _ = model.card  # tells at once where the model is not installed
         except HilumError as error:
             for key in self.studies:
                 shelf.tell(key, state="", reason=f"not read: {error}")
@@ -109,7 +109,7 @@ class OpenFilms:
         for study in order_by_time(self.studies.values()):
             if self._stop.is_set():
                 return
-            self._read_one(shelf, by_id[study.id], study, model, card, done)
+            self._read_one(shelf, by_id[study.id], study, model, done)
 
     def _read_one(
         self,
@@ -117,7 +117,6 @@ class OpenFilms:
         key: str,
         study: Study,
         model: Embedded,
-        card: Mapping[str, Any],
         done: dict[str, Reading],
     ) -> None:
         from hilum.systems.interpret import interpret
@@ -132,7 +131,7 @@ class OpenFilms:
             reading = light_masks(interpret(fresh, model, prior=before))
             done[study.id] = light(reading)
             more: dict[str, Any] = {"magnifications": magnifications(study.films), "keep_identifiers": self._keep}
-            case = from_reading(reading, self.names[key], card, **more)
+            case = from_reading(reading, self.names[key], model.card, **more)
             shelf.tell(key, load=self._loader(key, case), state="", progress=None)
         except HilumError as error:
             shelf.tell(key, state="failed", reason=str(error), progress=None)

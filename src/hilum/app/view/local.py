@@ -282,8 +282,11 @@ class LocalShelf:
 
 
 def _with_layers(saved: Case, made: Case | None) -> Case:
-    """A saved reading keeps what was never written: the film without its bones."""
-    return saved if made is None else replace(saved, softs=made.softs, masks=saved.masks or made.masks)
+    """A saved reading with what is only shown and never written: films without bones, who and when, if known here."""
+    if made is None:
+        return saved
+    study = replace(saved.study, time=made.study.time, patient=made.study.patient)
+    return replace(saved, study=study, softs=made.softs, masks=saved.masks or made.masks)
 
 
 def _stamp(folder: Path) -> int:

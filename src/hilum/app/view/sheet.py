@@ -11,6 +11,7 @@ from urllib.parse import quote
 from hilum import RESEARCH_USE
 from hilum.app.outputs import safe_name
 from hilum.app.view.case import Case, Edit
+from hilum.core.errors import MissingError
 from hilum.core.finding import Finding
 from hilum.core.image import Image, Lut, Window
 from hilum.core.region import Box, Mask
@@ -20,6 +21,7 @@ COLOURS = ("#4da3ff", "#ff9f43", "#2ed573", "#e056fd", "#f6e58d", "#ff6b81")
 """Of layers, in order."""
 _VERDICTS = {"accept": "accepted", "add": "added", "move": "changed", "set": "changed"}
 _KINDS = {"report-sr": "sr", "lungs-seg": "seg", "gsps": "gsps", "capture": "sc", "fhir": "fhir", "page": "html"}
+_NOT_KEPT = "this film was not kept with its results: read it again, with 'films' among --formats"
 Json = dict[str, Any]
 
 
@@ -122,7 +124,7 @@ def _film(film: Image, case: Case, key: str) -> Json:
         "spacing_mm": list(film.spacing_mm) if film.spacing_mm else None, "spacing_plane": film.spacing_plane,
         "magnification": case.magnifications.get(film.id), "orientation": list(film.orientation or ("", "")),
         "inverted": film.inverted, "synthetic": film.synthetic,
-        "accepted": film.id not in refused, "reason": refused.get(film.id, ""),
+        "accepted": film.id not in refused, "reason": refused.get(film.id, "" if rows else _NOT_KEPT),
         "window": {"center": window.center, "width": window.width} if window else None,
         "presets": presets(film, window), "layers": _layers(film, case, root),
     }  # fmt: skip
@@ -144,7 +146,10 @@ def size_of(film: Image) -> tuple[int, int]:
     path = Path(film.source) if film.source else None
     if not film.loaded and path is not None and path.is_file() and kind_of(path) == "DICOM":
         return _header_size(str(path), path.stat().st_mtime_ns)
-    rows, columns = film.pixels.shape
+    try:
+        rows, columns = film.pixels.shape
+    except MissingError:  # results without their films
+        return 0, 0
     return rows, columns
 
 
@@ -152,7 +157,7 @@ def window_of(film: Image) -> Window | None:
     """Return the window to show a film with; None where its header has a table instead, which the viewer applies."""
     if isinstance(film.window, Lut):
         return None
-    if film.window is not None:
+    if film.window is not None or not all(size_of(film)):
         return film.window
     low, high = float(film.pixels.min()), float(film.pixels.max())
     return Window((low + high + 1) / 2, max(high - low + 1, 1.0))
