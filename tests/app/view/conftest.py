@@ -115,7 +115,10 @@ def room(tmp_path: Path) -> Iterator[Callable[..., Any]]:
         client.door = desk
         if enter:
             assert client.get(f"{prefix}/?token={desk.token}", follow_redirects=False).status_code == 303
-            client.csrf = {"X-Hilum-CSRF": client.get("/api/session").json()["csrf"]}
+            client.csrf = {"X-Hilum-CSRF": client.get(f"{prefix}/api/session").json()["csrf"]}
+            for name, value in list(client.cookies.items()):  # a proxy that strips the prefix
+                client.cookies.clear()
+                client.cookies.set(name, value)
         return client
 
     yield enter

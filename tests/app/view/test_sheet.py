@@ -69,7 +69,7 @@ def test_a_film_with_a_table_leaves_it_to_the_viewer(tmp_path: Path) -> None:
     header = pydicom.dcmread(tmp_path / "a.dcm")
     del header.WindowCenter, header.WindowWidth
     table = pydicom.Dataset()
-    table.LUTDescriptor, table.LUTData = [4096, 0, 12], list(range(4096))
+    table.LUTDescriptor, table.LUTData = [4096, 0, 12], np.arange(4096, dtype="<u2").tobytes()
     header.VOILUTSequence = [table]
     header.save_as(tmp_path / "a.dcm")
     (shown,) = sheet_of(Case(study_of(films=(read_image(tmp_path / "a.dcm"),))))["films"]

@@ -99,7 +99,7 @@ class LocalShelf:
         """Name the study to open first."""
         self._start = key
 
-    def keys(self) -> tuple[str, ...]:
+    def ids(self) -> tuple[str, ...]:
         """Return the ids of all studies in the order they came."""
         with self._lock:
             return tuple(self._entries)
@@ -113,7 +113,7 @@ class LocalShelf:
         if len(self._entries) == 1:
             return next(iter(self._entries))
         known = self._entries.get(self._start)
-        return self._start if known is not None and known.load is not None else ""
+        return self._start if known is not None and (known.load is not None or not known.state) else ""
 
     def worklist(self, *, text: str = "", state: str = "", limit: int = 100, offset: int = 0) -> dict[str, Any]:
         """Return {total, rows}, newest first; studies without a time stay in their order, last."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from hilum.app.view.api import Refusal, errors, router
+from hilum.app.view.api import Bounded, Refusal, errors, router
 from hilum.app.view.local import LocalShelf
 from hilum.app.view.page import Guarded, checked_prefix, page_router, said
 from hilum.app.view.source import Session
@@ -104,7 +104,7 @@ def application(shelf: LocalShelf, door: Door, *, prefix: str = "", root: Path |
     app.middleware("http")(enter)
     app.include_router(router(shelf, who=door.who, events=shelf.bell.listen))
     app.include_router(page_router(prefix=home, root=root))
-    return Guarded(_Stripped(app, home))
+    return Guarded(Bounded(_Stripped(app, home)))
 
 
 class _Stripped:
