@@ -110,6 +110,16 @@ def test_a_report_by_somebody_else_keeps_what_is_not_touched() -> None:
     assert after.report.status == "draft"
 
 
+def test_a_list_that_was_emptied_states_nothing_and_does_not_say_that_nothing_was_assessed() -> None:
+    study = edited(usual(), *({"do": "reject", "key": each.id} for each in usual().findings))
+    assert study.report
+    assert study.report.impression == "No finding is stated."
+    again = edited(study, {"do": "add", "concept": "hernia"})
+    assert again.report
+    assert "No finding" not in again.report.impression
+    assert again.report.findings == composed(again).findings
+
+
 def test_control_letters_are_not_kept() -> None:
     report = write(usual(), "findings", "Clear.\x00\x1b[31m Lungs\tare clear.", made_by=READER)
     assert "\x00" not in report.findings
