@@ -114,6 +114,7 @@ function side(): TemplateResult {
 }
 
 function pick(tab: "report" | "record"): void {
+  if (room.tab !== tab) document.querySelector("#pane")?.scrollTo(0, 0);
   room.tab = tab;
   room.changed();
 }
