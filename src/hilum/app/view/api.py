@@ -121,7 +121,7 @@ def _films(made: APIRouter, shelf: Shelf) -> None:
         return sent(request, path, kind, fresh=False, sandbox=True)
 
     film = "/studies/{study_id}/films/{film_id}"
-    routes = {
+    routes: dict[str, Callable[..., Any]] = {
         film + "/dicom": dicom, film + "/thumbnail.png": thumbnail, film + "/layers/{name}.png": layer,
         "/studies/{study_id}/files/{name}": file,
     }  # fmt: skip
