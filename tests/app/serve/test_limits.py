@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("limits", reason="needs hilum[serve]")
-from hilum.app.serve.limits import Counter, Headers, Prefix, Rates, Uploads  # noqa: E402
+from hilum.app.serve.limits import Counter, Headers, Prefix, Rates, Uploads
 
 
 async def _echo(scope: Any, receive: Any, send: Any) -> None:
@@ -41,8 +41,8 @@ def _ask(
             answer["body"] += message.get("body", b"")
 
     scope = {
-        "type": "http", "method": "POST", "path": path, "headers": list(headers), "client": (client, 1), "root_path": "",
-        "query_string": b"",
+        "type": "http", "method": "POST", "path": path, "headers": list(headers), "client": (client, 1),
+        "root_path": "", "query_string": b"",
     }  # fmt: skip
     asyncio.run(app(scope, receive, send))
     return answer
