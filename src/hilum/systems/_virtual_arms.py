@@ -13,12 +13,25 @@ from numpy.typing import NDArray
 from hilum.measure.claim import Judged, judge
 from hilum.measure.scored import Scored, averaged, signature
 from hilum.systems._paxray_real import dice
-from hilum.systems._virtual_claims import DICE, HELD_OUT, ONE_FAMILY, READS, SHAPE, VIRTUAL, few_counts, few_name
-from hilum.systems._virtual_films import FULL, MASKS, Bools, Films, Floats, toned
+from hilum.systems._virtual_claims import (
+    DICE,
+    HELD_OUT,
+    ONE_FAMILY,
+    READS,
+    SHAPE,
+    SMALL,
+    VIRTUAL,
+    few_counts,
+    few_name,
+)  # fmt: skip
+from hilum.systems._virtual_films import FULL, MASKS, Bools, Films, Floats
+from hilum.systems._virtual_readers import small, tuned
 from hilum.systems._virtual_real import Real, some
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from hilum.nets.unet import LiteUNet
 
 Say = Callable[[str], None]
 
@@ -29,7 +42,7 @@ class LungTrial:
 
     Args:
         answers: arm -> masks (K, N, S, S) of `READS` on the real films judged, of each seed.
-        dev: Dice of the main arm on the films to choose by, of each seed and of each class of `READS`.
+        dev: arm -> Dice on the films to choose by, of each seed and of each of `READS`.
         few: arm -> masks (N, S, S) by networks that learned from real films, of each seed.
         held_out: arm -> score of each seed on virtual films of other families.
         whole: Dice of the whole lungs, of the main arm, at each seed.
@@ -38,38 +51,25 @@ class LungTrial:
     """
 
     answers: dict[str, list[Bools]] = field(default_factory=lambda: defaultdict(list))
-    dev: list[list[float]] = field(default_factory=list)
+    dev: dict[str, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
     few: dict[str, list[Bools]] = field(default_factory=lambda: defaultdict(list))
     held_out: dict[str, list[Scored]] = field(default_factory=lambda: defaultdict(list))
     whole: list[float] = field(default_factory=list)
     shown: Floats | None = None
-    readers: list[nn.Module] = field(default_factory=list)
+    readers: list[LiteUNet] = field(default_factory=list)
 
-    @property
-    def read(self) -> int:
-        """Return which of `READS` fits the films to choose by better."""
-        return int(np.argmax(np.mean(self.dev, axis=0))) if self.dev else 0
-
-
-def fitted(films: Floats, masks: Bools, *, steps: int, seed: int, tone: bool) -> nn.Module:
-    """Train one segmenter; arms of one seed start from the same weights."""
-    import torch
-
-    from hilum.learn.segment import fit_masks
-    from hilum.nets.resunet import ResUNet
-
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        net = ResUNet(classes=masks.shape[1])
-        return fit_masks(net, films, masks, steps=steps, seed=seed, tone=toned if tone else None)
+    def read(self, arm: str) -> int:
+        """Return which of `READS` fits the films to choose by best; arms without a choice take the small network's."""
+        found = self.dev.get(arm) or self.dev.get(SMALL) or self.dev.get(VIRTUAL)
+        return int(np.argmax(np.mean(found, axis=0))) if found else 0
 
 
-def read(net: nn.Module, films: NDArray[np.generic], names: Sequence[str]) -> Bools:
-    """Return where each of some classes is more likely than not: (K, N, S, S)."""
-    from hilum.learn.segment import read_masks
+def read(net: nn.Module, films: NDArray[np.generic], choices: Sequence[tuple[str, float]]) -> Bools:
+    """Return where each of some classes is likelier than its level: (K, N, S, S)."""
+    from hilum.learn.segment import read_zoomed
 
-    found: Bools = read_masks(net, films)[:, [MASKS.index(name) for name in names]].swapaxes(0, 1) > 0.5
-    return found
+    found = read_zoomed(net, films)
+    return np.stack([found[:, MASKS.index(name)] > level for name, level in choices])
 
 
 def scored(answer: Bools, truth: Bools) -> Scored:
@@ -77,25 +77,34 @@ def scored(answer: Bools, truth: Bools) -> Scored:
     return averaged(DICE, dice(answer, truth), signature(DICE, 1, films="each"))
 
 
-def main_arm(found: LungTrial, made: Films, judged: Real, dev: Real, *, steps: int, seed: int, say: Say) -> None:
-    """Train the main arm and read the films to judge on and to choose by."""
-    from hilum.learn.segment import read_masks
+def _seen(found: LungTrial, arm: str, net: nn.Module, judged: Real, dev: Real) -> None:
+    found.answers[arm].append(read(net, judged.films, READS))
+    found.dev[arm].append([float(dice(mask, dev.truth).mean()) for mask in read(net, dev.films, READS)])
 
-    say(f"lungs, seed {seed}: {VIRTUAL}")
-    net = fitted(made.films[FULL], made.masks, steps=steps, seed=seed, tone=True)
-    found.answers[VIRTUAL].append(read(net, judged.films, READS))
-    found.dev.append([float(dice(mask, dev.truth).mean()) for mask in read(net, dev.films, READS)])
-    found.shown = read_masks(net, judged.films)
-    whole: Bools = np.any(read(net, judged.films, ("right lung", "left lung")), axis=0)
+
+def main_arm(found: LungTrial, net: LiteUNet, judged: Real, dev: Real) -> None:
+    """Read the films to judge on and to choose by with one seed's reader."""
+    from hilum.learn.segment import read_zoomed
+
+    _seen(found, VIRTUAL, net, judged, dev)
+    found.shown = read_zoomed(net, judged.films)
+    sides = [MASKS.index("right lung"), MASKS.index("left lung")]
+    whole: Bools = np.any(found.shown[:, sides] > 0.5, axis=1)
     found.whole.append(float(dice(whole, judged.truth).mean()))
     found.readers.append(net)
+
+
+def small_arm(found: LungTrial, made: Films, judged: Real, dev: Real, *, steps: int, seed: int, say: Say) -> None:
+    """Train the small network on the main arm's films, for arms of the same network to be compared with."""
+    say(f"lungs, seed {seed}: {SMALL}")
+    _seen(found, SMALL, small(made.films[FULL], made.masks, steps=steps, seed=seed, tone=True), judged, dev)
 
 
 def physics_arms(found: LungTrial, made: Films, judged: Real, *, steps: int, seed: int, say: Say) -> None:
     """Train an arm for each physics, without a tone drawn for every step."""
     for arm in made.films:
         say(f"lungs, seed {seed}: {arm}")
-        net = fitted(made.films[arm], made.masks, steps=steps, seed=seed, tone=False)
+        net = small(made.films[arm], made.masks, steps=steps, seed=seed, tone=False)
         found.answers[arm].append(read(net, judged.films, READS))
 
 
@@ -106,7 +115,7 @@ def family_arms(found: LungTrial, made: Films, judged: Real | None, *, steps: in
         if not len(rows) or not len(others) or (judged is None and family != "parametric"):
             continue
         say(f"lungs, seed {seed}: {arm}")
-        net = fitted(made.films[FULL][rows], made.masks[rows], steps=steps, seed=seed, tone=True)
+        net = small(made.films[FULL][rows], made.masks[rows], steps=steps, seed=seed, tone=True)
         if judged is not None:
             found.answers[arm].append(read(net, judged.films, READS))
         if family == "parametric":
@@ -114,19 +123,16 @@ def family_arms(found: LungTrial, made: Films, judged: Real | None, *, steps: in
             found.held_out[arm].append(scored(answer, _domes(made, others)))
 
 
-def few_arms(found: LungTrial, made: Films, judged: Real, dev: Real, *, steps: int, seed: int, say: Say) -> None:
-    """Train arms on some real films, alone and with virtual ones."""
+def few_arms(found: LungTrial, net: LiteUNet, judged: Real, dev: Real, *, steps: int, seed: int, say: Say) -> None:
+    """Train on some real films, from photographs alone and from a reader of virtual patients."""
+    row = MASKS.index(READS[found.read(VIRTUAL)][0])
     for count in few_counts(dev):
         real = some(dev, count, seed=seed)
-        often = max(1, round(len(made.masks) / len(real)))  # real films come as often as virtual ones
-        both = np.concatenate([made.films[FULL], np.tile(real.films, (often, 1, 1))])
-        target = np.concatenate([made.masks[:, MASKS.index(READS[found.read])], np.tile(real.truth, (often, 1, 1))])
         for virtual in (False, True):
             arm = few_name(len(real), virtual)
             say(f"lungs, seed {seed}: {arm}")
-            films, masks = (both, target) if virtual else (real.films, real.truth)
-            net = fitted(films, masks[:, None], steps=steps, seed=seed, tone=True)
-            found.few[arm].append(_single(net, judged.films))
+            taught = tuned(net if virtual else None, real.films, real.truth, row=row, steps=steps, seed=seed)
+            found.few[arm].append(_single(taught, judged.films))
 
 
 def judge_held_out(found: LungTrial, made: Films, seed: int) -> list[Judged]:
@@ -138,12 +144,12 @@ def judge_held_out(found: LungTrial, made: Films, seed: int) -> list[Judged]:
 
 
 def _single(net: nn.Module, films: Floats) -> Bools:
-    from hilum.learn.segment import read_masks
+    from hilum.learn.segment import read_zoomed
 
-    found: Bools = read_masks(net, films)[:, 0] > 0.5
+    found: Bools = read_zoomed(net, films)[:, 0] > 0.5
     return found
 
 
 def _domes(made: Films, rows: NDArray[np.intp]) -> Bools:
-    found: Bools = made.masks[rows, MASKS.index(READS[0])]
+    found: Bools = made.masks[rows, MASKS.index(READS[0][0])]
     return found
