@@ -53,7 +53,7 @@ def build(*, classes: int = len(MASKS)) -> nn.Module:
 def reproduce(
     data: str | Path | None = None, *, out: str | Path | None = None, seed: int = 0,
     say: Callable[[str], None] = lambda line: None, parts: str = ",".join(PARTS), size: int | str = 96,
-    films: int | str = 270, versions: int | str = 2, steps: int | str = 240, seeds: int | str = 3, half: str = "judge",
+    films: int | str = 120, versions: int | str = 4, steps: int | str = 240, seeds: int | str = 3, half: str = "judge",
 ) -> Verdict:  # fmt: skip
     """Judge transfer to real films: every arm, ablation and rival in one run.
 
