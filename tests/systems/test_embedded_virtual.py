@@ -27,7 +27,7 @@ from tests.data.test_virtual import folder
 
 def told(*findings: Finding) -> dict[str, float | None]:
     """Return each label as 1, 0, or None where it is not known."""
-    target, known = labels_of(Study(findings=findings))
+    target, known = labels_of(Study(id="s", findings=findings))
     return {name: float(t) if k else None for name, t, k in zip(FINDINGS, target, known, strict=True)}
 
 
