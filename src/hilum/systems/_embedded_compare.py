@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hilum.systems._embedded_tables import PLACED
+
 Card = Mapping[str, Any]
 RULE = (
     "new weights take the place of the present ones only if, on the same test films, every finding that the present "
@@ -42,6 +44,8 @@ def _pairs(present: Card, new: Card) -> Iterator[tuple[str, float, float]]:
             control = facts["control"]["source"]
             yield f"{concept}, {control}", facts["control"]["auroc"], _auroc(new, concept, control)
     for source, row in present["lungs"].items():
+        if source == "hannover" and PLACED in present["lungs"]:
+            continue  # against masks that lie beside their films, better is worse
         yield f"lung field Dice, {source}", row["dice"], _of(new["lungs"].get(source, {}), "dice")
     for source, row in present["view"]["sources"].items():
         yield f"view accuracy, {source}", row["accuracy"], _of(new["view"]["sources"].get(source, {}), "accuracy")

@@ -36,7 +36,7 @@ def film_set(root: Path, rows: list[PackRow], split: Callable[[PackRow], str]) -
     for index, row in enumerate(rows):
         square, _ = frame(packs.pixels(root, row), CACHE)
         frames[index] = np.rint(square * 255)
-        outline = packs.mask(root, row)
+        outline = packs.mask(root, row, placed=True)
         if outline is not None:
             lung[index] = _letterboxed_mask(outline)
             weight[index] = 1.0
