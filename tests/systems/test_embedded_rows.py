@@ -41,7 +41,8 @@ def row(number: int, source: str = "nih512", **changes: Any) -> PackRow:
 
 
 def film(
-    given_: PackRow, split: str = "test", *, logit: float = 0.0, dice: float = float("nan"), placed: float = float("nan")
+    given_: PackRow, split: str = "test", *, logit: float = 0.0, dice: float = float("nan"),
+    placed: float = float("nan"),
 ) -> Seen:  # fmt: skip
     """A film with two lungs, of which the network says one logit for everything."""
     lung = np.full((1, SIZE, SIZE), -5.0, np.float32)
