@@ -106,9 +106,10 @@ def fit_reader(films: FilmSet, recipe: Recipe, out: Path, *, seed: int, resume: 
 
 def write_config(recipe: Recipe, path: Path, *, seed: int) -> None:
     """Write the resolved recipe, without the folder names of this machine."""
-    folders = {"photos": bool(recipe.photos), "virtual": bool(recipe.virtual), "torch": torch.__version__}
-    public = {**asdict(recipe), **folders, "seed": seed}
-    path.write_text(json.dumps(public, indent=2) + "\n")
+    folders = {name: bool(getattr(recipe, name)) for name in ("photos", "virtual")}
+    path.write_text(
+        json.dumps({**asdict(recipe), **folders, "seed": seed, "torch": torch.__version__}, indent=2) + "\n"
+    )
 
 
 def train(root: Path, out: Path, *, seed: int, resume: bool, settings: Mapping[str, Any]) -> Path:

@@ -125,6 +125,8 @@ def family_arms(found: LungTrial, made: Films, judged: Real | None, *, steps: in
 
 def few_arms(found: LungTrial, net: LiteUNet, judged: Real, dev: Real, *, steps: int, seed: int, say: Say) -> None:
     """Train on some real films, from photographs alone and from a reader of virtual patients."""
+    from hilum.learn.segment import read_zoomed
+
     row = MASKS.index(READS[found.read(VIRTUAL)][0])
     for count in few_counts(dev):
         real = some(dev, count, seed=seed)
@@ -132,7 +134,7 @@ def few_arms(found: LungTrial, net: LiteUNet, judged: Real, dev: Real, *, steps:
             arm = few_name(len(real), virtual)
             say(f"lungs, seed {seed}: {arm}")
             taught = tuned(net if virtual else None, real.films, real.truth, row=row, steps=steps, seed=seed)
-            found.few[arm].append(_single(taught, judged.films))
+            found.few[arm].append(read_zoomed(taught, judged.films)[:, 0] > 0.5)
 
 
 def judge_held_out(found: LungTrial, made: Films, seed: int) -> list[Judged]:
@@ -141,13 +143,6 @@ def judge_held_out(found: LungTrial, made: Films, seed: int) -> list[Judged]:
     mean, truth = _domes(made, made.of(["parametric"])).mean(axis=0) > 0.5, _domes(made, others)
     found.held_out[SHAPE].append(scored(np.broadcast_to(mean, truth.shape), truth))
     return [judge(claim, found.held_out, [str(p) for p in made.patients[others]], seed=seed) for claim in HELD_OUT]
-
-
-def _single(net: nn.Module, films: Floats) -> Bools:
-    from hilum.learn.segment import read_zoomed
-
-    found: Bools = read_zoomed(net, films)[:, 0] > 0.5
-    return found
 
 
 def _domes(made: Films, rows: NDArray[np.intp]) -> Bools:
