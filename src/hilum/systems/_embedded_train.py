@@ -106,10 +106,8 @@ def fit_reader(films: FilmSet, recipe: Recipe, out: Path, *, seed: int, resume: 
 
 def write_config(recipe: Recipe, path: Path, *, seed: int) -> None:
     """Write the resolved recipe, without the folder names of this machine."""
-    folders = {name: bool(getattr(recipe, name)) for name in ("photos", "virtual")}
-    path.write_text(
-        json.dumps({**asdict(recipe), **folders, "seed": seed, "torch": torch.__version__}, indent=2) + "\n"
-    )
+    hidden = {"photos": bool(recipe.photos), "virtual": bool(recipe.virtual), "seed": seed, "torch": torch.__version__}
+    path.write_text(json.dumps(asdict(recipe) | hidden, indent=2) + "\n")
 
 
 def train(root: Path, out: Path, *, seed: int, resume: bool, settings: Mapping[str, Any]) -> Path:
