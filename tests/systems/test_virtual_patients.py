@@ -155,8 +155,9 @@ def test_a_reader_learns_lungs_that_look_like_real_ones(pack_folder: Path, taugh
     assert found[0][0].arms[claims.VIRTUAL].value > 0.7
     assert found[0][0].outcome == "cannot be tested here"  # one seed is too few
     assert any("chosen on those other films" in line for line in found[2])
+    assert any("the 1 networks' maps averaged" in line for line in found[2])
     assert any("hannover PA" in line and "hannover AP" in line for line in found[2])
-    shown = lungs.picture(judged, np.asarray(found[3].shown), "heart", 0.5)
+    shown = lungs.picture(judged, np.asarray(found[3].shown), claims.BOTH, 0.5)
     assert shown[:8] == b"\x89PNG\r\n\x1a\n"
 
 
@@ -181,7 +182,7 @@ def test_every_arm_about_lungs_meets_its_rival(pack_folder: Path, taught: list[L
     assert parts[-1].claim in claims.HELD_OUT
     assert all(part.outcome in ("holds", "fails") and part.seeds == 3 for part in (*parts, *beside))
     assert len(found.readers) == len(found.whole) == 3
-    assert sum("not reached" in line for line in lines) == 1
+    assert sum("target, Dice 0.90: not reached" in line for line in lines) == 1
 
 
 @pytest.mark.slow

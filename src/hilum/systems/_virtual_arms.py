@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.measure.claim import Judged, judge
-from hilum.measure.scored import Scored, averaged, signature
+from hilum.measure.scored import Scored
 from hilum.systems._paxray_real import dice
 from hilum.systems._virtual_claims import (
-    DICE,
     HELD_OUT,
+    MAPS,
     ONE_FAMILY,
     READS,
     SHAPE,
@@ -25,12 +25,11 @@ from hilum.systems._virtual_claims import (
     few_name,
 )  # fmt: skip
 from hilum.systems._virtual_films import FULL, MASKS, Bools, Films, Floats
+from hilum.systems._virtual_lung_masks import read, scored
 from hilum.systems._virtual_readers import small, tuned
 from hilum.systems._virtual_real import Real, some
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from hilum.nets.unet import LiteUNet
 
 Say = Callable[[str], None]
@@ -47,6 +46,7 @@ class LungTrial:
         held_out: arm -> score of each seed on virtual films of other families.
         whole: Dice of the whole lungs, of the main arm, at each seed.
         shown: the main arm's probabilities on the films judged, of the last seed.
+        maps: the main arm's probabilities on the films judged and on those to choose by, of each seed.
         readers: the main arm's network at each seed.
     """
 
@@ -56,6 +56,7 @@ class LungTrial:
     held_out: dict[str, list[Scored]] = field(default_factory=lambda: defaultdict(list))
     whole: list[float] = field(default_factory=list)
     shown: Floats | None = None
+    maps: list[tuple[Floats, Floats]] = field(default_factory=list)
     readers: list[LiteUNet] = field(default_factory=list)
 
     def read(self, arm: str) -> int:
@@ -64,30 +65,13 @@ class LungTrial:
         return int(np.argmax(np.mean(found, axis=0))) if found else 0
 
 
-def read(net: nn.Module, films: NDArray[np.generic], choices: Sequence[tuple[str, float]]) -> Bools:
-    """Return where each of some classes is likelier than its level: (K, N, S, S)."""
-    from hilum.learn.segment import read_zoomed
-
-    found = read_zoomed(net, films)
-    return np.stack([found[:, MASKS.index(name)] > level for name, level in choices])
-
-
-def scored(answer: Bools, truth: Bools) -> Scored:
-    """Return the Dice of each film as a score."""
-    return averaged(DICE, dice(answer, truth), signature(DICE, 1, films="each"))
-
-
-def _seen(found: LungTrial, arm: str, net: nn.Module, judged: Real, dev: Real) -> None:
-    found.answers[arm].append(read(net, judged.films, READS))
-    found.dev[arm].append([float(dice(mask, dev.truth).mean()) for mask in read(net, dev.films, READS)])
-
-
 def main_arm(found: LungTrial, net: LiteUNet, judged: Real, dev: Real) -> None:
     """Read the films to judge on and to choose by with one seed's reader."""
     from hilum.learn.segment import read_zoomed
 
-    _seen(found, VIRTUAL, net, judged, dev)
-    found.shown = read_zoomed(net, judged.films)
+    found.shown, on_dev = read_zoomed(net, judged.films), read_zoomed(net, dev.films)
+    _seen(found, VIRTUAL, found.shown, on_dev, dev)
+    found.maps.append((found.shown, on_dev))
     sides = [MASKS.index("right lung"), MASKS.index("left lung")]
     whole: Bools = np.any(found.shown[:, sides] > 0.5, axis=1)
     found.whole.append(float(dice(whole, judged.truth).mean()))
@@ -96,8 +80,11 @@ def main_arm(found: LungTrial, net: LiteUNet, judged: Real, dev: Real) -> None:
 
 def small_arm(found: LungTrial, made: Films, judged: Real, dev: Real, *, steps: int, seed: int, say: Say) -> None:
     """Train the small network on the main arm's films, for arms of the same network to be compared with."""
+    from hilum.learn.segment import read_zoomed
+
     say(f"lungs, seed {seed}: {SMALL}")
-    _seen(found, SMALL, small(made.films[FULL], made.masks, steps=steps, seed=seed, tone=True), judged, dev)
+    net = small(made.films[FULL], made.masks, steps=steps, seed=seed, tone=True)
+    _seen(found, SMALL, read_zoomed(net, judged.films), read_zoomed(net, dev.films), dev)
 
 
 def physics_arms(found: LungTrial, made: Films, judged: Real, *, steps: int, seed: int, say: Say) -> None:
@@ -127,7 +114,7 @@ def few_arms(found: LungTrial, net: LiteUNet, judged: Real, dev: Real, *, steps:
     """Train on some real films, from photographs alone and from a reader of virtual patients."""
     from hilum.learn.segment import read_zoomed
 
-    row = MASKS.index(READS[found.read(VIRTUAL)][0])
+    row = MASKS.index(MAPS[READS[found.read(VIRTUAL)][0]][-1])
     for count in few_counts(dev):
         real = some(dev, count, seed=seed)
         for virtual in (False, True):

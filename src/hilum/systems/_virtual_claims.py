@@ -13,8 +13,12 @@ ONE_FAMILY = {"parametric": "parametric bodies alone", "warped": "warps of one C
 SHAPE = "mean mask of the bodies trained on"
 SMALL = "virtual patients alone, small network"
 DICE = "Dice of the lungs"
-READS = tuple((name, level) for name in ("lungs above the dome", "lung fields") for level in (0.5, 0.6, 0.7))
-"""Classes, and the probability from which a pixel is one: films to choose by say which is compared with V7's masks."""
+BOTH = "mean of both"
+MAPS = {name: (name,) for name in ("lungs above the dome", "lung fields")} | {
+    BOTH: ("lungs above the dome", "lung fields")
+}
+READS = tuple((name, level) for name in MAPS for level in (0.5, 0.6, 0.7))
+"""Maps, and the probability from which a pixel is lung: films to choose by say which is compared with V7's masks."""
 LUNGS = (Claim("lungs of real films are read by a segmenter that saw no real radiograph", VIRTUAL, MEAN, DICE),)
 PRETRAINED = Claim(
     "(beside) a network that knows photographs beats a small one that knows nothing", VIRTUAL, SMALL, DICE

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hilum.measure.claim import Claim, Judged, judge
-from hilum.measure.stats import Interval
+from hilum.measure.stats import Interval, mean_interval
 from hilum.systems._paxray_real import dice
 from hilum.systems._virtual_arms import (
     LungTrial,
@@ -19,7 +19,6 @@ from hilum.systems._virtual_arms import (
     judge_held_out,
     main_arm,
     physics_arms,
-    scored,
     small_arm,
 )  # fmt: skip
 from hilum.systems._virtual_claims import (
@@ -35,6 +34,7 @@ from hilum.systems._virtual_claims import (
     few_counts,
 )  # fmt: skip
 from hilum.systems._virtual_films import MASKS, Films, Floats
+from hilum.systems._virtual_lung_masks import lungs_of, scored
 from hilum.systems._virtual_real import Real
 
 if TYPE_CHECKING:
@@ -106,10 +106,23 @@ def _lines(found: LungTrial, value: Interval, judged: Real, dev: Real) -> list[s
         f"of {len(set(dev.patients))} other patients to choose by and to learn from",
         f"what is compared, '{READS[at][0]}' from {READS[at][1]}, was chosen on those other films: Dice of {tried}",
         f"target, Dice {TARGET:.2f}: {'reached' if value.value >= TARGET else 'not reached'} ({value})",
+        _averaged(found, judged, dev),
         f"by source and view (films): {', '.join(by)}",
         *given,
         f"whole lungs, also behind the domes, where V7's masks end: Dice {np.mean(found.whole):.3f}",
     ]
+
+
+def _averaged(found: LungTrial, judged: Real, dev: Real) -> str:
+    """Say what the mean of the networks' maps comes to, read as the films to choose by say."""
+    on_judged, on_dev = (np.mean([maps[half] for maps in found.maps], axis=0) for half in (0, 1))
+    table = [float(dice(mask, dev.truth).mean()) for mask in lungs_of(on_dev, READS)]
+    at = int(np.argmax(table))
+    value = mean_interval(dice(lungs_of(on_judged, READS)[at], judged.truth), list(judged.patients))
+    return (
+        f"the {len(found.maps)} networks' maps averaged, '{READS[at][0]}' from {READS[at][1]} (Dice {table[at]:.3f} on "
+        f"the films to choose by): Dice {value}; target {'reached' if value.value >= TARGET else 'not reached'}"
+    )
 
 
 def picture(real: Real, answers: Floats, name: str, level: float) -> bytes:
@@ -122,7 +135,7 @@ def picture(real: Real, answers: Floats, name: str, level: float) -> bytes:
         tile = np.stack([np.kron(real.films[index], np.ones((2, 2)))] * 3, -1) * 0.9
         answer = answers[index]
         for mask, colour in ((answer[MASKS.index("heart")] > 0.5, (1, 0.9, 0)), (real.truth[index], (0, 1, 0)),
-                             (answer[MASKS.index(name)] > level, (1, 0.2, 0.1))):  # fmt: skip
+                             (lungs_of(answer[None], ((name, level),))[0, 0], (1, 0.2, 0.1))):  # fmt: skip
             large = np.kron(mask, np.ones((2, 2), bool))
             tile[large & ~binary_erosion(large)] = colour
         tiles.append(tile)
