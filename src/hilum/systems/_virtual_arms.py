@@ -65,6 +65,11 @@ class LungTrial:
         return int(np.argmax(np.mean(found, axis=0))) if found else 0
 
 
+def _seen(found: LungTrial, arm: str, on_judged: Floats, on_dev: Floats, dev: Real) -> None:
+    found.answers[arm].append(lungs_of(on_judged, READS))
+    found.dev[arm].append([float(dice(mask, dev.truth).mean()) for mask in lungs_of(on_dev, READS)])
+
+
 def main_arm(found: LungTrial, net: LiteUNet, judged: Real, dev: Real) -> None:
     """Read the films to judge on and to choose by with one seed's reader."""
     from hilum.learn.segment import read_zoomed

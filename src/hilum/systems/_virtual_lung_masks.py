@@ -33,8 +33,3 @@ def read(net: nn.Module, films: NDArray[np.generic], choices: Sequence[tuple[str
 def scored(answer: Bools, truth: Bools) -> Scored:
     """Return the Dice of each film as a score."""
     return averaged(DICE, dice(answer, truth), signature(DICE, 1, films="each"))
-
-
-def _seen(found: LungTrial, arm: str, on_judged: Floats, on_dev: Floats, dev: Real) -> None:
-    found.answers[arm].append(lungs_of(on_judged, READS))
-    found.dev[arm].append([float(dice(mask, dev.truth).mean()) for mask in lungs_of(on_dev, READS)])
