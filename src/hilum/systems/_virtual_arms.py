@@ -25,7 +25,7 @@ from hilum.systems._virtual_claims import (
     few_name,
 )  # fmt: skip
 from hilum.systems._virtual_films import FULL, MASKS, Bools, Films, Floats
-from hilum.systems._virtual_lung_masks import read, scored
+from hilum.systems._virtual_lung_masks import lungs_of, read, scored
 from hilum.systems._virtual_readers import small, tuned
 from hilum.systems._virtual_real import Real, some
 
