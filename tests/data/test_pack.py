@@ -83,6 +83,25 @@ def test_masks_are_bool_and_absent_where_there_is_none(made: Path) -> None:
     assert not outline.all()
 
 
+@pytest.mark.parametrize(("source", "columns"), [("hannover", (33, 63)), ("covid_cc", (24, 72))])
+def test_a_mask_stretched_over_its_film_is_put_back(
+    tmp_path: Path, source: str, columns: tuple[int, int]
+) -> None:  # fmt: skip
+    """The middle square of a film of 60 x 96 begins at column 18: 18 + 24 * 60 / 96 = 33, 18 + 72 * 60 / 96 = 63."""
+    where = {"file": f"{source}/w.png", "mask": f"{source}/masks/w.png", "patient": "p", "view": "AP"}
+    row = packs.rows(write(tmp_path, where))[0]
+    drawn = np.zeros((60, 96), np.uint8)
+    drawn[10:50, 24:72] = 255
+    Picture.fromarray(drawn).save(tmp_path / where["mask"])
+    found, plain = packs.mask(tmp_path, row, placed=True), packs.mask(tmp_path, row)
+    assert found is not None
+    assert plain is not None
+    assert np.array_equal(np.flatnonzero(plain.any(axis=0)), np.arange(24, 72))
+    seen = np.flatnonzero(found.any(axis=0))
+    assert (seen.min(), seen.max() + 1) == pytest.approx(columns, abs=1)
+    assert np.array_equal(found.any(axis=1), plain.any(axis=1))
+
+
 def test_a_study_lists_what_is_mentioned_and_nothing_else(made: Path) -> None:
     first, second, _, fourth = packs.pack(made)
     assert [(finding.concept, finding.state) for finding in first.findings] == [

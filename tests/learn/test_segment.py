@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from hilum.core.errors import InputError  # noqa: E402
-from hilum.learn.segment import _moved, centred, fit_masks, read_masks  # noqa: E402
+from hilum.learn.segment import _moved, _scaled, centred, fit_masks, read_masks, read_zoomed  # noqa: E402
 from hilum.nets.resunet import ResUNet, Shape  # noqa: E402
 
 TINY = Shape(8, (8, 12), (1, 1), (12, 8))
@@ -72,3 +72,33 @@ def test_what_does_not_belong_together_is_refused() -> None:
         fit_masks(ResUNet(classes=2, shape=TINY), films, masks[:3], steps=1)
     with pytest.raises(InputError, match="do not belong together"):
         fit_masks(ResUNet(classes=2, shape=TINY), films[:0], masks[:0], steps=1)
+
+
+class Bright(torch.nn.Module):
+    """Says yes where a film is brighter than its mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.tensor(20.0))
+
+    def forward(self, film: torch.Tensor) -> torch.Tensor:
+        return film * self.gain
+
+
+def test_a_middle_goes_there_and_back() -> None:
+    rows = np.linspace(0, 1, 64, dtype=np.float32)
+    ramp = np.broadcast_to(rows[:, None], (64, 64))[None, None].copy()
+    middle = _scaled(ramp, 0.5)
+    assert middle[0, 0, 0, 0] == pytest.approx(0.25, abs=0.01)
+    assert middle[0, 0, -1, 0] == pytest.approx(0.75, abs=0.01)
+    assert _scaled(middle, 2.0)[0, 0, 16:48] == pytest.approx(ramp[0, 0, 16:48], abs=0.02)
+
+
+def test_reading_middles_too_keeps_masks_in_place() -> None:
+    films = np.zeros((2, 64, 64), np.float32)
+    films[0, 20:40, 10:30] = films[1, :2, :2] = 1
+    whole, middles = read_masks(Bright(), films) > 0.5, read_zoomed(Bright(), films) > 0.5
+    assert middles.shape == (2, 1, 64, 64)
+    assert (whole[0] != middles[0]).sum() <= 0.2 * whole[0].sum()  # its edge at most
+    assert np.array_equal(whole[1], middles[1])  # outside every middle the whole film's reading stands
+    assert np.array_equal(read_zoomed(Bright(), films, zooms=()), read_masks(Bright(), films))

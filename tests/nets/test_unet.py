@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="networks need hilum[train]")
 
 from hilum.nets.densenet import DenseLayer, DenseNet  # noqa: E402
 from hilum.nets.resunet import RESNET50, SMALL, Residual, ResUNet, Shape  # noqa: E402
-from hilum.nets.unet import Decoder, separable  # noqa: E402
+from hilum.nets.unet import Decoder, LiteUNet, separable  # noqa: E402
 from hilum.nets.vision import LITE0, InvertedBottleneck, Lite0, SameConv  # noqa: E402
 
 TINY = Shape(4, (4, 6), (1, 2), (6, 4))
@@ -285,3 +285,16 @@ def test_the_seed_decides_the_weights() -> None:
     one, two, other = made(4), made(4), made(5)
     assert all(torch.equal(one[key], two[key]) for key in one)
     assert any(not torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_light_unet_answers_at_the_size_of_the_film_and_learns_everywhere() -> None:
+    net = LiteUNet(classes=3)
+    logits = net(noise(2, 1, 64, 96))
+    assert logits.shape == (2, 3, 64, 96)
+    logits.square().mean().backward()
+    first, last = net.encoder.stem[0].weight.grad, net.decoder.predict.weight.grad
+    assert first is not None
+    assert last is not None
+    assert float(first.abs().sum()) > 0
+    assert float(last.abs().sum()) > 0
+    assert weights(net) == weights(Lite0()) + weights(net.decoder)

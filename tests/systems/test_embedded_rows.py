@@ -40,7 +40,10 @@ def row(number: int, source: str = "nih512", **changes: Any) -> PackRow:
     return PackRow(**{**held, **changes})
 
 
-def film(given_: PackRow, split: str = "test", *, logit: float = 0.0, dice: float = float("nan")) -> Seen:
+def film(
+    given_: PackRow, split: str = "test", *, logit: float = 0.0, dice: float = float("nan"),
+    placed: float = float("nan"),
+) -> Seen:  # fmt: skip
     """A film with two lungs, of which the network says one logit for everything."""
     lung = np.full((1, SIZE, SIZE), -5.0, np.float32)
     lung[0, 16:48, 8:26] = lung[0, 16:48, 36:56] = 5.0
@@ -48,7 +51,7 @@ def film(given_: PackRow, split: str = "test", *, logit: float = 0.0, dice: floa
                "view": np.array([3, 0, 0], np.float32), "findings": np.full(len(FINDINGS), logit, np.float32),
                "maps": np.full((len(FINDINGS), 4, 4), -4.0, np.float32), "lung": lung,
                "distance": np.float32(10)}  # fmt: skip
-    return Seen(given_, split, *labels(given_), outputs, Letterbox(SIZE, SIZE, SIZE), dice)
+    return Seen(given_, split, *labels(given_), outputs, Letterbox(SIZE, SIZE, SIZE), dice, placed)
 
 
 def films(count: int, seed: int = 0, *, gap: float = 1.0) -> list[Seen]:
@@ -179,6 +182,15 @@ def test_the_lung_table_is_the_mean_of_its_films_and_leaves_out_those_without_a_
     low, high = table["hannover"]["interval"]
     assert 0.8 <= low <= 0.9 <= high <= 1.0
     assert tables.lung_table([]) == {}
+
+
+def test_hannovers_masks_are_compared_where_they_lie_and_where_they_belong() -> None:
+    seen = [film(row(n, "hannover"), dice=0.9, placed=0.7) for n in range(3)]
+    seen += [film(row(n, "covid_cc"), dice=0.8, placed=0.8) for n in range(3, 6)]
+    table = tables.lung_table(seen)
+    assert {name: found["dice"] for name, found in table.items()} == {
+        "hannover": 0.9, tables.PLACED: 0.7, "covid_cc": 0.8,
+    }  # fmt: skip
 
 
 def test_the_gate_counts_refusals_by_reason() -> None:

@@ -78,10 +78,27 @@ def test_lungs_end_where_rays_run_through_the_abdomen(taken: Taken) -> None:
     below = taken.shot.paths["liver"] + taken.shot.paths["stomach"]
     assert not (dome & ~whole).any()
     assert (whole & ~dome).any()
-    assert (below[whole & ~dome] > films.DOME_MM - 1e-3).all()
+    left_out = whole & ~dome
+    thin = taken.shot.paths["lungs"] < films.LUNG_MM
+    assert ((below[left_out] > films.DOME_MM - 1e-3) | thin[left_out]).all()
+    assert thin[left_out].any()
     assert np.flatnonzero(dome.any(axis=1)).max() < np.flatnonzero(whole.any(axis=1)).max()
     right, left = (np.argwhere(masks[f"{side} lung"])[:, 1].mean() for side in ("right", "left"))
     assert right < left  # as viewed from in front
+
+
+def test_masks_of_lesions_follow_their_own_rule(taken: Taken) -> None:
+    path = np.zeros(taken.shot.size, np.float32)
+    path[10:20, 10:20], path[20:25, 10:20] = 12.0, 2.0
+    shot = replace(
+        taken.shot, lesions={"a": path, "b": path.T}, least_mm={"a": 5.0, "b": 1.0},
+        log={"present": {"a": "consolidation", "b": "lung mass"}},
+    )  # fmt: skip
+    masks = dict(zip(films.MASKS, films.masks_of(shot), strict=True))
+    assert np.array_equal(masks["consolidation"], path > 5)
+    assert np.array_equal(masks["nodule or mass"], path.T > 1)
+    assert not any(masks[name].any() for name in ("edema", "effusion", "atelectasis"))
+    assert (masks["lung fields"] <= (taken.shot.paths["lungs"] >= films.FIELD_MM)).all()
 
 
 def test_versions_follow_each_other_and_families_are_found(taken: Taken) -> None:

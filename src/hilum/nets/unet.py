@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from hilum.nets.vision import TAP_CHANNELS, Lite0
+
 
 def separable(inputs: int, outputs: int) -> nn.Sequential:
     """Return depthwise 3x3, pointwise 1x1, batch norm and ReLU6: (B, C, H, W) -> (B, D, H, W)."""
@@ -43,3 +45,24 @@ class Decoder(nn.Module):
             x = join(torch.cat((x, skip), dim=1))
         logits: Tensor = self.predict(x)
         return nn.functional.interpolate(logits, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+class LiteUNet(nn.Module):
+    """A light decoder over an EfficientNet-Lite0 encoder: one map for each class of a film of mean 0 and deviation 1.
+
+    Args:
+        classes: maps, which may overlap.
+        widths: channels after each join, deep to shallow.
+    """
+
+    def __init__(self, *, classes: int, widths: Sequence[int] = (96, 48, 24, 16)) -> None:
+        """Build with random weights; `load_imagenet(net.encoder)` starts the encoder from photographs."""
+        super().__init__()
+        self.encoder = Lite0()
+        self.decoder = Decoder(TAP_CHANNELS, widths, classes=classes)
+
+    def forward(self, film: Tensor) -> Tensor:
+        """Map films (B, 1, H, W), sides divisible by 32, to logits (B, classes, H, W)."""
+        *taps, _ = self.encoder(film * 0.25 + 0.5)  # the encoder expects grey levels in [0, 1]
+        logits: Tensor = self.decoder(taps)
+        return logits

@@ -21,6 +21,8 @@ from hilum.learn.frame import frame
 from hilum.systems._embedded_labels import FINDINGS, TRAINED, boxed_patients, labels, split_of, views
 from hilum.systems._embedded_recipe import Recipe
 from hilum.systems._embedded_simulated import coarse, film_curve, simulated, volumes
+from hilum.systems._embedded_virtual import GROUP as VIRTUAL
+from hilum.systems._embedded_virtual import virtual_set
 
 CACHE = 320
 """Side of the frames held in memory for training."""
@@ -34,7 +36,7 @@ def film_set(root: Path, rows: list[PackRow], split: Callable[[PackRow], str]) -
     for index, row in enumerate(rows):
         square, _ = frame(packs.pixels(root, row), CACHE)
         frames[index] = np.rint(square * 255)
-        outline = packs.mask(root, row)
+        outline = packs.mask(root, row, placed=True)
         if outline is not None:
             lung[index] = _letterboxed_mask(outline)
             weight[index] = 1.0
@@ -124,7 +126,8 @@ def build_corpus(root: Path, recipe: Recipe, *, seed: int) -> FilmSet:
     unwanted = refused(real.take(real.split == "train"), cuts, photos, count=recipe.refused, seed=seed)
     anything = [[True] * 3] * len(unwanted)
     unread = pictures(unwanted, group="refused", chest=False, views=anything, split="train")
-    return join([real, drawn, unread])
+    cohort = [virtual_set(Path(recipe.virtual), CACHE)] if recipe.virtual else []
+    return join([real, drawn, unread, *cohort])
 
 
 def write_split(films: FilmSet, path: Path) -> None:
@@ -133,6 +136,6 @@ def write_split(films: FilmSet, path: Path) -> None:
     lines += [
         f"{n},{p},{s}"
         for n, p, s, g in zip(films.name, films.patient, films.split, films.group, strict=True)
-        if g not in ("simulated", "refused")
+        if g not in ("simulated", "refused", VIRTUAL)
     ]
     path.write_text("\n".join(lines) + "\n")

@@ -27,7 +27,10 @@ VERSION = "1.0"
 
 @dataclass(frozen=True)
 class Seen:
-    """One film of the pack with its split, known labels and what the network said; `lung` is packed bits."""
+    """One film of the pack with its split, known labels and what the network said; `lung` is packed bits.
+
+    `dice` is against the lung mask as the pack has it, `placed` against the mask put back on its film.
+    """
 
     row: PackRow
     split: str
@@ -36,6 +39,7 @@ class Seen:
     outputs: Outputs
     box: Letterbox
     dice: float = float("nan")
+    placed: float = float("nan")
 
     @property
     def logits(self) -> NDArray[np.float64]:
@@ -60,9 +64,9 @@ def films(session: Session, root: Path, *, size: int, limit: int = 0) -> list[Se
     seen = []
     for row, (outputs, box) in zip(rows, found, strict=True):
         target, known = labels(row)
-        outline = packs.mask(root, row)
-        overlap = float("nan") if outline is None else dice(judge.lung_source(outputs, box), outline)
-        seen.append(Seen(row, split_of(row, boxed), target, known, outputs, box, overlap))
+        overlap = [float("nan") if outline is None else dice(judge.lung_source(outputs, box), outline)
+                   for outline in (packs.mask(root, row), packs.mask(root, row, placed=True))]  # fmt: skip
+        seen.append(Seen(row, split_of(row, boxed), target, known, outputs, box, *overlap))
     return seen
 
 

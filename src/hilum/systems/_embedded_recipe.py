@@ -24,7 +24,7 @@ class Recipe:
         insert: how they are drawn.
         lungs: the fit of the decoder alone, run twice: on drawn masks, then with its own on other films.
         batch: films per step.
-        shares: share of a batch per group of films.
+        shares: share of a batch per group of films; groups that are not there leave theirs to the others.
         loss: weight of each loss.
         lung_shares: share of a batch per group while the decoder is fitted alone.
         shadow_shares: share of a batch in the fourth fit, where NIH films come alike by view and label.
@@ -33,6 +33,7 @@ class Recipe:
         simulated, refused: pictures made of each kind (simulated: per CT).
         limit: at most this many films per source, 0 for all (for tests).
         photos: a folder of photographs to refuse; '' leaves them out.
+        virtual: a folder that 'hilum draw --cohort' wrote, whose training films are learned from too; '' for none.
         imagenet: start from ImageNet weights.
         threads: of the CPU.
     """
@@ -49,6 +50,7 @@ class Recipe:
         default_factory=lambda: {
             "nih512": 0.32, "nih64": 0.17, "nih_single": 0.001, "kermany224": 0.14, "kermany_full": 0.01,
             "hannover": 0.05, "hannover/mask": 0.10, "simulated": 0.10, "refused": 0.11,
+            "virtual": 0.12,
         }
     )  # fmt: skip
     loss: Mapping[str, float] = field(
@@ -61,6 +63,7 @@ class Recipe:
     lung_shares: Mapping[str, float] = field(
         default_factory=lambda: {
             "hannover/mask": 0.5, "hannover": 0.1, "nih512": 0.15, "nih64": 0.05, "kermany224": 0.15,
+            "virtual": 0.2,
         }
     )  # fmt: skip
     shadow_shares: Mapping[str, float] = field(
@@ -68,7 +71,7 @@ class Recipe:
             **{f"nih512/{view}/{label}": 0.085 for view in ("PA", "AP") for label in ("clear", "opaque")},
             **{f"nih64/{view}/{label}": 0.03 for view in ("PA", "AP") for label in ("clear", "opaque")},
             "nih512": 0.04, "nih64": 0.01, "kermany224": 0.18, "kermany_full": 0.01, "hannover": 0.04,
-            "hannover/mask": 0.08, "simulated": 0.08, "refused": 0.1,
+            "hannover/mask": 0.08, "simulated": 0.08, "refused": 0.1, "virtual": 0.12,
         }
     )  # fmt: skip
     pseudo: float = 0.3
@@ -77,6 +80,7 @@ class Recipe:
     refused: int = 900
     limit: int = 0
     photos: str = ""
+    virtual: str = ""
     imagenet: bool = True
     threads: int = 2
 

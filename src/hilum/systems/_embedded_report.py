@@ -81,6 +81,7 @@ def run(arguments: list[str] | None = None) -> str:
     parser.add_argument("--evaluate", action="store_true", help="recompute the card from model.onnx and --data")
     parser.add_argument("--data", type=Path, help="root folder of the pack")
     parser.add_argument("--held-out", type=Path, help="a folder of pictures to refuse that were not trained on")
+    parser.add_argument("--beside", type=Path, help="another training's folder, to say whether it may take its place")
     parser.add_argument("--folder", type=Path, default=WEIGHTS, help="where model.onnx and card.json lie")
     given = parser.parse_args(arguments)
     if given.evaluate:
@@ -94,4 +95,8 @@ def run(arguments: list[str] | None = None) -> str:
     model = Embedded(folder=given.folder)
     if model.session.sha256 != model.card["sha256"]:
         raise InputError("model.onnx does not match its card: reinstall hilum, or run --evaluate --data ROOT")
-    return table(model.card)
+    if given.beside is None:
+        return table(model.card)
+    from hilum.systems._embedded_compare import compared
+
+    return compared(model.card, Embedded(folder=given.beside).card)

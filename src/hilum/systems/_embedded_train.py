@@ -70,7 +70,7 @@ def fit_shadows(net: FilmReader, films: FilmSet, recipe: Recipe, out: Path, *, s
 
 def set_distance(net: FilmReader, films: FilmSet, recipe: Recipe, *, directions: int = 64) -> None:
     """Fit the feature distance on real training films: principal directions, each scaled to unit variance."""
-    real = films.take(np.flatnonzero(films.chest & (films.group != "simulated")))
+    real = films.take(np.flatnonzero(films.chest & ~np.isin(films.group, ("simulated", "virtual"))))
     kept = real.take(np.arange(0, len(real), max(1, len(real) // 1500)))
     features = collect(net, kept.frames, size=recipe.size, fields=("features",))["features"].astype(np.float64)
     center = features.mean(0)
@@ -106,8 +106,8 @@ def fit_reader(films: FilmSet, recipe: Recipe, out: Path, *, seed: int, resume: 
 
 def write_config(recipe: Recipe, path: Path, *, seed: int) -> None:
     """Write the resolved recipe, without the folder names of this machine."""
-    public = {**asdict(recipe), "photos": bool(recipe.photos), "seed": seed, "torch": torch.__version__}
-    path.write_text(json.dumps(public, indent=2) + "\n")
+    hidden = {"photos": bool(recipe.photos), "virtual": bool(recipe.virtual), "seed": seed, "torch": torch.__version__}
+    path.write_text(json.dumps(asdict(recipe) | hidden, indent=2) + "\n")
 
 
 def train(root: Path, out: Path, *, seed: int, resume: bool, settings: Mapping[str, Any]) -> Path:

@@ -26,9 +26,14 @@ FULL, NO_SCATTER, NO_NOISE = "full film physics", "without scatter", "without no
 FIXED, RAW = "one look-up table and processing", "raw line integrals"
 PHYSICS = (FULL, NO_SCATTER, NO_NOISE, FIXED, RAW)
 """Each is the full chain less one block; the last is none of it."""
-MASKS = ("right lung", "left lung", "heart", "lungs above the dome", "lung fields")
-DOME_MM, LEAST_MM = 15.0, 3.0
-"""Lungs end where rays run farther through liver, stomach and spleen: V7's masks end at the domes."""
+LESIONS: dict[str, tuple[str, ...]] = {
+    "consolidation": ("consolidation",), "edema": ("pulmonary edema",), "effusion": ("pleural effusion",),
+    "atelectasis": ("atelectasis", "linear atelectasis"), "nodule or mass": ("lung nodule", "lung mass"),
+}  # fmt: skip
+MASKS = ("right lung", "left lung", "heart", "lungs above the dome", "lung fields", *LESIONS)
+DOME_MM, LUNG_MM, FIELD_MM, LEAST_MM = 15.0, 50.0, 10.0, 3.0
+"""Lungs above the dome end where rays run farther through liver, stomach and spleen, or less far through lung; lung
+fields, which end beside the spine, where rays run less far in them. V7's masks hold the lung behind the heart."""
 _KEV = 70.0
 
 
@@ -105,9 +110,19 @@ def line_integrals(shot: Shot) -> Floats:
 def masks_of(shot: Shot) -> Bools:
     """Return masks (C, S, S) as `MASKS`, read from path lengths."""
     below = sum((shot.paths[name] for name in ("liver", "stomach", "spleen")), np.zeros(shot.size, np.float32))
-    least = {name: shot.paths[name] >= LEAST_MM for name in ("right lung", "left lung", "heart", "lung fields")}
-    dome = (shot.paths["lungs"] >= LEAST_MM) & (below <= DOME_MM)
-    return np.stack([least["right lung"], least["left lung"], least["heart"], dome, least["lung fields"]])
+    least = {name: shot.paths[name] >= LEAST_MM for name in ("right lung", "left lung", "heart")}
+    dome = (shot.paths["lungs"] >= LUNG_MM) & (below <= DOME_MM)
+    found = [*least.values(), dome, shot.paths["lung fields"] >= FIELD_MM]
+    return np.stack([*found, *(_lesions(shot, concepts) for concepts in LESIONS.values())])
+
+
+def _lesions(shot: Shot, concepts: Sequence[str]) -> Bools:
+    """Where any finding of some concepts lies, by the rule that its own mask is made by."""
+    seen = np.zeros(shot.size, np.bool_)
+    for key, concept in shot.log.get("present", {}).items():
+        if concept in concepts and key in shot.lesions:
+            seen |= shot.lesions[key] > shot.least_mm[key]
+    return seen
 
 
 def toned(film: Floats, rng: np.random.Generator) -> Floats:

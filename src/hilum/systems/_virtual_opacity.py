@@ -1,4 +1,4 @@
-"""Adult opacity and large hearts: what virtual patients alone teach, and what they add to few real films."""
+"""Adult opacity: what a reader of virtual patients sees of it, and what its features add to few real films."""
 
 from __future__ import annotations
 
@@ -14,40 +14,33 @@ from hilum.measure.scored import Scored, signature
 from hilum.measure.stats import auroc_interval
 from hilum.systems._drr_rate_real import mean_within
 from hilum.systems._virtual_claims import few_name
-from hilum.systems._virtual_films import FULL, MASKS, Bools, Films, Floats, toned
-from hilum.systems._virtual_real import Real, some
+from hilum.systems._virtual_films import LESIONS, MASKS, Floats
+from hilum.systems._virtual_real import Real, halves, some
 
 if TYPE_CHECKING:
-    from torch import nn
+    from hilum.nets.unet import LiteUNet
 
-VIRTUAL, CHANCE, CTR = "virtual patients alone", "chance", "ratio of the masks read"
+VIRTUAL, CHANCE = "virtual patients alone", "chance"
 WITHIN = "AUROC within view"
-FEW = (25, 100, 400)
+FEW, WEIGHTS = (25, 100, 400), (0.1, 0.01, 0.001, 0.0001)
 OPACITY = Claim("opacity on films that radiologists read is found by virtual patients alone", VIRTUAL, CHANCE, WITHIN)
-HEART = Claim("large hearts are found by the cardiothoracic ratio of masks that virtual patients taught", CTR, CHANCE,
-              WITHIN)  # fmt: skip
-ADDED = tuple(
-    Claim(f"virtual patients add to {n} real films for opacity", few_name(n, True), few_name(n, False), WITHIN)
-    for n in FEW
-)
+AIRSPACE = ("consolidation", "edema")
+SHOWN: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
+    (how, names) for how in ("brightest", "share") for names in (("consolidation",), AIRSPACE, (*AIRSPACE, "effusion"),
+                                                                 tuple(LESIONS))
+)  # fmt: skip
+"""Ways to score a film by the maps of lesions: the mean of the surest hundredth, or the sum for each pixel of lung."""
 Say = Callable[[str], None]
+Scores = NDArray[np.float64]
 
 
-def fitted(films: Floats, target: NDArray[np.generic], *, steps: int, seed: int) -> nn.Module:
-    """Train the small classifier; arms of one seed start from the same weights."""
-    import torch
-
-    from hilum.learn.weak import cross_entropy, labelled, train
-    from hilum.nets.weak import WeakNet, small_trunk
-
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        net = WeakNet(small_trunk(), classes=1, pooling="lse")
-        truth = np.asarray(target, np.float32)[:, None]
-        return train(net, labelled(films, truth), cross_entropy, steps=steps, batch=24, rate=5e-3, seed=seed, move=4)
+def added(counts: Sequence[int] = FEW) -> list[Claim]:
+    """Return the claims that virtual patients add to some real films."""
+    return [Claim(f"virtual patients add to {n} real films for opacity", few_name(n, True), few_name(n, False), WITHIN)
+            for n in counts]  # fmt: skip
 
 
-def auroc(real: Real, score: NDArray[np.float64]) -> Scored:
+def auroc(real: Real, score: Scores) -> Scored:
     """Return the AUROC over pairs of films of one source and view: how a film was taken tells how ill a patient is."""
     return mean_within(real.strata, real.truth[:, None], score[:, None], (0,), metric=WITHIN)
 
@@ -57,91 +50,85 @@ def chance(count: int) -> Scored:
     return Scored(WITHIN, np.full(count, np.nan), lambda weights: np.full(len(weights), 0.5), signature(WITHIN, 1))
 
 
-def learned(made: Films, seed: int) -> tuple[Floats, NDArray[np.float64]]:
-    """Return virtual films whose opacity is clear, and 0 or 1 for each; half of them with a tone drawn at random."""
-    from hilum.core.seed import generator
-
-    rows = np.flatnonzero(np.isfinite(made.opacity))
-    films = made.films[FULL][rows]
-    changed = np.stack([toned(film, generator(seed, "opacity tone", i)) for i, film in enumerate(films)])
-    return np.concatenate([films, changed]), np.tile(made.opacity[rows], 2)
+def shown(maps: Floats, how: str, names: Sequence[str]) -> Scores:
+    """Return a score of each film from a reader's probabilities (N, C, S, S), columns as `MASKS`."""
+    lesion = maps[:, [MASKS.index(name) for name in names]].max(axis=1).reshape(len(maps), -1).astype(np.float64)
+    if how == "brightest":
+        count = max(1, lesion.shape[1] // 100)
+        return np.asarray(np.partition(lesion, -count, axis=1)[:, -count:].mean(axis=1))
+    lungs = maps[:, MASKS.index("lung fields")].reshape(len(maps), -1)
+    return np.asarray(lesion.mean(axis=1) / (lungs.mean(axis=1) + 0.05))
 
 
 def judge_opacity(
-    made: Films, mined: Real, read: Real, *, seed: int, seeds: int, steps: int, few: Sequence[int] = FEW, say: Say
-) -> tuple[list[Judged], list[str]]:
-    """Train on virtual films, on few real ones and on both, and judge on films that radiologists read.
+    readers: Sequence[LiteUNet], mined: Real, read: Real, *, seed: int, few: Sequence[int] = FEW, say: Say,
+    half: str = "judge",
+) -> tuple[list[Judged], list[str]]:  # fmt: skip
+    """Score films that radiologists read by maps of lesions, and by features that few real films are told about.
 
     Args:
-        made: virtual films.
+        readers: that saw virtual patients alone, of each seed.
         mined: real films with text-mined labels to learn from.
-        read: real films that were read, of other patients.
-        seed, seeds, steps: first seed, trainings of each arm, optimiser steps.
+        read: real films that were read, of other patients; one half of those is chosen by, the other judged.
+        seed: of the bootstrap and the halves.
         few: how many real films to learn from.
         say: told what is being done.
+        half: of the films that were read to judge: 'judge', or 'dev' while something is being chosen.
     """
-    from hilum.learn.weak import probabilities
+    from hilum.learn.segment import read_masks
 
-    trials: dict[str, list[Scored]] = defaultdict(list)
-    plain, counts = [], sorted({min(n, len(mined)) for n in few})
-    for number in range(seeds):
-        at = seed + number
-        films, target = learned(made, at)
-        say(f"opacity, seed {at}: {VIRTUAL}")
-        score = probabilities(fitted(films, target, steps=steps, seed=at), read.films)[:, 0]
-        trials[VIRTUAL].append(auroc(read, score))
-        plain.append(score)
-        for count in counts:
-            real = some(mined, count, seed=at)
-            often = max(1, round(len(films) / len(real)))
-            both = (np.concatenate([films, np.tile(real.films, (often, 1, 1))]),
-                    np.concatenate([target, np.tile(real.truth, often)]))  # fmt: skip
-            for virtual in (False, True):
-                say(f"opacity, seed {at}: {few_name(count, virtual)}")
-                net = fitted(*(both if virtual else (real.films, real.truth)), steps=steps, seed=at)
-                trials[few_name(count, virtual)].append(auroc(read, probabilities(net, read.films)[:, 0]))
-    trials[CHANCE].append(chance(len(read)))
-    claims = [OPACITY, *(Claim(f"virtual patients add to {n} real films for opacity", few_name(n, True),
-                               few_name(n, False), WITHIN) for n in counts)]  # fmt: skip
-    parts = [judge(claim, {name: trials[name] for name in (claim.arm, claim.better_than)}, read.patients, seed=seed)
-             for claim in claims]  # fmt: skip
-    pooled = auroc_interval(read.truth, np.mean(plain, axis=0), read.patients, seed=seed)
+    dev, judged = halves(read, seed=0)
+    if half == "dev":
+        dev, judged = judged, dev
+    counts = sorted({min(n, len(mined)) for n in few})
+    maps = [(read_masks(net, dev.films), read_masks(net, judged.films)) for net in readers]
+    table = [np.mean([auroc(dev, shown(on_dev, *way)).value for on_dev, _ in maps]) for way in SHOWN]
+    best = SHOWN[int(np.argmax(table))]
+    plain = [shown(on_judged, *best) for _, on_judged in maps]
+    trials = _probed(readers, mined, dev, judged, counts, seed=seed, say=say)
+    trials[VIRTUAL] = [auroc(judged, score) for score in plain]
+    trials[CHANCE] = [chance(len(judged))]
+    parts = [judge(claim, {name: trials[name] for name in (claim.arm, claim.better_than)}, judged.patients, seed=seed)
+             for claim in (OPACITY, *added(counts))]  # fmt: skip
+    pooled = auroc_interval(judged.truth, np.mean(plain, axis=0), judged.patients, seed=seed)
+    tried = ", ".join(f"{how} of {'+'.join(names)} {value:.3f}"
+                      for (how, names), value in zip(SHOWN, table, strict=True))  # fmt: skip
     return parts, [
-        f"{len(read)} films that radiologists read ({with_it(read)} with opacity) of {len(set(read.patients))} "
-        f"patients judged; {len(mined)} films of other patients with text-mined labels "
-        f"({with_it(mined)} with one) to learn from",
+        f"{len(judged)} films that radiologists read ({with_it(judged)} with opacity) of {len(set(judged.patients))} "
+        f"patients judged; {len(dev)} ({with_it(dev)}) of {len(set(dev.patients))} other patients to choose by; "
+        f"{len(mined)} films of yet others with text-mined labels ({with_it(mined)} with one) to learn from",
+        f"what scores a film, the {best[0]} of {'+'.join(best[1])}, was chosen on those: AUROC within view of {tried}",
         f"opacity, virtual patients alone, over all pairs of films, views mixed (networks averaged): AUROC {pooled}",
     ]
+
+
+def _probed(
+    readers: Sequence[LiteUNet], mined: Real, dev: Real, judged: Real, counts: Sequence[int], *, seed: int, say: Say
+) -> dict[str, list[Scored]]:
+    """Fit a linear layer on features of photographs, or of a reader, to some real films at each seed."""
+    from hilum.learn.probe import features, probe
+    from hilum.nets.vision import Lite0, load_imagenet
+
+    trials: dict[str, list[Scored]] = defaultdict(list)
+    photographs = load_imagenet(Lite0())
+    plain = {id(real): features(photographs, real.films) for real in (mined, dev, judged)}
+    for number, net in enumerate(readers):
+        say(f"opacity, seed {seed + number}: {', '.join(few_name(n, True) for n in counts)}")
+        seen = {id(real): features(net.encoder, real.films) for real in (mined, dev, judged)}
+        for count in counts:
+            rows = _rows(mined, count, seed + number)
+            for virtual, found in ((False, plain), (True, {key: np.hstack([plain[key], seen[key]]) for key in seen})):
+                fits = [probe(found[id(mined)][rows], mined.truth[rows], weight=weight) for weight in WEIGHTS]
+                best = max(fits, key=lambda fit: auroc(dev, fit(found[id(dev)])).value)
+                trials[few_name(count, virtual)].append(auroc(judged, best(found[id(judged)])))
+    return trials
+
+
+def _rows(mined: Real, count: int, seed: int) -> NDArray[np.intp]:
+    numbered = Real(np.arange(len(mined), dtype=np.float32), mined.patients, mined.truth, mined.strata)
+    return some(numbered, count, seed=seed).films.astype(np.intp)
 
 
 def with_it(real: Real) -> int:
     """Return how many films show what is asked for."""
     return int(real.truth.sum())
-
-
-def judge_hearts(readers: Sequence[nn.Module], real: Real, *, seed: int) -> tuple[list[Judged], list[str]]:
-    """Judge whether the ratio of masks read tells films that reports call cardiomegaly."""
-    from hilum.learn.segment import read_masks
-
-    trials: dict[str, list[Scored]] = defaultdict(list)
-    ratios = [ratio(read_masks(net, real.films) > 0.5) for net in readers]
-    for found in ratios:
-        trials[CTR].append(auroc(real, found))
-    trials[CHANCE].append(chance(len(real)))
-    middle = [float(np.median(np.mean(ratios, axis=0)[real.truth == large])) for large in (True, False)]
-    return [judge(HEART, trials, real.patients, seed=seed)], [
-        f"{len(real)} films of {len(set(real.patients))} patients, {with_it(real)} whose report names cardiomegaly; "
-        f"median ratio {middle[0]:.3f} with, {middle[1]:.3f} without"
-    ]
-
-
-def ratio(masks: Bools) -> NDArray[np.float64]:
-    """Return width of the heart over that of both lungs, of masks (N, C, S, S); 0 where either is not seen."""
-    heart: Bools = np.any(masks[:, MASKS.index("heart")], axis=1)
-    lungs: Bools = np.any(masks[:, [MASKS.index("right lung"), MASKS.index("left lung")]], axis=(1, 2))
-    return np.array([_width(h) / _width(w) if h.any() and w.any() else 0.0 for h, w in zip(heart, lungs, strict=True)])
-
-
-def _width(columns: Bools) -> int:
-    used = np.flatnonzero(columns)
-    return int(used[-1] - used[0] + 1)

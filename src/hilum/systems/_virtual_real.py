@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +30,14 @@ class Real:
         patients: of each film.
         truth: what is known of each: lung masks bool (N, S, S), or labels bool (N,).
         strata: source and view of each film.
+        given: lung masks as the pack has them, bool (N, S, S), where `truth` has them put back on their films.
     """
 
     films: Floats
     patients: tuple[str, ...]
     truth: Bools
     strata: tuple[str, ...]
+    given: Bools | None = None
 
     def __len__(self) -> int:
         """Return how many films."""
@@ -45,7 +47,7 @@ class Real:
         """Return the films of some rows, by number or as a mask."""
         at = np.arange(len(self))[chosen]
         return Real(self.films[at], tuple(self.patients[i] for i in at), self.truth[at],
-                    tuple(self.strata[i] for i in at))  # fmt: skip
+                    tuple(self.strata[i] for i in at), None if self.given is None else self.given[at])  # fmt: skip
 
 
 def _frontal(row: pack.PackRow) -> bool:
@@ -61,14 +63,18 @@ def _real(root: Path, rows: list[pack.PackRow], truth: list[NDArray[np.bool_] | 
 
 
 def outlined(root: Path, size: int) -> Real:
-    """Return the frontal films with lung masks (V7, over the Hannover and the COVID-19 collections).
+    """Return the frontal films with lung masks (V7, over the Hannover and the COVID-19 collections) put on their films.
 
     Raises:
         MissingError: if there is none.
     """
     rows = [row for row in pack.rows(root, ("hannover", "covid_cc")) if row.mask and _frontal(row)]
-    found = [(row, outline) for row in rows if (outline := pack.mask(root, row)) is not None]
-    return _real(root, [row for row, _ in found], [_framed(outline, size) for _, outline in found], size)
+
+    def masks(placed: bool) -> list[Bools]:
+        found = [pack.mask(root, row, placed=placed) for row in rows]
+        return [_framed(outline, size) for outline in found if outline is not None]
+
+    return replace(_real(root, rows, list(masks(True)), size), given=np.array(masks(False), np.bool_))
 
 
 def _framed(mask: Bools, size: int) -> Bools:

@@ -1,7 +1,8 @@
 """Virtual patients: what networks that saw them alone, or beside few real films, make of real ones.
 
 The cohort's own judgement, not a published claim. Half of the patients with lung masks are kept for choosing and
-learning, the other half is judged, with each block of the physics and each family taken away beside. Research use only.
+learning, the other half is judged, with each block of the physics and each family taken away beside. The reader starts
+from an encoder that knows photographs; it sees no real radiograph. Research use only.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from typing import TYPE_CHECKING
 
 from hilum.core.errors import InputError, MissingError, need
 from hilum.core.registry import register
-from hilum.measure.claim import Judged, verdict
+from hilum.measure.claim import verdict
 from hilum.measure.verdict import Verdict
 from hilum.phantom.patient import FAMILIES, Family
 from hilum.systems._chestx_ray8_films import whole
-from hilum.systems._virtual_claims import HELD_OUT, LUNGS, READS
-from hilum.systems._virtual_films import FULL, PHYSICS, Films, virtual_films
-from hilum.systems._virtual_lungs import judge_lungs, picture
-from hilum.systems._virtual_opacity import ADDED, HEART, OPACITY, judge_hearts, judge_opacity
+from hilum.systems._virtual_claims import HELD_OUT, LUNGS
+from hilum.systems._virtual_films import FULL, MASKS, PHYSICS, virtual_films
+from hilum.systems._virtual_hearts import HEART
+from hilum.systems._virtual_judge import judged_parts
+from hilum.systems._virtual_opacity import OPACITY, added
 from hilum.systems._virtual_shots import SPACING_MM, shots
 
 if TYPE_CHECKING:
@@ -37,22 +39,21 @@ NOTES = (
     "without lung texture: not judged, bodies of 3 mm are made with it",
     "no claim about disease in patients: small films, small networks, one pack of real films",
 )
-_CAPTION = "Real films judged: V7's lung mask in green, the segmenter's in red, its heart in yellow"
 
 
-def build(*, classes: int = 5) -> nn.Module:
+def build(*, classes: int = len(MASKS)) -> nn.Module:
     """Return the segmenter that the claims are judged with, untrained; MissingError without torch."""
     if find_spec("torch") is None:
         raise need("torch", "train", "the segmenter of virtual patients")
-    from hilum.nets.resunet import ResUNet
+    from hilum.nets.unet import LiteUNet
 
-    return ResUNet(classes=classes)
+    return LiteUNet(classes=classes)
 
 
 def reproduce(
     data: str | Path | None = None, *, out: str | Path | None = None, seed: int = 0,
     say: Callable[[str], None] = lambda line: None, parts: str = ",".join(PARTS), size: int | str = 96,
-    films: int | str = 270, versions: int | str = 2, steps: int | str = 160, seeds: int | str = 3, half: str = "judge",
+    films: int | str = 120, versions: int | str = 4, steps: int | str = 240, seeds: int | str = 3, half: str = "judge",
 ) -> Verdict:  # fmt: skip
     """Judge transfer to real films: every arm, ablation and rival in one run.
 
@@ -64,7 +65,7 @@ def reproduce(
         parts: with commas: 'lungs' and hearts; beside them 'physics', 'families', 'few' (real films); and 'opacity'.
         size, films, versions, steps, seeds: rows of a film, virtual patients, exposures of each, optimiser steps,
             trainings of each arm.
-        half: of the patients with lung masks to judge on: 'judge', or 'dev' while something is being chosen.
+        half: of the patients to judge on: 'judge', or 'dev' while something is being chosen.
 
     Raises:
         InputError: if a choice cannot be used.
@@ -85,7 +86,9 @@ def reproduce(
               say=say),
         physics=PHYSICS if root and "physics" in chosen else (FULL,), versions=each,
     )  # fmt: skip
-    judged, beside, lines, figures = _judged(made, root, chosen, px, half, seed=seed, seeds=n, steps=updates, say=say)
+    judged, beside, lines, figures = judged_parts(
+        made, root, chosen, px, half, seed=seed, seeds=n, steps=updates, say=say
+    )
     notes = [f"{count} virtual patients ({', '.join(families)}), {each} exposures of each, {px} px, {updates} steps",
              *missing, *lines, *NOTES]  # fmt: skip
     if not judged:
@@ -107,35 +110,6 @@ def _base() -> tuple[Body | None, tuple[Family, ...], list[str]]:
         return None, ("parametric",), [f"warped and hybrid bodies: cannot be made here ({error})"]
 
 
-def _judged(
-    made: Films, root: Path | None, chosen: list[str], size: int, half: str, *, seed: int, seeds: int, steps: int,
-    say: Callable[[str], None],
-) -> tuple[list[Judged], list[Judged], list[str], dict[str, bytes | str]]:  # fmt: skip
-    from hilum.systems import _virtual_real as real
-
-    judged: list[Judged] = []
-    beside: list[Judged] = []
-    lines: list[str] = []
-    figures: dict[str, bytes | str] = {}
-    if set(chosen) - {"opacity"}:
-        dev, test = real.halves(real.outlined(root, size), seed=0) if root else (None, None)
-        dev, test = (test, dev) if half == "dev" else (dev, test)
-        judged, beside, lines, trial = judge_lungs(
-            made, test, dev, seed=seed, seeds=seeds, steps=steps, parts=chosen, say=say
-        )  # fmt: skip
-        if root and "lungs" in chosen and test is not None and trial.shown is not None:
-            more, told = judge_hearts(trial.readers, real.hearts(root, size), seed=seed)
-            judged, lines = [*judged, *more], [*lines, *told]
-            figures[_CAPTION] = picture(test, trial.shown, name=READS[trial.read])
-    if "opacity" in chosen and root:
-        mined, read = real.opacities(root, size)
-        more, told = judge_opacity(made, mined, read, seed=seed, seeds=seeds, steps=steps, say=say)
-        judged, lines = [*judged, *more], [*lines, *told]
-    elif "opacity" in chosen:
-        lines.append("opacity and large hearts: cannot be tested here (give the pack: --data FOLDER)")
-    return judged, beside, lines, figures
-
-
 @register.system(
     "virtual-patients", summary="What virtual patients teach about real films: lungs, hearts, opacity",
     source="the cohort of `hilum draw`",
@@ -143,5 +117,5 @@ def _judged(
 class VirtualPatients:
     """`build` makes the segmenter, `reproduce` judges what it and a classifier learn from virtual patients."""
 
-    claims, minutes = (*LUNGS, *HELD_OUT, HEART, OPACITY, *ADDED), 25.0
+    claims, minutes = (*LUNGS, *HELD_OUT, HEART, OPACITY, *added()), 25.0
     build, reproduce = staticmethod(build), staticmethod(reproduce)
