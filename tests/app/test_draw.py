@@ -266,7 +266,7 @@ def test_a_text_gives_a_patient_with_what_it_says(tmp_path: Path) -> None:
         (("draw", "purple haze"), "not understood"),
         (("draw", "--cohort", 2, "--families", "cubist"), "no anatomy family 'cubist'"),
         (("draw", "--as", "coco"), "--export COHORT and --as LAYOUT"),
-        (("view", "nowhere"), "no cohort.json"),
+        (("view", "nowhere", "--pages"), "no cohort.json"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(

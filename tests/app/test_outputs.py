@@ -54,7 +54,7 @@ def test_every_format_tells_the_same_box_and_mask(tmp_path: Path) -> None:
     told = reading()
     names = write_study(tmp_path / "s1", told, {"2.25.1": "a.dcm"}, card={})
     assert set(names) == {
-        *("study.json", "page.html", "fhir.json"),
+        *("study.json", "page.html", "fhir.json", "films"),
         *("report-sr.dcm", "lungs-seg.dcm", "gsps.dcm", "capture.dcm"),
     }
     record = json.loads((tmp_path / "s1" / "study.json").read_text())
@@ -100,7 +100,7 @@ def test_a_refused_study_has_a_page_and_a_record_only(tmp_path: Path) -> None:
     told = Reading(
         Study("s1", images=(image,)).add(made_by=SIGNER, notes=["film refused"]), (), ((image.id, "inverted"),)
     )
-    assert write_study(tmp_path / "s", told, {image.id: "a.png"}, card={}) == ("page.html", "study.json")
+    assert write_study(tmp_path / "s", told, {image.id: "a.png"}, card={}) == ("films", "page.html", "study.json")
     record = json.loads((tmp_path / "s" / "study.json").read_text())
     assert record["status"] == "refused"
     assert "inverted" in (tmp_path / "s" / "page.html").read_text()
@@ -117,7 +117,7 @@ def test_writing_again_replaces_everything(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", ["_write_page", "_write_dicom"])
 def test_a_failure_half_way_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     write_study(tmp_path / "s", reading(), {}, card={})
-    before = {path.name: path.read_bytes() for path in (tmp_path / "s").iterdir()}
+    before = {path.name: path.read_bytes() for path in (tmp_path / "s").rglob("*") if path.is_file()}
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -127,12 +127,12 @@ def test_a_failure_half_way_keeps_what_was_there(tmp_path: Path, monkeypatch: py
     changed = replace(changed, study=replace(changed.study, findings=()))
     with pytest.raises(InputError, match="No space left"):
         write_study(tmp_path / "s", changed, {}, card={})
-    assert {path.name: path.read_bytes() for path in (tmp_path / "s").iterdir()} == before
+    assert {path.name: path.read_bytes() for path in (tmp_path / "s").rglob("*") if path.is_file()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
 
 
 def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="choose from sr"):
+    with pytest.raises(InputError, match="choose from films, sr"):
         write_study(tmp_path / "s", reading(), {}, card={}, formats=("pdf",))
     assert list(tmp_path.iterdir()) == []
 

@@ -47,6 +47,7 @@ def test_the_example_gives_every_output(hilum: Run, tmp_path: Path) -> None:
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     assert names == {
         "study.json",
+        "films",
         "page.html",
         "report-sr.dcm",
         "lungs-seg.dcm",

@@ -131,3 +131,24 @@ def test_impossible_processing_is_refused() -> None:
     for setting in wrong:
         with pytest.raises(InputError, match="processing needs"):
             Processing(**setting)  # type: ignore[arg-type]
+
+
+def test_headroom_leaves_greys_below_the_darkest_of_the_body() -> None:
+    image = np.linspace(1.0, 3.0, 101, dtype=np.float32)[None]
+    body = np.ones(image.shape, bool)
+    tight, wide = (window_of(image, body, (0.0, 100.0), headroom=share) for share in (0.0, 0.5))
+    assert tight == pytest.approx((1.0, 3.0))
+    assert wide == pytest.approx((0.0, 3.0))
+    with pytest.raises(InputError):
+        Processing(headroom=-0.1)
+
+
+def test_a_random_histogram_parts_no_greys() -> None:
+    """No piece is so steep that 256 greys of it would fall into fewer than a dozen steps."""
+    ramp = np.linspace(0, 1, 2000, dtype=np.float32)[None]
+    for seed in range(60):
+        _, points = random_histogram(ramp, np.random.default_rng(seed), points=12)
+        given_points, taken = np.array(points).T
+        steep = np.diff(taken) / np.maximum(np.diff(given_points), 1e-9)
+        assert steep.max() < 12.0
+        assert steep.min() > 0.08

@@ -28,16 +28,17 @@ def test_the_ratio_is_the_severitys_and_the_label_follows(severity: float) -> No
     assert ratio == pytest.approx(target_ratio(severity), abs=2.0 * STEP / WIDTH_MM)  # a voxel at either border
     assert one.measures["ctr"] == pytest.approx(ratio)
     assert one.labelled == (ratio > 0.50)
-    assert labelled_on(one, "AP") == (ratio > 0.55)
+    assert labelled_on(one, "AP") == (ratio > 0.50)
     assert ill.log["ctr"] == pytest.approx(ratio)
 
 
-def test_a_lying_patient_needs_a_wider_heart() -> None:
+def test_the_threshold_is_of_the_body_and_does_not_ask_for_the_view() -> None:
+    """The ratio is measured without magnification, so a portable film needs no higher one."""
     _, erect = placed("cardiomegaly", 0.3)
     _, lying = placed("cardiomegaly", 0.3, supine=True)
     assert 0.50 < erect.measures["ctr"] < 0.55
     assert erect.labelled
-    assert not lying.labelled
+    assert lying.labelled == (lying.measures["ctr"] > 0.50)
 
 
 def test_the_mask_is_the_heart_that_came_of_it() -> None:

@@ -97,3 +97,23 @@ def test_a_made_lung_has_the_values_of_its_tissues() -> None:
     assert PARENCHYMA_HU + 600 < blood < BLOOD_HU + 40
     assert hu[made.trachea] < -900
     assert np.array_equal(draw_lung(1, "a", scale=0.4, vessels=80).volume.voxels, hu)
+
+
+def test_uneven_cuts_leave_stems_that_run_on() -> None:
+    """The larger child carries more of its parent where cuts are uneven; the count stays."""
+    shares = {}
+    for uneven in (0.0, 0.35):
+        tree = grow(ball(400), (0.0, 0.0, -70.0), terminals=300, terminal_radius_mm=0.5, uneven=uneven, seed=2)
+        assert len(tree.terminals) == 300
+        cubes = tree.radius_mm**3
+        first = np.array([cubes[tree.parent == n].max() / cubes[n] for n in range(1, 120) if (tree.parent == n).any()])
+        shares[uneven] = first.mean()
+    assert shares[0.35] > shares[0.0] + 0.05
+
+
+def test_a_short_trunk_forks_at_the_root() -> None:
+    long, short = (
+        grow(ball(90), (0.0, 0.0, -70.0), terminals=60, terminal_radius_mm=0.6, trunk_share=share, seed=2)
+        for share in (None, 0.05)
+    )
+    assert short.length_mm[0] < 0.2 * long.length_mm[0]

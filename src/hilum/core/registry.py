@@ -134,7 +134,8 @@ class Registry:
         Raises:
             InputError: if nothing of that kind has the name; the sentence offers the nearest.
         """
-        self.discover()
+        if (kind, name) not in self._entries:  # what is here already needs no look through all there is
+            self.discover()
         if (kind, name) in self._entries:
             return self._entries[kind, name]
         names = [entry.name for entry in self.entries(kind)]

@@ -26,6 +26,7 @@ class Processing:
         edge_gain: factor on the finest band, falling to 1 at the coarsest; 1 for none.
         detail_levels: bands from the finest.
         window_percent: percentiles of the body that become black and white.
+        headroom: how far below its lowest value black lies, as a share of the window, so that lungs are grey.
         tone: 'linear', 'sigmoid' (a film's toe and shoulder) or 'power'.
         contrast: slope of the sigmoid in the middle, 1 to 6.
         gamma: exponent of 'power'.
@@ -45,6 +46,7 @@ class Processing:
     edge_gain: float = 2.0
     detail_levels: int = 6
     window_percent: tuple[float, float] = (0.5, 99.7)
+    headroom: float = 0.0
     tone: Tone = "sigmoid"
     contrast: float = 2.5
     gamma: float = 1.0
@@ -61,6 +63,7 @@ class Processing:
             "an edge gain above 0": self.edge_gain > 0,
             "0 to 12 levels of detail": 0 <= self.detail_levels <= 12,
             "rising window percentiles from 0 to 100": 0 <= low < high <= 100,
+            "a headroom of 0 to 2": 0 <= self.headroom <= 2,
             "contrast and gamma above 0": self.contrast > 0 and self.gamma > 0,
             "no control points, or 2 and more": self.histogram_points == 0 or self.histogram_points >= 2,
             "borders of 0 mm or more": min(self.border_mm) >= 0,
@@ -159,11 +162,16 @@ def detailed(image: Pixels, *, power: float = 0.7, edge: float = 1.0, levels: in
     return collapsed(bands, rest)
 
 
-def window_of(image: Pixels, body: NDArray[np.bool_], percent: tuple[float, float]) -> tuple[float, float]:
-    """Return the values that become black and white: percentiles over the body, or over all where there is none."""
+def window_of(
+    image: Pixels, body: NDArray[np.bool_], percent: tuple[float, float], *, headroom: float = 0.0
+) -> tuple[float, float]:
+    """Return the values that become black and white: percentiles over the body, or over all where there is none.
+
+    Black lies lower by a share `headroom` of the span between them.
+    """
     inside = image[body] if body.any() else image.ravel()
     low, high = (float(v) for v in np.percentile(inside[:: max(1, inside.size // 200_000)], percent))
-    return low, max(high, low + 1e-6)
+    return low - headroom * (high - low), max(high, low + 1e-6)
 
 
 def toned(image: Pixels, processing: Processing, window: tuple[float, float]) -> Pixels:
@@ -185,6 +193,8 @@ def random_histogram(
 ) -> tuple[Pixels, list[tuple[float, float]]]:
     """Pass grey values in [0, 1] through a random rising curve of straight pieces; black and white stay.
 
+    Points lie half way between even and random places, so that no piece is so steep that greys part into steps.
+
     Args:
         image: (H, W) in [0, 1].
         rng: of the curve.
@@ -193,8 +203,10 @@ def random_histogram(
     Returns:
         the image and the (from, to) pairs of the curve.
     """
-    given = np.concatenate([[0.0], np.sort(rng.uniform(0.0, 1.0, points)), [1.0]])
-    taken = np.concatenate([[0.0], np.sort(rng.uniform(0.0, 1.0, points)), [1.0]])
+    even = np.arange(1.0, points + 1.0) / (points + 1.0)
+    given, taken = (
+        np.concatenate([[0.0], 0.5 * (even + np.sort(rng.uniform(0.0, 1.0, points))), [1.0]]) for _ in range(2)
+    )
     changed = np.interp(image, given, taken).astype(np.float32)
     return changed, [(float(a), float(b)) for a, b in zip(given, taken, strict=True)]
 

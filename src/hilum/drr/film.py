@@ -180,7 +180,7 @@ def developed(
     inside = _inside(signal.shape, processing.border_mm, pitch_mm)
     stored = curve_of(signal, processing.curve)
     stored = detailed(stored, power=processing.detail_power, edge=processing.edge_gain, levels=processing.detail_levels)
-    window = window_of(stored, body & inside, processing.window_percent)
+    window = window_of(stored, body & inside, processing.window_percent, headroom=processing.headroom)
     shown = toned(stored, processing, window)
     drawn: dict[str, Any] = {"window": [round(v, 5) for v in window]}
     if processing.histogram_points:

@@ -100,7 +100,7 @@ def _captured(image: Image, study: Study, keep: bool, magnification: float | Non
         ds.ImageType = ["DERIVED", "SECONDARY"]
     if magnification:
         ds.EstimatedRadiographicMagnificationFactor = f"{magnification:.10g}"
-    stored, window = _stored(image)
+    stored, window = stored_as(image)
     ds.SamplesPerPixel, ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 1, 16, 16, 15, 0
     ds.WindowCenter, ds.WindowWidth = f"{window.center:.10g}", f"{window.width:.10g}"
     if window.function != "LINEAR":
@@ -110,8 +110,14 @@ def _captured(image: Image, study: Study, keep: bool, magnification: float | Non
     return _sealed(ds, None)
 
 
-def _stored(image: Image) -> tuple[NDArray[np.uint16], Window]:
-    """Values as they are where they are whole and fit, else what is shown over 16 bit; and the window to show them."""
+def stored_as(image: Image) -> tuple[NDArray[np.uint16], Window]:
+    """Return the values that a picture's Secondary Capture holds, and the window in them that shows it.
+
+    Whole numbers from 0 to 65,535 stay as they are; of others, what is shown is spread over 16 bit.
+
+    Args:
+        image: a film that did not come from a DICOM file.
+    """
     values, window = image.pixels, image.window
     whole = float(values.min()) >= 0 and float(values.max()) <= _TOP and bool((values == np.rint(values)).all())
     if whole and float(values.max()) > 1 and not isinstance(window, Lut):

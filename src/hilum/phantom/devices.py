@@ -23,6 +23,7 @@ LINE_TIPS = {"": (-20.0, 10.0), "high": (-55.0, -35.0), "right atrium": (25.0, 4
 """How far a central line's tip lies below the end of the upper cava in mm, by kind."""
 CRITICAL = ("needle", "sponge", "lap pad", "clamp", "scissors tip", "retractor")
 WORN = ("ecg dots", "buttons", "necklace", "zipper")
+_WORN_SHARES = (0.72, 0.12, 0.12, 0.04)  # patients are asked to undress
 
 
 def _run(chest: Chest, plan: Plan, kind: str, tip_mm: float | None) -> Points:
@@ -100,7 +101,7 @@ def _retained(chest: Chest, plan: Plan) -> Placed:
 
 
 def _worn(chest: Chest, plan: Plan) -> Placed:
-    name = plan.kind or WORN[int(draws(plan, "which").integers(len(WORN)))]
+    name = plan.kind or WORN[int(draws(plan, "which").choice(len(WORN), p=_WORN_SHARES))]
     made = _object(chest, plan, name, plan.site or SKIN[0])
     if name != "buttons":  # these hang or stick about the midline, at the height of the carina
         made = _centred(chest, made, behind=plan.site == SKIN[1])

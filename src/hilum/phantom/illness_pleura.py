@@ -5,32 +5,44 @@ from __future__ import annotations
 import numpy as np
 
 from hilum.phantom.illness_bend import Bend
-from hilum.phantom.illness_chest import FLUID, GAS, SIDES, Bools, Chest, Floats, OneSide, Part, draws, sides_of
+from hilum.phantom.illness_chest import FLUID, GAS, SIDES, Bools, Chest, Floats, OneSide, Part, draws, sides_of, waves
 from hilum.phantom.illness_registry import Pathology, register
-from hilum.phantom.lesions import climbed, lowest
+from hilum.phantom.lesions import lowest
 from hilum.phantom.patient import Placed, Plan
 
-_MOST = 0.85  # of the room of a lung that fluid may take
-_RISE_MM, _RISE_SUPINE_MM = 35.0, 12.0
+_MOST = 0.75  # of the room of a lung that fluid may take
+_RISE_MM, _RISE_SUPINE_MM = 38.0, 12.0
+_WALL_MM, _BACK_MM, _UNEVEN_MM = 13.0, 14.0, 2.0  # a meniscus fades from the wall; fluid stands higher behind
 _DENSEST_G_ML = 0.9
 _LAYER_MM = 35.0
-_PLEURA_HU = 130.0  # over the two voxels at the lung's surface
+_PLEURA_HU = 230.0  # over the two voxels at the lung's surface
 
 
-def effusion_ml(severity: float) -> float:
-    """Return the fluid a severity stands for, 50 to 2000 ml a side; 0 for none."""
-    return 50.0 + 1950.0 * severity if severity > 0 else 0.0
+def effusion_ml(severity: float, *, both: bool = False) -> float:
+    """Return the fluid a severity stands for, 50 to 2000 ml on one side, to 1120 ml on each of both; 0 for none."""
+    return 50.0 + 1950.0 * severity * (1.0 - 0.45 * severity * both) if severity > 0 else 0.0
+
+
+def _surface_mm(chest: Chest, plan: Plan, side: OneSide) -> Floats:
+    """How much lower than it lies each place of a lung's box counts, as fluid climbs at the wall and behind."""
+    box, wall = chest.lung(side).box, chest.wall_mm(side)
+    climb = (_RISE_SUPINE_MM if chest.supine else _RISE_MM) * np.exp(-wall / _WALL_MM)
+    _, y, _ = chest.axes_mm(box)
+    back = 0.0 if chest.supine else _BACK_MM * np.clip((y - y.mean()) / max(float(np.ptp(y)) / 2, 1.0), -1.0, 1.0)
+    uneven = _UNEVEN_MM * waves(chest, box, draws(plan, "surface", side), length_mm=70.0)
+    return np.asarray(climb + back + uneven, np.float32)
 
 
 def _fluid(chest: Chest, plan: Plan, side: OneSide) -> Part:
     lung = chest.lung(side)
     room, box = chest.aired(lung), lung.box
     mixed = any(p.concept == "pneumothorax" and p.severity > 0 and side in sides_of(p) for p in chest.plans)
-    rise = 0.0 if mixed else _RISE_SUPINE_MM if chest.supine else _RISE_MM  # beside air a level is flat
-    level = np.broadcast_to(chest.height_mm(box), room.shape) - climbed(chest.wall_mm(side), rise)
+    level = np.broadcast_to(chest.height_mm(box), room.shape)
+    level = level if mixed else level - _surface_mm(chest, plan, side)  # beside air it is flat
     tissue = round(chest.mass_g(Part(box, room)) / _DENSEST_G_ML / chest.voxel_ml)  # no lung is smaller than that
     most = max(min(int(_MOST * room.sum()), int(room.sum()) - tissue), 0)
-    wanted = min(round(effusion_ml(plan.severity) / chest.voxel_ml), most)
+    amount = effusion_ml(plan.severity, both=plan.side == "both")
+    wanted = min(round(amount / chest.voxel_ml), most)
     mask = lowest(level + 1e-3 * chest.wall_mm(side), room, wanted, exact=True)  # of one level, the wall's side first
     if not mask.any():
         return Part(box, mask)
@@ -83,7 +95,7 @@ def _gap(chest: Chest, side: OneSide, severity: float, *, even: bool) -> tuple[B
     least = round(chest.mass_g(Part(lung.box, room)) / _DENSEST_G_ML / chest.voxel_ml)
     values = needed[room]  # no lung is smaller than its tissue
     edge = min(edge, float(np.partition(values, -least)[-least]) * (1.0 - 1e-6)) if 0 < least < values.size else edge
-    thick = max(2.0 * chest.step, 4.0)
+    thick = max(1.6 * chest.step, 3.0)
     surface = np.clip(1.0 - np.abs((depth - edge * narrow) / thick - 0.5) * 1.6, 0.0, 1.0) * np.clip(
         4.0 * fall, 0.0, 1.0
     )
@@ -164,8 +176,8 @@ def dome_bend(chest: Chest, side: OneSide, lift_mm: float) -> Bend:
 
 
 register(Pathology(
-    "pleural effusion", 20, "50 to 2000 ml on each side", _effusion, measure="volume_ml", least=200.0,
-    by_view={"LL": 75.0, "RL": 75.0},
+    "pleural effusion", 20, "50 to 2000 ml on one side, to 1120 ml on each of both", _effusion,
+    measure="volume_ml", least=200.0, by_view={"LL": 75.0, "RL": 75.0},
 ))  # fmt: skip
 register(Pathology(
     "pneumothorax", 30, "the lung 0 to 60 mm off its apex; supine, off its front and base", _pneumothorax,

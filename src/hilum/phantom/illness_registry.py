@@ -26,7 +26,7 @@ class Pathology:
         shape: how organs move for it, before anything is filled; None if they do not.
         measure: the quantity its label is read from; '' for what is labelled whenever it is there.
         least: of that quantity on an erect frontal film; reached is labelled.
-        by_view: another least by view, e.g. {'AP': 0.55}.
+        by_view: another least by view, e.g. {'LL': 75.0}.
         above: the quantity must exceed the least instead of reaching it.
         sides: that a plan may name; '' is drawn from the plan's seed where there are sides.
         sites, kinds: that a plan may name beside ''.

@@ -120,7 +120,7 @@ def _callus(chest: Chest, at: Points, rng: np.random.Generator, size_mm: float) 
 def _fracture(chest: Chest, plan: Plan) -> Placed:
     whole, points, count = np.zeros(chest.hu.shape, np.bool_), [], 0
     healed = plan.concept.startswith("healed")
-    offset = 8.0 * plan.severity if plan.kind == "displaced" else 0.0
+    offset = 4.0 + 4.0 * plan.severity if plan.kind == "displaced" else 0.0
     gap, before = 0.0, chest.hu.copy()
     for side in sides_of(plan) if plan.severity > 0 else ():
         rng = draws(plan, side)
@@ -155,7 +155,7 @@ for _concept, _place in (
         _concept, _place, "1 to 13 mm thick", _thick, measure="thickness_mm", least=3.0,
     ))  # fmt: skip
 register(Pathology(
-    "rib fracture", 100, "one to three ribs; displaced, up to 8 mm", _fracture, measure="ribs", least=1.0,
+    "rib fracture", 100, "one to three ribs; displaced by 4 to 8 mm", _fracture, measure="ribs", least=1.0,
     kinds=("displaced",),
 ))  # fmt: skip
 register(Pathology("healed rib fracture", 101, "one to three ribs", _fracture, measure="ribs", least=1.0))

@@ -28,16 +28,20 @@ from hilum.drr.materials import SOFT, decompose
 from hilum.drr.randomise import random_exposure, random_processing
 from hilum.drr.restore import restored
 from hilum.phantom.families_base import BONES, named
+from hilum.phantom.imaging_arms import raised
 from hilum.phantom.imaging_frame import frame
 from hilum.phantom.imaging_paths import class_paths, contrasts, device_paths, least_mm, lesion_paths
 from hilum.phantom.patient import Anatomy, Placed, Pose, Shot
+from hilum.phantom.warp import Body
 
 FINE_PIXELS = 512
 """Rays along a film's side, at least: noise is drawn on them and averaged over each pixel."""
 UNUSUAL = 0.1
 """Share of films whose look-up table is drawn from the whole range, so that none is learned."""
-EDGE_GAIN = {"PA": (1.4, 2.4), "AP": (1.0, 1.8)}
+EDGE_GAIN = {"PA": (1.2, 2.1), "AP": (1.0, 1.7)}
 """Range of the gain of the finest detail; real portable films show less grain than a department's, so they get less."""
+HEADROOM = (0.05, 0.55)
+"""Range of the greys that stay free below the lungs, as a share of the window: real lungs are seldom black."""
 _MARKED, _WORDED, _BORDERED, _BENT = 0.7, 0.25, 0.15, 0.3
 _CALCIUM_HU, _CT_KEV, _EXTENDED_MM = 150.0, 72.0, 60.0
 
@@ -96,7 +100,7 @@ def shoot(
     fine = max(2, -(-FINE_PIXELS // max(rows, columns))) if supersample is None else supersample
     coarse, log = frame(anatomy, pose, view, size=(rows, columns), seed=pose.exposure_seed if seed is None else seed)
     geometry = coarse.resized((rows * fine, columns * fine))
-    maps = _matter(anatomy, geometry)
+    maps = _matter(raised(anatomy, view, seed=pose.exposure_seed), geometry)
     devices = device_paths(anatomy, placed, geometry, fine=fine)
     if devices.maps:
         maps[SOFT] = np.maximum(maps[SOFT] - devices.pushed, 0.0)
@@ -166,9 +170,10 @@ def drawn_processing(seed: int, pose: Pose, view: View, *, unusual: float = UNUS
     words = ("SUPINE" if pose.supine else "PORTABLE") if view == "AP" else "ERECT"
     start = replace(
         PROCESSING, marker="L" if rng.random() < _MARKED else "", text=words if rng.random() < _WORDED else "",
-        border_mm=(border[0], border[1], border[2], border[3]), detail_power=float(rng.uniform(0.6, 0.8)),
+        border_mm=(border[0], border[1], border[2], border[3]), detail_power=float(rng.uniform(0.55, 0.78)),
         edge_gain=float(rng.uniform(*EDGE_GAIN.get(view, EDGE_GAIN["PA"]))), contrast=float(rng.uniform(1.2, 3.5)),
         window_percent=(float(rng.uniform(0.0, 1.5)), float(rng.uniform(99.2, 100.0))),
+        headroom=float(rng.uniform(*HEADROOM)),
     )  # fmt: skip
     if not is_unusual(seed, view, unusual=unusual):
         return start
@@ -186,9 +191,8 @@ def anatomy_masks(shot: Shot, *, name: str = "") -> dict[str, Mask]:
     return {key: Mask(shadow_mask(path, rules[key]), image=name, label=key) for key, path in shot.paths.items()}
 
 
-def _matter(anatomy: Anatomy, geometry: Geometry) -> dict[str, NDArray[np.float32]]:
+def _matter(body: Body, geometry: Geometry) -> dict[str, NDArray[np.float32]]:
     """Areal density of soft tissue and bone; what has 150 HU outside bones is calcium too."""
-    body = anatomy.body
     voxels, matter = body.structures.kept.get("matter", (None, None))
     if voxels is not body.volume.voxels:  # a second view of the same body needs no second division
         bone = named(body, *BONES) | (body.volume.voxels > _CALCIUM_HU)

@@ -23,7 +23,7 @@ DISTANCE_MM = {"PA": (1800.0, 1830.0), "AP": (1000.0, 1270.0), "LL": (1800.0, 18
 """Source to detector, lowest and highest."""
 GAP_MM = {"PA": (10.0, 40.0), "AP": (15.0, 60.0), "LL": (20.0, 50.0), "RL": (20.0, 50.0)}
 """Air, grid and cover between the patient and the detector."""
-WIDTH_SHARE = {"PA": (0.86, 0.06), "AP": (0.89, 0.06)}
+WIDTH_SHARE = {"PA": (0.83, 0.07), "AP": (0.86, 0.07)}
 """Width of the lungs' box over that of the film: mean and standard deviation."""
 HEIGHT_SHARE = (0.76, 0.06)
 """Height of the lungs' box over that of a lateral film."""

@@ -115,7 +115,7 @@ def rib_path(cage: Cage, count: int, side: float) -> Floats:
 def ribs(cage: Cage, numbers: Numbers, ids: dict[str, int]) -> Solids:
     """Return all twelve pairs with cortex and marrow; thin upper and lower ribs are smaller."""
     made = Solids()
-    matter = Matter(0.85 * numbers.marrow_hu, 0.95 * numbers.cortex_mm, numbers.cortex_hu)
+    matter = Matter(0.85 * numbers.marrow_hu, numbers.cortex_mm, numbers.cortex_hu)
     size = np.array([0.9, 0.78, 0.82, 0.88, 0.93, 0.96, 0.96, 0.94, 0.94, 0.9, 0.82, 0.66])
     for side, word in ((1.0, "left"), (-1.0, "right")):
         for count in range(1, 13):

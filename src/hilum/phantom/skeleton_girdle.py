@@ -16,9 +16,16 @@ def shoulder_mm(cage: Cage, numbers: Numbers, side: float, supine: bool) -> Floa
     """Return the middle (3,) of a humeral head: rolled forward for a PA film, further back and up when lying."""
     notch = sternum_line(cage)[0]
     reach = numbers.clavicle_mm * 0.93
-    return np.array(
-        [side * (22.0 + reach + 6.0), notch[1] + (62.0 if supine else 48.0), notch[2] + (4.0 if supine else -8.0)]
-    )
+    away = (62.0, 4.0) if supine else (48.0, -8.0 + numbers.shoulder_lift_mm)
+    return np.array([side * (22.0 + reach + 6.0), notch[1] + away[0], notch[2] + away[1]])
+
+
+def elbow_mm(head: Floats, numbers: Numbers, side: float, supine: bool) -> Floats:
+    """Return where the upper arm (3,) that begins at a humeral head ends: beside the body, or as far out as drawn."""
+    if supine:
+        return np.asarray(head + np.array([side * 34.0, 4.0, -300.0]))
+    out = np.deg2rad(numbers.arm_out_deg)
+    return np.asarray(head + 290.0 * np.array([side * np.sin(out), -0.22, -np.cos(out)]))
 
 
 def girdle(cage: Cage, numbers: Numbers, ids: dict[str, int], *, supine: bool) -> Solids:
@@ -42,17 +49,17 @@ def girdle(cage: Cage, numbers: Numbers, ids: dict[str, int], *, supine: bool) -
         way = outer - inner
         bend = [
             inner,
-            inner + 0.33 * way + np.array([0, -9.0, 2.0]),
-            inner + 0.72 * way + np.array([0, 6.0, 1.0]),
+            inner + 0.33 * way + np.array([0, -9.0, -3.0]),
+            inner + 0.72 * way + np.array([0, 6.0, 6.0]),
             outer,
         ]
         radius = np.interp(np.linspace(0, 1, 14), [0, 0.15, 0.5, 0.85, 1], [9.0, 6.8, 5.2, 6.0, 7.0])
         made.tube(curve(bend, 14), radius, id=ids.get(f"clavicula_{word}", 0), matter=matter)
         _scapula(made, cage, head, outer, side, ids.get(f"scapula_{word}", 0), numbers, supine)
         number = ids.get(f"humerus_{word}", 0)
-        arm = head + (np.array([side * 26.0, -2.0, -170.0]) if supine else np.array([side * 120.0, -40.0, -46.0]))
+        arm = elbow_mm(head, numbers, side, supine)
         made.add(head, head, [1, 0, 0], (22.0, 22.0), (22.0, 22.0), id=number, cap_mm=22.0, matter=head_matter)
-        made.tube(np.stack([head, head + 0.2 * (arm - head), arm]), [19.0, 13.0, 11.0], id=number, matter=shaft)
+        made.tube(np.stack([head, head + 0.14 * (arm - head), arm]), [19.0, 13.0, 11.0], id=number, matter=shaft)
     return made
 
 

@@ -86,7 +86,7 @@ def spine(numbers: Numbers, back_mm: float) -> Spine:
 def vertebrae(found: Spine, numbers: Numbers, ids: dict[str, int]) -> Solids:
     """Return the bodies with end plates, pedicles, laminae, transverse and spinous processes as solids."""
     made = Solids()
-    matter = Matter(numbers.marrow_hu, 0.95 * numbers.cortex_mm, 0.65 * numbers.cortex_hu)
+    matter = Matter(0.8 * numbers.marrow_hu, 0.7 * numbers.cortex_mm, 0.6 * numbers.cortex_hu)
     thin = Matter(0.6 * numbers.marrow_hu, 0.5, 350.0)
     for index, level in enumerate(LEVELS):
         number = ids.get(f"vertebrae_{level}", 0)

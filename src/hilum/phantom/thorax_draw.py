@@ -37,6 +37,8 @@ class Numbers:
     clavicle_mm: float
     shoulder_mm: float
     scapula_out_mm: float
+    shoulder_lift_mm: float
+    arm_out_deg: float
     dome_rib: float
     dome_gap_mm: float
     dome_height_mm: float
@@ -55,10 +57,15 @@ class Numbers:
     lung_hu: float
     gravity_hu: float
     texture_hu: float
+    intercostal_hu: float
     vessel_mm: float
     blood_hu: float
     fissure_level: float
+    fissure_slope: float
+    fissure_bow_mm: float
+    fissure_hu_mm: float
     stomach_gas_ml: float
+    bowel: float
     colon_gas: float
 
     @property
@@ -100,21 +107,23 @@ def draw_numbers(person: Person, *, seed: int, patient: str, ctr: float | None =
                               170, 360),
         fat_mm=normal("fat", (7 if male else 10) + 1.5 * max(over + 5, 0.0), 2, 4, 40),
         muscle_mm=normal("muscle", (19 if male else 14) - 0.06 * old, 2.5, 9, 28),
-        breast_ml=0.0 if male else normal("breast", 340 + 25 * over, 120, 60, 900),
+        breast_ml=0.0 if male else normal("breast", 430 + 30 * over, 170, 60, 900),
         spine_mm=normal("spine", 1.555 * person.height_cm, 6, 195, 310),
         kyphosis_deg=normal("kyphosis", 33 + 0.22 * max(age - 40, 0.0), 8, 15, 68),
         scoliosis_deg=normal("scoliosis", 0.0, 4.0, -15, 15),
-        rib_thickness_mm=normal("rib thickness", 7.2 if male else 6.4, 0.5, 5.6, 8.4),
-        rib_height_mm=normal("rib height", 13.6 if male else 12.0, 0.8, 10.5, 15.5),
+        rib_thickness_mm=normal("rib thickness", 7.9 if male else 7.1, 0.6, 5.8, 9.2),
+        rib_height_mm=normal("rib height", 13.9 if male else 12.4, 0.9, 10.5, 16.0),
         rib_slope=normal("rib slope", 1.0 - 0.0022 * old, 0.07, 0.75, 1.2),
-        cortex_mm=normal("cortex", 0.72 - 0.0025 * old, 0.08, 0.5, 1.2),
-        cortex_hu=normal("cortex hu", 1150 - 2.5 * old, 110, 800, 1500),
-        marrow_hu=normal("marrow", 250 - 1.5 * old, 30, 70, 320),
+        cortex_mm=normal("cortex", 0.82 - 0.003 * old, 0.11, 0.5, 1.2),
+        cortex_hu=normal("cortex hu", 1180 - 2.5 * old, 140, 800, 1500),
+        marrow_hu=normal("marrow", 245 - 1.5 * old, 40, 70, 330),
         calcified=normal("calcified", 0.011 * (age - 38), 0.18, 0, 1),
         clavicle_mm=normal("clavicle", (150 if male else 137) + 3 * tall, 6, 120, 170),
         shoulder_mm=normal("shoulder", (198 if male else 178) + 4 * tall + 1.2 * heavy, 6, 155, 235),
         scapula_out_mm=normal("scapula", 8.0, 9.0, -12, 26),
-        dome_rib=normal("dome rib", 9.9, 0.35, 9.0, 10.6),
+        shoulder_lift_mm=normal("shoulder lift", 0.0, 8.0, -16, 16),
+        arm_out_deg=uniform("arm out", 10, 55),
+        dome_rib=normal("dome rib", 9.65, 0.4, 9.0, 10.6),
         dome_gap_mm=normal("dome gap", 16.5, 3.0, 9, 24),
         dome_height_mm=normal("dome height", 62, 7, 42, 80),
         ctr=normal("ctr", usual, 0.04, 0.35, 0.5) if ctr is None else float(ctr),
@@ -131,10 +140,17 @@ def draw_numbers(person: Person, *, seed: int, patient: str, ctr: float | None =
         left_main_deg=normal("left main", 44, 5, 32, 56),
         lung_hu=normal("lung hu", -868, 18, -915, -815),
         gravity_hu=uniform("gravity", 20, 60),
-        texture_hu=uniform("texture", 32, 58),
-        vessel_mm=normal("vessel", 0.70, 0.05, 0.55, 0.85),
+        texture_hu=uniform("texture", 14, 36),
+        intercostal_hu=uniform("intercostal", -95, -20),
+        vessel_mm=normal("vessel", 0.43, 0.045, 0.32, 0.56),
         blood_hu=normal("blood", 42, 4, 32, 54),
         fissure_level=normal("fissure", 0.0, 6.0, -14, 14),
-        stomach_gas_ml=float(np.exp(generator(seed, "thorax", patient, "stomach gas").normal(4.1, 0.7))),
+        fissure_slope=normal("fissure slope", 0.1, 0.12, -0.15, 0.4),
+        fissure_bow_mm=uniform("fissure bow", 3, 13),
+        fissure_hu_mm=300.0 * uniform("fissure hu", 0, 1) ** 2,
+        stomach_gas_ml=0.0 if uniform("stomach empty", 0, 1) < 0.2 else float(
+            np.exp(generator(seed, "thorax", patient, "stomach gas").normal(3.7, 0.9))
+        ),
+        bowel=uniform("bowel", 0.0, 1.0),
         colon_gas=uniform("colon gas", 0.0, 1.0),
     )  # fmt: skip

@@ -8,6 +8,11 @@ import numpy as np
 
 from hilum.drr.compiled import jit, prange
 
+_RIB_LAYER_MM = 3.5
+"""From the middle of the ribs to the muscles on them."""
+_SKIN_MM = 0.35
+"""How uneven skin is: where it is quite smooth, rays along it show the facets of the lattice."""
+
 
 @jit(inline=True)
 def _share(distance: Any, step: float) -> Any:
@@ -32,32 +37,40 @@ def _lobe(left: bool, x: float, y: float, z: float, fissures: Any) -> tuple[int,
     oblique = (z - (fissures[row, 0] + fissures[row, 1] * (y - fissures[row, 2])) - bend) * fissures[row, 3]
     if left:
         return (10 if oblique > 0 else 11), abs(oblique)
-    flat = z - fissures[2, 0] - 0.1 * (y - fissures[2, 2]) + 4.0 * np.sin((abs(x) + fissures[2, 4]) / 30.0)
+    away, aside = y - fissures[2, 2], (abs(x) - 75.0) / 45.0
+    flat = z - fissures[2, 0] - fissures[2, 1] * away + fissures[2, 5] * ((away / 45.0) ** 2 + aside**2)
+    flat += 2.0 * np.sin((abs(x) + 0.7 * y + fissures[2, 4]) / 17.0)
     if oblique <= 0:
         return 14, abs(oblique)
     return (12 if flat > 0 else 13), min(abs(oblique), abs(flat))
 
 
 @jit(inline=True)
-def _abdomen(x: float, y: float, z: float, noise: float, soft: Any, organs: Any) -> tuple[float, int]:
+def _abdomen(x: float, y: float, z: float, noise: float, step: float, soft: Any, organs: Any) -> tuple[float, int]:
     """HU and id under the diaphragm: fat and bowel, liver, and the ellipsoids of other organs."""
-    value, number = -45.0 + 25.0 * noise, 0
-    if z > soft[3] + soft[4] * x and x < 75.0 and y < soft[9]:
+    value, number = -25.0 + 25.0 * noise, 0
+    if z > soft[3] + soft[4] * x + 0.3 * (y + 20.0) + 7.0 * np.sin(x / 22.0) and x < 75.0 and y < soft[9]:
         value, number = 58.0 + 4.0 * noise, 5
+    stomach = 1e9
     for n in range(organs.shape[0]):
         deep = _inside(organs[n], x, y, z)
-        if deep < 0:
+        if organs[n, 7] == 6:
+            stomach = min(stomach, deep)
+        if deep < 0 and not (number == 6 and stomach < deep):
             value, number = organs[n, 6] + 4.0 * noise, int(organs[n, 7])
-            if number == 6 and deep < -3.0:
-                along = z if soft[5] == 2 else y
-                value = -985.0 if (along - soft[6]) * soft[7] > 0 else 15.0 + 20.0 * noise
+    if number == 6:
+        along = z if soft[5] == 2 else y
+        fluid = 15.0 + 20.0 * noise
+        held = fluid - (985.0 + fluid) * _share((soft[6] - along) * soft[7], step)
+        value += (held - value) * _share(stomach + 3.0 - 0.8 * noise, step)  # its folds leave no smooth border
     return value, number
 
 
 @jit(inline=True)
-def _wall(depth: float, beyond: float, noise: float, step: float, soft: Any) -> Any:
-    """HU outside the ribs: muscle, fat and skin, and air in part of a voxel."""
-    value = soft[8] + (52.0 - soft[8]) * _share(beyond, step) * _share(soft[2] - depth, step) + 6.0 * noise
+def _wall(depth: float, cage: float, beyond: float, noise: float, step: float, soft: Any) -> Any:
+    """HU outside the ribs: muscle and fat between them, muscle, fat and skin, and air in part of a voxel."""
+    flesh = 52.0 + (soft[10] - 52.0) * _share(cage - _RIB_LAYER_MM, step)
+    value = soft[8] + (flesh - soft[8]) * _share(beyond, step) * _share(soft[2] - depth, step) + 6.0 * noise
     value += (20.0 - value) * _share(depth - soft[1], step)
     return -1000.0 + (value + 1000.0) * _share(-depth, step)
 
@@ -77,9 +90,9 @@ def fill(
         floor, floor_cos: (X, Y) z of the diaphragm and cosine of its slope.
         limits, limits_cos: (2, Y, Z) x of the right and left lung's medial surface, cosine of its slope.
         soft: pleura under the cage mm, skin mm, least fat mm, liver plane (z at x = 0, slope), gas axis (1 or 2),
-            gas level, sign, fat HU.
+            gas level, sign, fat HU, y before which the liver lies, HU between the ribs.
         lung: HU, texture HU, gravity HU per mm, its axis, its middle.
-        fissures: (3, 5) right oblique, left oblique, horizontal: z, slope, y, cosine, phase.
+        fissures: (3, 7) right oblique, left oblique, horizontal: z, slope, y, cosine, phase, bow, HU mm.
         organs: (N, 8) ellipsoids under the diaphragm: middle, half-axes, HU, id.
         tile, shift: noise, and (3,) where it begins.
     """
@@ -97,22 +110,22 @@ def fill(
                     line[n, k] += u * ((1 - v) * lattice[n, a + 1, b, k] + v * lattice[n, a + 1, b + 1, k])
             for k in range(hu.shape[2]):
                 c, w = k // every, (k % every) / every
-                depth = (1 - w) * line[0, c] + w * line[0, c + 1]
+                noise = tile[(i + shift[0]) % size, (j + shift[1]) % size, (k + shift[2]) % size]
+                depth = (1 - w) * line[0, c] + w * line[0, c + 1] + _SKIN_MM * noise
                 if depth < -0.5 * step:
                     hu[i, j, k] = -1000.0
                     ids[i, j, k] = 0
                     continue
                 z = origin[2] + k * step
                 cage = (1 - w) * line[1, c] + w * line[1, c + 1]
-                noise = tile[(i + shift[0]) % size, (j + shift[1]) % size, (k + shift[2]) % size]
                 value, number = 0.0, 0
                 if cage > -soft[0]:
                     beyond = (1 - w) * line[2, c] + w * line[2, c + 1]
-                    value = _wall(depth, beyond, noise, step, soft)
+                    value = _wall(depth, cage, beyond, noise, step, soft)
                 elif z > floor[i, j] - 3.0:
                     value = soft[8] + 10.0 + 6.0 * noise if z >= floor[i, j] else 45.0
                 else:
-                    value, number = _abdomen(x, y, z, noise, soft, organs)
+                    value, number = _abdomen(x, y, z, noise, step, soft, organs)
                 left = x > 0.5 * (limits[0, j, k] + limits[1, j, k])
                 inner = (
                     (limits[1, j, k] - x) * limits_cos[1, j, k] if left else (x - limits[0, j, k]) * limits_cos[0, j, k]
@@ -122,7 +135,7 @@ def fill(
                     lobe, near = _lobe(left, x, y, z, fissures)
                     along = y if lung[3] == 1 else z
                     air = lung[0] + lung[2] * (along - lung[4]) + lung[1] * noise
-                    air += 380.0 * max(1.0 - near / step, 0.0) / step
+                    air += fissures[2, 6] * max(1.0 - near / step, 0.0) / step
                     value += (max(air, -990.0) - value) * _share(gap, step)
                     if gap < 0:
                         number = lobe

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.phantom.skeleton_cage import Cage
+from hilum.phantom.skeleton_cage import Cage, sternum_line
 from hilum.phantom.thorax_draw import Numbers
 
 Floats = NDArray[np.float64]
 _NECK_MM = (61.0, 60.0, 52.0)
 """Half-width of the neck, and its reach behind and before its middle."""
+_ROOT_MM, _COVER_MM, _EVEN_MM = 60.0, 15.0, 9.0
+"""How high over the breastbone the neck begins; what covers the breastbone's top, at least; how round shoulders are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,7 @@ def outline(numbers: Numbers, cage: Cage, z: Floats, acromion_mm: float) -> Outl
         acromion_mm: z of the shoulders' tops.
     """
     from scipy.interpolate import PchipInterpolator
+    from scipy.ndimage import gaussian_filter1d
 
     top, wide = acromion_mm, numbers.torso_width_mm / 2
     _, _, axis = cage.sections(z)
@@ -97,10 +100,17 @@ def outline(numbers: Numbers, cage: Cage, z: Floats, acromion_mm: float) -> Outl
         size = (numbers.breast_ml * 1000.0 / 1.324) ** (1 / 3)
         height = float(cage.spine.at(8.0)[2]) - 0.1 * size
         breasts = np.array([[side * 0.52 * wide, height, 1.08 * size, size, 0.62 * size] for side in (-1.0, 1.0)])
-    return Outline(
-        z, half, (1 - neck) * back + neck * _NECK_MM[1], (1 - neck) * front + neck * _NECK_MM[2],
-        (1 - neck) * axis + neck * throat, 2.5 - 0.3 * neck, breasts,
-    )  # fmt: skip
+    middle = (1 - neck) * axis + neck * throat
+    front = (1 - neck) * front + neck * _NECK_MM[2]
+    notch = sternum_line(cage)[0]
+    under = np.clip((notch[2] + _ROOT_MM - z) / (_ROOT_MM + 4.0), 0.0, 1.0)
+    under = under**2 * (3 - 2 * under)
+    over = under * (notch[1] - _COVER_MM - 0.4 * before) + (1 - under) * (throat - _NECK_MM[2])
+    front = np.maximum(front, middle - over)  # skin covers the clavicles and then slopes to the neck
+    back = (1 - neck) * back + neck * _NECK_MM[1]
+    wide = _EVEN_MM / float(z[1] - z[0])
+    half, back, front, middle = (gaussian_filter1d(each, wide, mode="nearest") for each in (half, back, front, middle))
+    return Outline(z, half, back, front, middle, 2.5 - 0.3 * neck, breasts)
 
 
 def layers(
@@ -109,6 +119,8 @@ def layers(
     """Return (3, X, Y, Z) mm: depth under the skin, distance to the cage, distance beyond the muscles on it."""
     midline = cage.spine.side_mm(z)
     depth = outlines.depth(x, y, midline)
+    steep = np.sqrt(sum(slope**2 for slope in np.gradient(depth, x[1] - x[0], y[1] - y[0], z[1] - z[0])))
+    depth = depth / np.maximum(steep, 1.0)  # or shoulders, which slope, would end in steps
     angles, radii, axis = cage.sections(z)
     dx, dy = np.abs(x[:, None, None] - midline), y[None, :, None] - axis
     theta = np.rad2deg(np.arctan2(dx, dy))

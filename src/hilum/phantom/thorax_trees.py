@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,9 +13,14 @@ from hilum.phantom.thorax_solids import COLUMNS
 from hilum.phantom.trees import Tree, grow
 
 Floats = NDArray[np.float64]
-ARTERIES, VEINS, AIRWAYS = 420, 300, 18
+ARTERIES, VEINS, AIRWAYS = 1150, 850, 18
 """Terminals of each tree in one lung."""
 AIRWAY_MM = 1.35
+_VESSEL_HABIT = {"share": 0.33, "trunk_share": 0.08, "turn_deg": 65.0, "uneven": 0.22}
+_HABIT: Mapping[str, Mapping[str, float]] = {
+    "airways": {"share": 0.42, "turn_deg": 42.0}, "arteries": _VESSEL_HABIT, "veins": _VESSEL_HABIT,
+}  # fmt: skip
+"""How each kind branches: vessels fork at the hilum and run on far, so that they reach the outer third."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +67,7 @@ def grown(points: dict[str, Floats], roots: dict[str, Floats], *, vessel_mm: flo
             radius = {"arteries": vessel_mm, "veins": 1.05 * vessel_mm, "airways": AIRWAY_MM}[kind]
             made[name] = grow(
                 points[side], (float(root[0]), float(root[1]), float(root[2])), terminals=count,
-                terminal_radius_mm=radius, share=0.42, turn_deg=42.0, seed=seed, name=f"{patient} {name}",
+                terminal_radius_mm=radius, seed=seed, name=f"{patient} {name}", **_HABIT[kind],
             )  # fmt: skip
         kept["trees"] = Trees(made)
     return kept["trees"]

@@ -11,7 +11,7 @@ from hilum.core.image import MadeBy, Volume
 from hilum.core.seed import generator
 from hilum.drr.field import Structures
 from hilum.phantom.skeleton_cage import breastbone, ribs
-from hilum.phantom.skeleton_girdle import girdle, shoulder_mm
+from hilum.phantom.skeleton_girdle import elbow_mm, girdle, shoulder_mm
 from hilum.phantom.skeleton_spine import vertebrae
 from hilum.phantom.texture import TILE, texture
 from hilum.phantom.thorax_abdomen import bowel_gas, organs
@@ -19,12 +19,15 @@ from hilum.phantom.thorax_heart import Heart
 from hilum.phantom.thorax_names import IDS, NAMES
 from hilum.phantom.thorax_shape import Shape, axes
 from hilum.phantom.thorax_solids import Matter, Solids
+from hilum.phantom.thorax_surfaces import domes
 from hilum.phantom.thorax_torso import layers, outline
 from hilum.phantom.thorax_trees import Trees, as_rows
 from hilum.phantom.warp import Body
 
 Floats = NDArray[np.float64]
-_EVERY_MM = 8.0
+_EVERY_MM = 4.0
+_FISSURE_RISES = 0.6
+"""How far the horizontal fissure rises of what the dome does."""
 
 
 def written(
@@ -96,9 +99,12 @@ def _fissures(made: Shape) -> Floats:
         y_back, y_front = behind[1] + 30.0, float(made.cage.points(np.array([6.0]), np.array([150.0]))[0, 1])
         z_back, z_front = behind[2] + numbers.fissure_level * 0.5, dome - 26.0
         slope = (z_front - z_back) / (y_front - y_back)
-        rows.append([z_back, slope, y_back, 1.0 / np.hypot(1.0, slope), phase])
+        rows.append([z_back, slope, y_back, 1.0 / np.hypot(1.0, slope), phase, 0.0, numbers.fissure_hu_mm])
     level = float(made.cage.points(np.array([4.0]), np.array([140.0]))[0, 2])
-    rows.append([level - 4.0 + numbers.fissure_level, 0.0, -30.0, 1.0, 7.0])
+    lift = made.domes.right - domes(numbers, made.cage, inspiration=1.0, supine=False).right
+    level += _FISSURE_RISES * lift  # or nothing is left of the middle lobe in expiration
+    rows.append([level - 2.0 + numbers.fissure_level, numbers.fissure_slope, -30.0, 1.0, 7.0, numbers.fissure_bow_mm,
+                 numbers.fissure_hu_mm])  # fmt: skip
     return np.array(rows)
 
 
@@ -114,8 +120,8 @@ def _solids(made: Shape, trees: Trees, step: float, supine: bool) -> list[tuple[
     arm_matter = Matter(50.0, 3.0 + 0.5 * numbers.fat_mm, -95.0)
     for side in (1.0, -1.0):
         head = shoulder_mm(made.cage, numbers, side, supine)
-        arm = head + (np.array([side * 30.0, 4.0, -400.0]) if supine else np.array([side * 120.0, -40.0, -46.0]))
-        arms.tube(np.stack([head, arm]), 36.0 + 0.4 * numbers.fat_mm, matter=arm_matter)
+        arm = elbow_mm(head, numbers, side, supine)
+        arms.tube(np.stack([head, arm]), [38.0 + 0.4 * numbers.fat_mm, 33.0 + 0.4 * numbers.fat_mm], matter=arm_matter)
     soft = Solids()
     for name, (places, radii) in made.tubes.items():
         if name in ("trachea", "main_right", "main_left"):

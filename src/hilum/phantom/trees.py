@@ -47,7 +47,8 @@ class Tree:
 
 def grow(
     points_mm: Floats, root_mm: tuple[float, float, float], *, terminals: int, terminal_radius_mm: float,
-    share: float = 0.4, turn_deg: float = 65.0, murray: float = 3.0, seed: int = 0, name: str = "tree",
+    share: float = 0.4, trunk_share: float | None = None, turn_deg: float = 65.0, murray: float = 3.0,
+    uneven: float = 0.0, seed: int = 0, name: str = "tree",
 ) -> Tree:  # fmt: skip
     """Grow a tree from a root until every supplied point has a terminal.
 
@@ -57,8 +58,11 @@ def grow(
         terminals: points to supply; the tree has 2 x terminals - 1 branches.
         terminal_radius_mm: of a branch that supplies one point.
         share: of the way to the centre of its points that a branch runs.
+        trunk_share: the same of the trunk, where it differs: a short one forks at the root.
         turn_deg: the most a child may turn from its parent.
         murray: exponent n of r_parent^n = sum r_child^n.
+        uneven: 0 cuts points through their centre; up to 0.5, the cut takes any share from 0.5 - uneven to
+            0.5 + uneven, so that stems run on and give off smaller branches, as arteries do.
         seed, name: of the draw.
 
     Raises:
@@ -67,53 +71,80 @@ def grow(
     points = np.asarray(points_mm, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or not 1 <= terminals <= len(points):
         raise InputError(f"a tree of {terminals} terminals needs at least as many points (M, 3), got {points.shape}")
-    if not (terminal_radius_mm > 0 and 0 < share < 1 and murray > 0 and 0 < turn_deg <= 180):
-        raise InputError("radius and exponent of a tree must be positive, its share within 0 and 1, its turn 0 to 180")
-    supplied = points[generator(seed, "tree", name).choice(len(points), terminals, replace=False)]
+    first = share if trunk_share is None else trunk_share
+    shares = 0 < share < 1 and 0 < first < 1 and 0 <= uneven < 0.5
+    if not (shares and terminal_radius_mm > 0 and murray > 0 and 0 < turn_deg <= 180):
+        raise InputError(
+            "radius and exponent of a tree must be positive, its shares within 0 and 1, its turn 0 to 180, and what is "
+            "uneven 0 up to 0.5"
+        )
+    rng = generator(seed, "tree", name)
+    supplied = points[rng.choice(len(points), terminals, replace=False)]
     root = np.asarray(root_mm, dtype=np.float64)
-    start, end, parent, carried = [root], [root + share * (supplied.mean(axis=0) - root)], [-1], [terminals]
-    waiting = [(0, supplied)]
-    while waiting:
-        number, mine = waiting.pop()
-        if len(mine) < 2:
-            continue
-        begin, along = end[number], _unit(end[number] - start[number])
-        for half in _halves(mine, along):
-            way = half.mean(axis=0) - begin
-            run = _turned(along, way, np.deg2rad(turn_deg)) * (1.0 if len(half) == 1 else share)
-            start.append(begin)
-            end.append(begin + run)
-            parent.append(number)
-            carried.append(len(half))
-            waiting.append((len(start) - 1, half))
-    radius = terminal_radius_mm * np.asarray(carried, dtype=np.float64) ** (1.0 / murray)
-    return Tree(np.stack(start), np.stack(end), radius, np.asarray(parent, dtype=np.intp))
+    start, end = [root[None]], [(root + first * (supplied.mean(axis=0) - root))[None]]
+    parent, carried = [np.array([-1])], [np.array([terminals])]
+    number, many, grown = np.zeros(1, np.intp), np.array([terminals]), 1
+    while True:  # one generation of branches at a time; points lie in the order of the branches they belong to
+        forking = many >= 2
+        supplied, number, many = supplied[np.repeat(forking, many)], number[forking], many[forking]
+        if not len(number):
+            break
+        last = end[-1][forking]
+        along = _unit(last - start[-1][forking])
+        supplied, halves = _halved(supplied, many, along, uneven=uneven, rng=rng)
+        centre = np.add.reduceat(supplied, _begins(halves), axis=0) / halves[:, None]
+        begin = np.repeat(last, 2, axis=0)
+        run = _turned(np.repeat(along, 2, axis=0), centre - begin, np.deg2rad(turn_deg))
+        run *= np.where(halves == 1, 1.0, share)[:, None]
+        start.append(begin)
+        end.append(begin + run)
+        parent.append(np.repeat(number, 2))
+        carried.append(halves)
+        number, many = grown + np.arange(len(halves)), halves
+        grown += len(halves)
+    radius = terminal_radius_mm * np.concatenate(carried).astype(np.float64) ** (1.0 / murray)
+    return Tree(np.concatenate(start), np.concatenate(end), radius, np.concatenate(parent).astype(np.intp))
 
 
 def _unit(way: Floats) -> Floats:
-    return np.asarray(way / max(float(np.linalg.norm(way)), 1e-9))
+    return np.asarray(way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-9))
 
 
-def _halves(points: Floats, along: Floats) -> tuple[Floats, Floats]:
-    """Points cut in two across their widest extent beside the branch; neither half is empty."""
-    offset = points - points.mean(axis=0)
-    beside = offset - np.outer(offset @ along, along)
-    _, axes = np.linalg.eigh(beside.T @ beside)
-    place = offset @ axes[:, -1]
-    order = np.argsort(place, kind="stable")
-    cut = int(np.clip(np.searchsorted(place[order], 0.0), 1, len(points) - 1))
-    return points[order[:cut]], points[order[cut:]]
+def _begins(many: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Where each group begins, of groups of so many."""
+    return np.asarray(np.cumsum(many) - many)
+
+
+def _halved(
+    points: Floats, many: NDArray[np.intp], along: Floats, *, uneven: float, rng: np.random.Generator
+) -> tuple[Floats, NDArray[np.intp]]:
+    """Points (M, 3) in groups of `many` (G,), each cut in two across its widest extent beside its branch.
+
+    Returns the points in the order of the halves, and how many each half has (2 G,); none is empty.
+    """
+    begins, group = _begins(many), np.repeat(np.arange(len(many)), many)
+    offset = points - (np.add.reduceat(points, begins, axis=0) / many[:, None])[group]
+    beside = offset - (offset * along[group]).sum(axis=1)[:, None] * along[group]
+    spread = np.add.reduceat(beside[:, :, None] * beside[:, None, :], begins, axis=0)
+    widest = np.linalg.eigh(spread)[1][:, :, -1]
+    place = (offset * widest[group]).sum(axis=1)
+    points = points[np.lexsort((place, group))]
+    if uneven > 0:
+        cut = np.rint(many * rng.uniform(0.5 - uneven, 0.5 + uneven, len(many))).astype(np.intp)
+    else:
+        cut = np.add.reduceat((place < 0).astype(np.intp), begins)
+    cut = np.clip(cut, 1, many - 1)
+    return points, np.stack([cut, many - cut], axis=1).ravel()
 
 
 def _turned(along: Floats, way: Floats, most: float) -> Floats:
-    """`way` with its length, turned no more than `most` radians from `along`."""
-    length = float(np.linalg.norm(way))
-    to = _unit(way)
-    angle = float(np.arccos(np.clip(along @ to, -1.0, 1.0)))
-    if angle <= most or length < 1e-9:
-        return way
-    across = _unit(to - (to @ along) * along)
-    return np.asarray(length * (np.cos(most) * along + np.sin(most) * across))
+    """Each `way` (N, 3) with its length, turned no more than `most` radians from `along`."""
+    length = np.linalg.norm(way, axis=1, keepdims=True)
+    to = way / np.maximum(length, 1e-9)
+    cosine = (along * to).sum(axis=1, keepdims=True)
+    across = _unit(to - cosine * along)
+    turned = length * (np.cos(most) * along + np.sin(most) * across)
+    return np.asarray(np.where((np.arccos(np.clip(cosine, -1.0, 1.0)) <= most) | (length < 1e-9), way, turned))
 
 
 def distance_mm(tree: Tree, points_mm: Floats) -> Floats:

@@ -31,8 +31,6 @@ VISITS = (0.15, 0.4, 0.3, 0.1, 0.05)
 """Chances of one to five visits."""
 HIDDEN_EFFUSION = (0.02, 0.07)
 """Severities of an effusion that a frontal film does not show and a lateral does: 89 to 187 ml."""
-AP_HEART_LEAST = 0.4
-"""Least severity of a large heart with portable films, where the threshold is a ratio of 0.55 (severity 0.35)."""
 _TABLE = Path(__file__).parent / "tables" / "courses.json"
 _HIDDEN_SHARE, _BEHIND_HEART_SHARE, _TOGGLE, _EARLY = 0.15, 0.2, 0.25, 0.7
 _LASTING = 0.02
@@ -86,10 +84,9 @@ def draw_patient(
     erect = hidden or any(name in course_table()["upright"] for name, _ in together)
     poses = [_pose(rng, ill=ill, upright=erect) for _ in range(count)]
     calm = [number > 0 and bool(rng.random() < nuisance_share) for number in range(count)]
-    portable = any(pose.frontal == "AP" for pose, _ in poses)
     threads: list[_Thread] = []
     for name, side in _parted(together, rng, hidden):
-        threads.append(_thread(name, side, rng, calm, portable, hidden, nuisance_share, len(threads)))
+        threads.append(_thread(name, side, rng, calm, hidden, nuisance_share, len(threads)))
     made = []
     for number, (time, (pose, views)) in enumerate(zip(_times(rng, count), poses, strict=True)):
         plans = [replace(each.plan, severity=each.severities[number]) for each in threads if each.severities[number]]
@@ -120,7 +117,7 @@ def _parted(together: Sequence[tuple[str, str]], rng: np.random.Generator, hidde
 
 
 def _thread(
-    name: str, side: str, rng: np.random.Generator, calm: Sequence[bool], portable: bool, hidden: bool,
+    name: str, side: str, rng: np.random.Generator, calm: Sequence[bool], hidden: bool,
     nuisance_share: float, number: int,
 ) -> _Thread:  # fmt: skip
     entry, table = catalogue()[name], course_table()
@@ -135,7 +132,7 @@ def _thread(
     if hidden:
         return _Thread(plan, _steady(rng, calm, *HIDDEN_EFFUSION, wobble=0.005))
     if name in table["changing"]:
-        least = AP_HEART_LEAST if name == "cardiomegaly" and portable else table["least"].get(name, LEAST)
+        least = table["least"].get(name, LEAST)
         told = [first_severity(rng, nuisance_share=nuisance_share, least=least)]
         for quiet in calm[1:]:
             told.append(next_severity(told[-1], rng, nuisance=quiet, nuisance_share=nuisance_share, least=least))

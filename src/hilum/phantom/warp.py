@@ -18,10 +18,12 @@ from hilum.core.image import Volume
 from hilum.core.seed import generator
 from hilum.drr.attenuation import AIR_HU
 from hilum.drr.field import Structures
+from hilum.phantom.families_shape import Shape
 
 Points = NDArray[np.float64]
 _EVERY = 4  # voxels between the places where the warp is worked out; it is smooth over far more
 _WAVES = 6
+_WALL_MM = 8.0
 _NECK_MM, _SHOULDER_MM = 52.0, 28.0  # half a neck's width; height over which what lies beside it shrinks to a half
 
 
@@ -56,6 +58,9 @@ class Warp:
         scale: of the torso along left, posterior and head.
         heart: (3,) centre and (3,) half-lengths of the old heart.
         heart_scale: of its width; the left border moves more than the right one.
+        walls: (Y, Z, 2) x of the lungs' right and left border, which the heart's scale leaves where it is, on a grid
+            of `_WALL_MM` from the lowest corner of the lungs' box; empty for none.
+        corner: (2,) y and z of that corner.
         dome: (3,) middle of the old lung bases, and how far they move to the head.
         dome_lift_mm: above 0 as in expiration.
         waves: (W, 3) wave vectors in 1/mm, (W, 3) amplitudes in mm and (W,) phases of the random field.
@@ -63,12 +68,15 @@ class Warp:
         cage: half-lengths left and back of the rib cage about the centre, in the old body.
         wall_scale: of the chest wall's thickness, all that lies outside the cage.
         top_mm: height in the old body above which the CT ends; the new one narrows from there to a neck.
+        shape: what else makes it another person's body.
     """
 
     centre: Points
     scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
     heart: tuple[Points, Points] = field(default_factory=lambda: (np.zeros(3), np.ones(3)))
     heart_scale: float = 1.0
+    walls: Points = field(default_factory=lambda: np.zeros((0, 0, 2)))
+    corner: Points = field(default_factory=lambda: np.zeros(2))
     dome: Points = field(default_factory=lambda: np.zeros(3))
     dome_lift_mm: float = 0.0
     waves: tuple[Points, Points, Points] = field(
@@ -78,29 +86,48 @@ class Warp:
     cage: tuple[float, float] = (1.0, 1.0)
     wall_scale: float = 1.0
     top_mm: float = np.inf
+    shape: Shape | None = None
 
     def source(self, points: Points) -> Points:
         """Return the places (N, 3) of the old body that are seen at these places (N, 3) of the new one."""
         away = (points - self.centre) / np.array(self.scale)
         if self.mirror:
             away = away * np.array([-1.0, 1.0, 1.0])
-        if self.wall_scale != 1.0:
-            away[:, :2] *= self._thinned(np.hypot(away[:, 0] / self.cage[0], away[:, 1] / self.cage[1]))[:, None]
+        if self.wall_scale != 1.0 or self.shape is not None:
+            wall = self.wall_scale if self.shape is None else self.shape.wall_scale(away, self.wall_scale)
+            radius = np.hypot(away[:, 0] / self.cage[0], away[:, 1] / self.cage[1])
+            away[:, :2] *= _thinned(radius, wall)[:, None]
         at: Points = self.centre + away
+        if self.shape is not None:
+            at = self.shape.source(at)
         vectors, sizes, phases = self.waves
         at = at + np.sin(at @ vectors.T + phases) @ sizes
         near = np.exp(-0.5 * ((at[:, 2] - self.dome[2]) / 60.0) ** 2)
         at[:, 2] -= self.dome_lift_mm * near
         middle, half = self.heart
         pivot = middle[0] - 0.35 * half[0]  # right of the middle, so that the left border moves more
-        far = np.linalg.norm((at - middle) / half, axis=1)
-        at[:, 0] += (1.0 / self.heart_scale - 1.0) * (at[:, 0] - pivot) * np.exp(-((far / 1.5) ** 4))
+        far = np.linalg.norm(((at - middle) / half)[:, 1:], axis=1)
+        aside = at[:, 0] - pivot
+        room = np.maximum(np.abs(self._walls(at) - pivot), 0.5 * half[0])
+        wall = np.clip(np.abs(aside) / room, 0.3, 1.0)
+        fade = ((1.0 - wall) / 0.7) ** 2 * (3.0 - 2.0 * (1.0 - wall) / 0.7)  # the chest wall stays
+        at[:, 0] += (1.0 / self.heart_scale - 1.0) * aside * fade * np.exp(-((far / 1.5) ** 4))
         over = np.maximum(at[:, 2] - self.top_mm, 0.0)
         if over.any():
             beside = at[:, :2] - self.centre[:2]
             beyond = np.maximum(np.abs(beside) - _NECK_MM, 0.0)
             at[:, :2] += np.sign(beside) * beyond * ((over / _SHOULDER_MM) ** 2)[:, None]
         return at
+
+    def _walls(self, at: Points) -> Points:
+        """X of the lungs' border on the side of each place (N, 3), infinitely far where none is known."""
+        from scipy.ndimage import map_coordinates
+
+        if not self.walls.size:
+            return np.full(len(at), np.inf)
+        index = ((at[:, 1:] - self.corner) / _WALL_MM).T
+        right, left = (map_coordinates(self.walls[..., side], index, order=1, mode="nearest") for side in (0, 1))
+        return np.asarray(np.where(at[:, 0] > self.heart[0][0] - 0.35 * self.heart[1][0], left, right))
 
     def goes_to(self, points: Points, *, rounds: int = 12) -> Points:
         """Return where places (N, 3) of the old body are in the new one: `source` solved by repeated correction."""
@@ -109,12 +136,6 @@ class Warp:
         for _ in range(rounds):
             at = at + (points - self.source(at)) * scale
         return at
-
-    def _thinned(self, radius: Points) -> Points:
-        """Return what the cage's ellipse of this many radii (N,) shrinks by, so that the wall has its old thickness."""
-        outside = np.maximum(radius, 1.0)
-        found: Points = np.where(radius > 1.0, (1.0 + (outside - 1.0) / self.wall_scale) / outside, 1.0)
-        return found
 
 
 def resampled(volume: Volume, structures: Structures, *, spacing_mm: float) -> Body:
@@ -179,7 +200,8 @@ def draw_warp(
     base = np.array([middle[0], middle[1], lungs[0][2] + 0.2 * (lungs[1][2] - lungs[0][2])])
     return Warp(
         centre=middle, scale=scale, heart=((heart[0] + heart[1]) / 2, (heart[1] - heart[0]) / 2),  # type: ignore[arg-type]
-        heart_scale=heart_scale, dome=base, dome_lift_mm=float(amount * rng.uniform(-15.0, 25.0)),
+        heart_scale=heart_scale, walls=_walls(body), corner=lungs[0][1:], dome=base,
+        dome_lift_mm=float(amount * rng.uniform(-15.0, 25.0)),
         waves=(vectors, sizes, rng.uniform(0, 2 * np.pi, _WAVES)), mirror=mirror,
     )  # fmt: skip
 
@@ -195,6 +217,13 @@ def cardiothoracic_ratio(body: Body) -> float:
     return float((heart[-1] - heart[0] + 1) / (last - first)[rows].max())
 
 
+def _thinned(radius: Points, wall_scale: Points | float) -> Points:
+    """Return what the cage's ellipse of this many radii (N,) shrinks by, so that the wall has its old thickness."""
+    outside = np.maximum(radius, 1.0)
+    found: Points = np.where(radius > 1.0, (1.0 + (outside - 1.0) / wall_scale) / outside, 1.0)
+    return found
+
+
 def _extent(body: Body, name: str) -> tuple[Points, Points]:
     found: tuple[Points, Points] = body.structures.keep(("extent", name), lambda: _measured(body, name))
     return found
@@ -204,6 +233,34 @@ def _measured(body: Body, name: str) -> tuple[Points, Points]:
     index = np.argwhere(body.mask(name))
     origin, step = body.volume.affine[:3, 3], body.spacing_mm
     return origin + step * (index.min(axis=0) - 0.5), origin + step * (index.max(axis=0) + 0.5)
+
+
+def _walls(body: Body) -> Points:
+    found: Points = body.structures.keep(("walls", "lung"), lambda: _walls_measured(body))
+    return found
+
+
+def _walls_measured(body: Body) -> Points:
+    """Right and left border (Y, Z, 2) of both lungs, smooth, taken from the nearest line that crosses a lung."""
+    from scipy.ndimage import distance_transform_edt, gaussian_filter
+
+    lung, step = body.mask("lung"), body.spacing_mm
+    box = np.argwhere(lung.any(axis=0))
+    low, high = box.min(axis=0), box.max(axis=0) + 1
+    part = lung[:, low[0] : high[0], low[1] : high[1]]
+    there = part.any(axis=0)
+    ends = np.stack([part.argmax(axis=0), part.shape[0] - 1 - part[::-1].argmax(axis=0)], axis=-1).astype(float)
+    middle = float(np.median(ends[there]))  # a line through one lung alone has no border on the other side
+    ends[..., 0][ends[..., 0] > middle], ends[..., 1][ends[..., 1] < middle] = np.nan, np.nan
+    found = []
+    for side in (0, 1):
+        known = there & np.isfinite(ends[..., side])
+        nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
+        filled = gaussian_filter(ends[..., side][tuple(nearest)], 8.0 / step, mode="nearest")
+        every = np.round(np.arange(0, filled.shape[0], _WALL_MM / step)).astype(int)
+        along = np.round(np.arange(0, filled.shape[1], _WALL_MM / step)).astype(int)
+        found.append(filled[np.minimum(every, filled.shape[0] - 1)][:, np.minimum(along, filled.shape[1] - 1)])
+    return np.asarray(np.stack(found, axis=-1) * step + body.volume.affine[0, 3], np.float64)
 
 
 def _pulled(

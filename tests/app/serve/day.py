@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,16 @@ class Department:
     def __post_init__(self) -> None:
         self.database = self.database or f"sqlite:///{self.root / 'index.db'}"
         self.archive = Archive(self.root, films.database(self.root, self.database), spare_bytes=0)
-        self.jobs = Jobs(f"sqlite:///{self.root}/jobs.sqlite")
-        self.arrivals = Arrivals(self.archive.database, self.jobs, settle_s=self.settle_s, released_s=0.1, look_s=0.1)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """The queue, made when a test needs it."""
+        return Jobs(f"sqlite:///{self.root}/jobs.sqlite")
+
+    @cached_property
+    def arrivals(self) -> Arrivals:
+        """What watches the archive."""
+        return Arrivals(self.archive.database, self.jobs, settle_s=self.settle_s, released_s=0.1, look_s=0.1)
 
     def told(self) -> dict[str, Any]:
         return {"root": str(self.root), "database": self.database, "model": self.model, **self.arguments}
@@ -88,5 +97,6 @@ class Department:
         return notes.read_text().split() if notes.exists() else []
 
     def close(self) -> None:
-        self.jobs.close()
+        if "jobs" in self.__dict__:
+            self.jobs.close()
         self.archive.database.close()

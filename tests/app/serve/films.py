@@ -33,9 +33,11 @@ def sop_uid(study: int, number: int = 1, series: int = 1) -> str:
     return f"{ROOT}.{study}.{series}.{number}"
 
 
-def film(study: int = 1, number: int = 1, *, series: int = 1, **changes: Any) -> pydicom.Dataset:
+def film(
+    study: int = 1, number: int = 1, *, series: int = 1, shape: tuple[int, int] = (24, 32), **changes: Any
+) -> pydicom.Dataset:
     """One small film of a study; its pixels depend on its numbers."""
-    pixels = (made.ramp() + 16 * study + number).astype(np.uint16) & 0xFFF
+    pixels = (made.ramp(*shape) + 16 * study + number).astype(np.uint16) & 0xFFF
     own: dict[str, Any] = {
         **{"SOPInstanceUID": sop_uid(study, number, series), "SeriesInstanceUID": series_uid(study, series)},
         **{"StudyInstanceUID": study_uid(study), "PatientID": f"P{study}", "InstanceNumber": number},

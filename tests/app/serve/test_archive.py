@@ -24,6 +24,14 @@ from tests.app.serve import films
 ROOT = Path(__file__).resolve().parents[3]
 
 
+def lay(archive: Archive, study: int, data: bytes) -> Path:
+    """Put bytes where the film of a study lies, without a row: what a crash leaves."""
+    path = archive.layout.path(films.sop_uid(study))
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
 def files(archive: Archive) -> list[Path]:
     return sorted(path for path in archive.layout.root.rglob("*") if path.is_file())
 
@@ -198,12 +206,9 @@ def test_a_sweep_repairs_each_kind_of_crash(tmp_path: Path, url: str) -> None:
     archive = films.archive(tmp_path, url)
     for number in (1, 2, 3):
         archive.store([films.film_bytes(tmp_path, number=number)], source="x")
-    orphan = archive.layout.path(films.sop_uid(7))  # a crash between rename and row
-    orphan.write_bytes(films.film_bytes(tmp_path, study=7))
-    damaged = archive.layout.path(films.sop_uid(8))
-    damaged.write_bytes(films.film_bytes(tmp_path, study=8)[:300])
-    misnamed = archive.layout.path(films.sop_uid(9))
-    misnamed.write_bytes(films.film_bytes(tmp_path, study=10))
+    orphan = lay(archive, 7, films.film_bytes(tmp_path, study=7))  # a crash between rename and row
+    damaged = lay(archive, 8, films.film_bytes(tmp_path, study=8)[:300])
+    misnamed = lay(archive, 9, films.film_bytes(tmp_path, study=10))
     (archive.layout.incoming / "dead.part").write_bytes(b"half a film")
     archive.path(films.sop_uid(1, 2)).rename(archive.layout.trash / archive.path(films.sop_uid(1, 2)).name)
     (archive.layout.trash / ("ab" * 32 + ".dcm")).write_bytes(b"of a deletion that did not end")
@@ -228,7 +233,7 @@ def test_a_film_whose_file_was_lost_comes_back_when_sent_again(tmp_path: Path, a
 
 def test_a_file_without_a_row_stands_against_another(tmp_path: Path, archive: Archive) -> None:
     first = films.film_bytes(tmp_path)
-    archive.layout.path(films.sop_uid(1)).write_bytes(first)
+    lay(archive, 1, first)
     assert archive.store([films.film_bytes(tmp_path, PatientName="B")], source="x").outcome == "conflict"
     assert archive.path(films.sop_uid(1)).read_bytes() == first
     assert len(rows(archive, db.instances)) == 1

@@ -22,6 +22,7 @@ from hilum.app.serve.jobs import Job, Jobs, Order, job_url
 from hilum.app.serve.work import TOOK_TOO_LONG, Rules, Settings
 from hilum.app.serve.workers import Workers, how_it_ended
 from hilum.core.errors import InputError, MissingError
+from tests.app.serve.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[3]
 BODIES = "tests.app.serve.odd_bodies:bodies"
@@ -45,9 +46,9 @@ def counted(folder: Path, what: str) -> Counter[str]:
     return Counter(line[1] for line in notes(folder) if line[0] == what)
 
 
-def workers(folder: Path, count: int = 1, rules: dict[str, Rules] | None = None) -> Workers:
+def workers(folder: Path, count: int = 1, rules: dict[str, Rules] | None = None, url: str = "") -> Workers:
     return Workers(
-        f"sqlite:///{folder}/jobs.sqlite",
+        url or f"sqlite:///{folder}/jobs.sqlite",
         groups={"read": (count, rules or QUICK)},
         bodies=BODIES,
         arguments={"folder": str(folder)},
@@ -193,6 +194,27 @@ def test_a_waiting_job_can_be_hurried_and_an_ended_one_not_cancelled(tmp_path: P
     jobs.close()
 
 
+def test_jobs_are_forgotten_with_their_subject_and_with_age(tmp_path: Path) -> None:
+    jobs = Jobs(f"sqlite:///{tmp_path}/jobs.sqlite")
+    for order in (
+        Order("read", "a", "1"),
+        Order("read", "a", "2"),
+        Order("deliver", "a", "1"),
+        Order("read", "b", "1"),
+    ):
+        jobs.submit(order)
+    assert jobs.forget(subject="a") == 3
+    assert [job.order.subject for job in jobs.rows()] == ["b"]
+    left = jobs.rows()[0].id
+    assert jobs.forget() == 0  # it waits
+    jobs.cancel(left)
+    assert jobs.forget(older_than_days=1) == 0
+    assert jobs.forget() == 1
+    assert jobs.rows() == []
+    assert jobs.submit(Order("read", "a", "1"))  # and may come again
+    jobs.close()
+
+
 @pytest.mark.slow
 def test_a_job_past_its_time_limit_is_set_aside(tmp_path: Path) -> None:
     jobs = Jobs(f"sqlite:///{tmp_path}/jobs.sqlite")
@@ -286,3 +308,25 @@ def test_ends_are_said_in_words(status: int, words: str) -> None:
 
 def test_postgresql_urls_are_one_kind() -> None:
     assert job_url("postgresql+psycopg://h/d") == job_url("postgres://h/d") == job_url("postgresql://h/d")
+
+
+@pytest.mark.slow
+def test_jobs_survive_a_restart_of_postgresql(cluster: Cluster, tmp_path: Path) -> None:
+    url = cluster.fresh()
+    jobs = Jobs(url)
+    for number in range(12):
+        jobs.submit(Order("read", f"s{number}", "k", {"seconds": 0.1}))
+    with workers(tmp_path, 1, url=url) as crew:
+        until(lambda: len(counted(tmp_path, "done")) >= 3)
+        cluster.stop()
+        cluster.start()
+        os.kill(crew.pids[0], signal.SIGKILL)
+        until(lambda: jobs.open_count() == 0)
+    assert {job.state for job in jobs.rows()} == {"done"}
+    assert set(counted(tmp_path, "done")) == {f"s{number}" for number in range(12)}
+    jobs.close()
+
+
+def test_a_job_database_that_is_away_is_said_to_be_away() -> None:
+    with pytest.raises(MissingError, match="cannot be opened"):
+        Jobs("postgresql://127.0.0.1:1/none?connect_timeout=2")

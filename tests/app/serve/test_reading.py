@@ -16,11 +16,12 @@ pytest.importorskip("dbos", reason="the 'serve' extra is not installed")
 from hilum.app.serve import ledger, results
 from hilum.app.serve.reading import Reader, ReadStudy, bodies
 from hilum.app.serve.shelf import ArchiveShelf
-from hilum.app.serve.work import Answer, Rules, Settings, Stopped, Ticket, attend
+from hilum.app.serve.work import Answer, Stopped, Ticket
 from hilum.core.errors import HilumError, InputError, MissingError
 from hilum.io.intake import is_nobody
 from tests.app.serve import films
 from tests.app.serve.day import EXAMPLE, ODD_MODELS, Department
+from tests.io import made
 
 MORNING, NOON = {"StudyTime": "080000"}, {"StudyTime": "120000"}
 
@@ -30,9 +31,9 @@ def ward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Department
     monkeypatch.setenv("HILUM_ODD_NOTES", str(tmp_path / "notes"))
     for name in [name for name in sys.modules if name.startswith("hilum_plugin_odd_models")]:
         del sys.modules[name]  # what a test registers goes with it: the next loads the plug-in anew
-    made = Department(tmp_path, settle_s=0.0)
-    yield made
-    made.close()
+    department = Department(tmp_path, settle_s=0.0)
+    yield department
+    department.close()
 
 
 def reader(ward: Department, model: str = f"{ODD_MODELS}:odd", **more: Any) -> ReadStudy:
@@ -221,17 +222,37 @@ def contents_deep(place: Path) -> dict[str, bytes]:
     return {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
 
 
+def test_a_full_disk_passes(ward: Department, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `write_study` cannot write is an OSError again, which the queue tries anew, not a wrong input."""
+    ward.send(films.film(1, 1))
+    folder(ward).parent.mkdir(parents=True)
+    order = ledger.films_of(ward.archive.database, films.study_uid(1)).order
+    results.unfinished(folder(ward), order.id).parent.joinpath(
+        f".{results.unfinished(folder(ward), order.id).name}.partial-{os.getpid()}"
+    ).write_text("in the way")
+    with pytest.raises(OSError, match="exists"):
+        reader(ward).run(Ticket(order, order.id))
+    assert not folder(ward).exists()
+
+
+def send_damaged(ward: Department, study: int, number: int) -> None:
+    """A film whose header is right and whose JPEG-LS stream is not."""
+    path = ward.root / "damaged.dcm"
+    made.write_frame(films.film(study, number), b"\xff\xd8 no stream", path, "1.2.840.10008.1.2.4.80")
+    ward.archive.store(path, source="MODALITY")
+
+
 def test_one_damaged_film_does_not_cost_the_others(ward: Department) -> None:
-    damaged = films.film(1, 2)
-    damaged.PixelData = damaged.PixelData[:100]
-    ward.send(films.film(1, 1), damaged)
+    ward.send(films.film(1, 1), films.film(1, 3, PhotometricInterpretation="PALETTE COLOR"))
+    send_damaged(ward, 1, 2)
     read(ward)
     row = ledger.row(ward.archive.database, films.study_uid(1))
     assert row.state == "read"
     assert row.reason
-    broken = films.film(2, 1)
-    broken.PixelData = broken.PixelData[:100]
-    ward.send(broken)
+    assert "a film cannot be used: its pixels are PALETTE COLOR" in row.reason
+    assert row.reason.count("a film") == 2
+    assert ".dcm" not in row.reason
+    send_damaged(ward, 2, 1)
     with pytest.raises(HilumError):
         read(ward, 2)
 
@@ -262,22 +283,17 @@ def test_what_we_made_ourselves_is_kept_and_never_read(ward: Department) -> None
     other.close()
 
 
-def test_a_queue_runs_a_body_and_says_what_came_of_it(ward: Department) -> None:
-    """`attend` with the real body but no queue: what cannot be read fails, what is missing is not tried again."""
-    broken = films.film(1, 1)
-    broken.PixelData = broken.PixelData[:100]
-    ward.send(broken)
+def test_what_cannot_be_read_fails_with_its_reason(ward: Department) -> None:
+    send_damaged(ward, 1, 1)
     order = ledger.films_of(ward.archive.database, films.study_uid(1)).order
-    made = bodies(**ward.told())
-    assert set(made) == {"read", "deliver"}
-    settings = Settings("sqlite:///none", "h/read-1", {"read": Rules()}, "hilum.app.serve.reading:bodies")
+    both = bodies(**ward.told())
+    assert set(both) == {"read", "deliver"}
     ticket = Ticket(order, order.id)
     with pytest.raises(HilumError):
-        made["read"].run(ticket)
-    made["read"].ended(ticket, "failed", "it cannot be decoded")
+        both["read"].run(ticket)
+    both["read"].ended(ticket, "failed", "it cannot be decoded")
     assert ward.state(1) == "failed"
-    assert Settings.from_json(settings.to_json()) == settings
-    assert callable(attend)
+    assert ledger.row(ward.archive.database, films.study_uid(1)).reason == "it cannot be decoded"
 
 
 def test_results_have_names_that_tell_nothing(tmp_path: Path) -> None:

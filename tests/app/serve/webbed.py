@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,3 +73,24 @@ def split(response: Any) -> list[tuple[dict[str, str], bytes]]:
         lines = dict(line.decode().split(": ", 1) for line in head.split(b"\r\n"))
         found.append((lines, data))
     return found
+
+
+@contextmanager
+def served(app: FastAPI | Callable[[str], FastAPI]) -> Iterator[tuple[str, int]]:
+    """The application behind a real server on a free port; it may be made from the address it will have."""
+    import uvicorn
+
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        host, port = bound.getsockname()
+        app = app if isinstance(app, FastAPI) else app(f"http://{host}:{port}")
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+        thread.start()
+        try:
+            while not server.started:
+                time.sleep(0.01)
+            yield host, port
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -83,6 +84,7 @@ class Archive:
         self.layout = Layout(Path(root))
         self.database = database
         self.classes, self.bounds, self.spare_bytes = classes, bounds or Bounds(), spare_bytes
+        logging.getLogger("pydicom").setLevel(logging.ERROR)  # its warnings quote values, and so names of patients
         self.after_store: list[Callable[[Stored], None]] = []
         self.after_delete: list[Callable[[str], None]] = []
 

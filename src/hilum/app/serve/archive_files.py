@@ -37,9 +37,7 @@ class Layout:
             root.mkdir(parents=True, exist_ok=True, mode=0o700)
             for folder in (self.instances, self.conflicts, self.incoming, self.trash):
                 folder.mkdir(exist_ok=True, mode=0o700)
-            for pair in self.shelves():
-                (self.instances / pair).mkdir(exist_ok=True, mode=0o700)
-            fsync_folder(self.instances)
+            fsync_folder(root)
         except OSError as error:
             raise InputError(f"The archive cannot be kept in '{root}': {error.strerror}.") from error
 
@@ -188,6 +186,8 @@ def move(source: Path, target: Path) -> None:
         FullError: if the disk is full.
     """
     with told_if_full():
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not target.parent.exists():
+            target.parent.mkdir(exist_ok=True, mode=0o700)
+            fsync_folder(target.parent.parent)
         os.replace(source, target)
         fsync_folder(target.parent)

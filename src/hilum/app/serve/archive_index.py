@@ -137,7 +137,8 @@ def _check(
             0x0122,
         )
     if not is_uid(syntax) or syntax in _REFERENCED:
-        raise refuse(f"The file is refused: transfer syntax '{syntax[:64]}' is not kept here.", 0xC122)
+        named_syntax = "".join(letter for letter in syntax[:64] if letter.isprintable())
+        raise refuse(f"The file is refused: transfer syntax '{named_syntax}' is not kept here.", 0xC122)
 
 
 def _check_pixels(header: Dataset, pixel_bytes: int | None, named: dict[str, str]) -> None:

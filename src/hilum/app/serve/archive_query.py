@@ -112,7 +112,7 @@ def locate(database: db.Database, study: str, series: str = "", instance: str = 
     chosen = sa.select(*columns).join(db.series, _I.series == _E.uid).where(_I.study == study)
     for column, value in ((_I.series, series), (_I.uid, instance)):
         chosen = chosen.where(column == value) if value else chosen
-    chosen = chosen.order_by(_E.number, _E.uid, _I.number, _I.uid)
+    chosen = chosen.order_by(_E.number.nulls_first(), _E.uid, _I.number.nulls_first(), _I.uid)
     return [
         Located(*row[:6], pixels=row[6] is not None, film=bool(row[7]))
         for row in database.read(lambda connection: connection.execute(chosen).all())
@@ -141,8 +141,16 @@ def search(database: db.Database, level: Level, query: Query) -> Found:
 
 _ORDER: dict[Level, tuple[ColumnElement[Any], ...]] = {
     "study": (_S.date.desc(), _S.time.desc(), _S.uid.asc()),
-    "series": (_S.date.desc(), _S.time.desc(), _S.uid.asc(), _E.number.asc(), _E.uid.asc()),
-    "instance": (_S.date.desc(), _S.time.desc(), _S.uid.asc(), _E.number.asc(), _E.uid.asc(), _I.number.asc(), _I.uid),
+    "series": (_S.date.desc(), _S.time.desc(), _S.uid.asc(), _E.number.asc().nulls_first(), _E.uid.asc()),
+    "instance": (
+        _S.date.desc(),
+        _S.time.desc(),
+        _S.uid.asc(),
+        _E.number.asc().nulls_first(),
+        _E.uid.asc(),
+        _I.number.asc().nulls_first(),
+        _I.uid,
+    ),
 }
 
 
@@ -188,7 +196,7 @@ def condition(level: Level, name: str, value: str) -> ColumnElement[bool]:
 
 def _number(name: str, value: str) -> int:
     if not re.fullmatch(r"[+-]?\d{1,10}", value):
-        raise InputError(f"'{name}' is searched by a whole number, got '{value[:40]}'.")
+        raise InputError(f"'{name}' is searched by a whole number, got {value[:40]!a}.")
     return int(value)
 
 
@@ -216,7 +224,7 @@ def _range(column: ColumnElement[Any], name: str, value: str, digits: int) -> Co
     shape = r"\d{8}" if digits == 8 else r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?"
     if len(ends) > 2 or not any(ends) or any(end and not re.fullmatch(shape, end) for end in ends):
         form = "YYYYMMDD" if digits == 8 else "HHMMSS"
-        raise InputError(f"'{name}' is searched by {form} or {form}-{form}, got '{value[:40]}'.")
+        raise InputError(f"'{name}' is searched by {form} or {form}-{form}, got {value[:40]!a}.")
     first, last = ends[0], ends[-1]
     conditions = [column != ""]
     if first:

@@ -106,7 +106,10 @@ class Arrivals:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._look_s):
-            try:
-                self.look()
-            except Exception as error:  # a database that is away comes back; the next look sees the same
-                LOG.warning("arrivals could not be looked at: %s", type(error).__name__)
+            self._try_to_look()
+
+    def _try_to_look(self) -> None:
+        try:
+            self.look()
+        except Exception as error:  # a database that is away comes back; the next look sees the same
+            LOG.warning("arrivals could not be looked at: %s", type(error).__name__)

@@ -111,7 +111,7 @@ def _window(parameters: Mapping[str, str]) -> Window | None:
         return Window(float(parts[0]), float(parts[1]), function)
     except (ValueError, InputError):
         raise RequestError(
-            400, f"'window' is not usable: '{value[:60]}'.", "Give center,width,linear | linear-exact | sigmoid."
+            400, f"'window' is not usable: {value[:60]!a}.", "Give center,width,linear | linear-exact | sigmoid."
         ) from None
 
 
@@ -123,7 +123,7 @@ def _viewport(parameters: Mapping[str, str]) -> tuple[int, int] | None:
     parts = value.split(",")
     if len(parts) != 2 or not all(re.fullmatch(r"[0-9]{1,4}", part) and 1 <= int(part) <= _LARGEST for part in parts):
         raise RequestError(
-            400, f"'viewport' is not usable: '{value[:60]}'.", f"Give columns,rows, each 1 to {_LARGEST}."
+            400, f"'viewport' is not usable: {value[:60]!a}.", f"Give columns,rows, each 1 to {_LARGEST}."
         )
     return int(parts[0]), int(parts[1])
 
@@ -131,5 +131,5 @@ def _viewport(parameters: Mapping[str, str]) -> tuple[int, int] | None:
 def _quality(parameters: Mapping[str, str]) -> int:
     value = parameters.get("quality", "90")
     if not re.fullmatch(r"[0-9]{1,3}", value) or not 1 <= int(value) <= 100:
-        raise RequestError(400, f"'quality' is not usable: '{value[:20]}'.", "Give 1 to 100.")
+        raise RequestError(400, f"'quality' is not usable: {value[:20]!a}.", "Give 1 to 100.")
     return int(value)

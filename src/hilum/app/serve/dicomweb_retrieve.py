@@ -144,7 +144,7 @@ def _stream(request: Request, service: Service, found: list[Located], syntax: st
             data, given = pixels.in_syntax(path, one.syntax, syntax)
         except HilumError:  # what cannot be decoded goes out as it is; its part says in which syntax
             data, given = None, one.syntax
-        place = address(request, one.study, one.series, one.uid)
+        place = address(request, service, one.study, one.series, one.uid)
         yield part_head(boundary, f"{_FILE}; transfer-syntax={given}", place)
         if data is not None:
             yield data
@@ -160,7 +160,7 @@ def _headers(request: Request, service: Service, found: list[Located]) -> Iterat
     before = b"["
     for one in found:
         path = service.archive.layout.named(one.file)
-        place = address(request, one.study, one.series, one.uid)
+        place = address(request, service, one.study, one.series, one.uid)
         try:
             told = metadata(path, f"{place}/bulkdata", pixels=one.pixels)
         except DecodeError:  # what the index knows is better than no series at all

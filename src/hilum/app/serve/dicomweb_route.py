@@ -80,6 +80,7 @@ class Service:
         limits: of one upload.
         audit: told (user, what, study) of uploads and deletions.
         after_upload: told the studies an upload added to, when it has ended.
+        public_url: the server's address as clients see it, with its prefix; '' takes it from each request.
         stores: uploads that may write at once; searches never wait behind them.
         pictures: films that may be decoded at once, as each takes the memory of a whole film.
     """
@@ -89,6 +90,7 @@ class Service:
     limits: UploadLimits = field(default_factory=UploadLimits)
     audit: Callable[[str, str, str], None] | None = None
     after_upload: Callable[[frozenset[str]], None] | None = None
+    public_url: str = ""
     stores: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(8))
     pictures: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
 
@@ -147,9 +149,15 @@ def check_json(request: Request) -> None:
         raise RequestError(406, "The answer is DICOM JSON, which is not accepted.", f"Accept {JSON}.")
 
 
-def address(request: Request, study: str = "", series: str = "", instance: str = "") -> str:
+def address(request: Request, service: Service, study: str = "", series: str = "", instance: str = "") -> str:
     """Return the absolute address of the studies, or of one study, series or instance."""
-    parts = [str(request.url_for("dicomweb_search_studies"))]
+    at = f"{service.public_url.rstrip('/')}/dicomweb/studies" if service.public_url else ""
+    return below(at or str(request.url_for("dicomweb_search_studies")), study, series, instance)
+
+
+def below(root: str, study: str = "", series: str = "", instance: str = "") -> str:
+    """Return the address of a study, series or instance under the address of all studies."""
+    parts = [root]
     parts += [study] if study else []
     parts += ["series", series] if series else []
     parts += ["instances", instance] if instance else []

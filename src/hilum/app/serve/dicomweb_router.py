@@ -25,6 +25,7 @@ def router(
     limits: UploadLimits | None = None,
     audit: Callable[[str, str, str], None] | None = None,
     after_upload: Callable[[frozenset[str]], None] | None = None,
+    public_url: str = "",
 ) -> APIRouter:
     """Return DICOMweb under `/dicomweb`.
 
@@ -34,8 +35,10 @@ def router(
         limits: of one upload.
         audit: told (user, 'stored' or 'deleted', Study Instance UID).
         after_upload: told the Study Instance UIDs an upload added to, when it has ended.
+        public_url: the server's address as clients see it, with its prefix, for the addresses in answers;
+            '' takes it from each request (its Host, and the prefix that the proxy names).
     """
-    service = Service(archive, who, limits or UploadLimits(), audit, after_upload)
+    service = Service(archive, who, limits or UploadLimits(), audit, after_upload, public_url)
     made = APIRouter(prefix="/dicomweb", tags=["DICOMweb"])
     add_search(made, service)
     add_store(made, service)

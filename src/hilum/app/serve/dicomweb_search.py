@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from hilum.app.serve.archive_query import FIELDS, LIMIT, OWN, Found, Level, Query, search
 from hilum.app.serve.dicomweb_json import attributes, keyword_of
 from hilum.app.serve.dicomweb_media import RequestError
-from hilum.app.serve.dicomweb_route import Route, Service, Uid, address, answer, aside, check_json
+from hilum.app.serve.dicomweb_route import Route, Service, Uid, address, answer, aside, below, check_json
 
 _SETTINGS = ("limit", "offset", "includefield", "fuzzymatching", "accept", "charset", "emptyvaluematching")
 _LITERAL = '299 hilum "The fuzzymatching parameter is not supported. Only literal matching has been performed."'
@@ -67,7 +67,8 @@ async def _search(request: Request, service: Service, level: Level, inside: dict
     headers = {"Warning": ", ".join(warned)} if warned else {}
     if not found.rows:
         return Response(status_code=204, headers=headers)
-    response: Response = await aside(lambda: answer([_row(request, level, row) for row in found.rows], headers=headers))
+    root = address(request, service)
+    response: Response = await aside(lambda: answer([_row(root, level, row) for row in found.rows], headers=headers))
     return response
 
 
@@ -88,7 +89,7 @@ def _query(request: Request, level: Level, inside: dict[str, str]) -> Query:
             if keyword in match and keyword in inside and match[keyword] != value:
                 raise RequestError(400, f"{keyword} is in the address already.", "Leave it out.")
             if not keyword:
-                raise RequestError(400, f"'{name[:64]}' is not an attribute.", "Use keywords or eight-digit tags.")
+                raise RequestError(400, f"{name[:64]!a} is not an attribute.", "Use keywords or eight-digit tags.")
             match[keyword] = value
     limit, offset = _count(request, "limit", LIMIT), _count(request, "offset", 0)
     return Query(match, limit=limit, offset=offset, include=tuple(dict.fromkeys(name for name in include if name)))
@@ -99,18 +100,18 @@ def _count(request: Request, name: str, default: int) -> int:
     if not value:
         return default
     if not (value.isascii() and value.isdigit() and len(value) <= 9):
-        raise RequestError(400, f"'{name}' is a whole number, got '{value[:40]}'.")
+        raise RequestError(400, f"'{name}' is a whole number, got {value[:40]!a}.")
     return int(value)
 
 
-def _row(request: Request, level: Level, row: dict[str, Any]) -> dict[str, Any]:
+def _row(root: str, level: Level, row: dict[str, Any]) -> dict[str, Any]:
     uids = [row.get(name, "") for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
     depth = ("study", "series", "instance").index(level) + 1
     told = {
         **row,
         "SpecificCharacterSet": "ISO_IR 192",
         "InstanceAvailability": "ONLINE",
-        "RetrieveURL": address(request, *uids[:depth]),
+        "RetrieveURL": below(root, *uids[:depth]),
     }
     if level != "instance":
         told = {name: value for name, value in told.items() if value is not None or name in OWN[level]}

@@ -200,7 +200,7 @@ def _verdict(request: Request, upload: _Upload) -> Response:
         {
             "ReferencedSOPClassUID": one.sop_class,
             "ReferencedSOPInstanceUID": one.sop_uid,
-            "RetrieveURL": address(request, one.study_uid, one.series_uid, one.sop_uid),
+            "RetrieveURL": address(request, upload.service, one.study_uid, one.series_uid, one.sop_uid),
         }
         for one in kept
     ]
@@ -211,7 +211,7 @@ def _verdict(request: Request, upload: _Upload) -> Response:
     other += [_failure("", "", 0xA700 if isinstance(one, FullError) else 0x0110, str(one)) for one in upload.broken]
     told: dict[str, Any] = {"ReferencedSOPSequence": good} if good else {}
     if len({one.study_uid for one in kept}) == 1:
-        told["RetrieveURL"] = address(request, kept[0].study_uid)
+        told["RetrieveURL"] = address(request, upload.service, kept[0].study_uid)
     if failed:
         told["FailedSOPSequence"] = failed
     if other:

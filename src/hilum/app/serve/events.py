@@ -1,4 +1,4 @@
-"""News of studies for the pages: the readings' rows are looked at, so that it does not matter which process wrote them."""
+"""News of studies for the pages, from the readings' rows: it does not matter which process wrote them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,10 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._look_s):
-            try:
-                self.look()
-            except Exception as error:  # a database that is away comes back; the next look tells what was missed
-                LOG.warning("readings could not be looked at: %s", type(error).__name__)
+            self._try_to_look()
+
+    def _try_to_look(self) -> None:
+        try:
+            self.look()
+        except Exception as error:  # a database that is away comes back; the next look tells what was missed
+            LOG.warning("readings could not be looked at: %s", type(error).__name__)

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dbos import DBOSClient, WorkflowStatus
 
 APPLICATION = "hilum"
+KINDS = ("read", "deliver")
 VERSION = "1"
 """Version of what a stored order means: processes of another version leave it alone."""
 WORKFLOW = "job"
@@ -123,12 +124,12 @@ class Jobs:
 
     def rows(self, *, limit: int = 100, offset: int = 0, subject: str = "", kind: str = "") -> list[Job]:
         """Return jobs, the newest first; of one subject or kind where given."""
-        prefix = f"{kind}-{_short(subject)}-" if subject and kind else f"{kind}-" if kind else None
+        kinds = [kind] if kind else list(KINDS)
+        prefixes = [f"{one}-{_short(subject)}-" if subject else f"{one}-" for one in kinds]
         found = self._client.list_workflows(
-            name=WORKFLOW, sort_desc=True, limit=limit, offset=offset, workflow_id_prefix=prefix
+            name=WORKFLOW, sort_desc=True, limit=limit, offset=offset, workflow_id_prefix=prefixes
         )
-        jobs = [_job(status) for status in found]
-        return [job for job in jobs if not subject or job.order.subject == subject]
+        return [_job(status) for status in found]
 
     def open_count(self, kind: str = "") -> int:
         """Return how many jobs wait or run."""
@@ -185,6 +186,29 @@ class Jobs:
                 self._client.resume_workflow(status.workflow_id, queue_name=order_of(status).kind)
                 freed += 1
         return freed
+
+    def forget(self, *, subject: str = "", older_than_days: float = 0.0) -> int:
+        """Delete jobs for good, of a subject that is deleted or that ended long ago; returns how many.
+
+        Args:
+            subject: all jobs of this one, open ones cancelled first; a worker that is at one drops its result.
+            older_than_days: without a subject, jobs that ended so many days ago.
+        """
+        if subject:
+            prefixes = [f"{kind}-{_short(subject)}-" for kind in KINDS]
+            found = self._client.list_workflows(name=WORKFLOW, workflow_id_prefix=prefixes, load_input=False)
+            still = [status.workflow_id for status in found if status.status in OPEN]
+            if still:
+                self._client.cancel_workflows(still)
+        else:
+            before = datetime.now(UTC) - timedelta(days=older_than_days)
+            found = self._client.list_workflows(
+                name=WORKFLOW, completed_before=before.isoformat(), load_input=False, load_output=False, limit=10_000
+            )
+        ids = [status.workflow_id for status in found]
+        if ids:
+            self._client.delete_workflows(ids)
+        return len(ids)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hilum import __version__
+from hilum.app.serve.guard import PatientTls, bound_connection
 from hilum.core.errors import HilumError, InputError, MissingError, need
 from hilum.io.save import made_uid
 
@@ -63,7 +64,7 @@ class Bounds:
         pdu_bytes: largest PDU it takes.
         instance_bytes: a larger C-STORE request ends its association.
         negotiation_s: a peer that connects must ask for an association within so many seconds.
-        silence_s: a peer that sends nothing for so long is disconnected, also in the middle of a PDU.
+        silence_s: a peer that sends nothing for so long is disconnected; one PDU may not take longer either.
     """
 
     associations: int = 32
@@ -136,13 +137,13 @@ class Node:
         handlers: list[Any] = [
             (evt.EVT_C_ECHO, lambda event: SUCCESS),
             (evt.EVT_C_STORE, self._on_store),
+            (evt.EVT_CONN_OPEN, self._on_open),
             (evt.EVT_PDU_RECV, self._on_pdu),
             (evt.EVT_CONN_CLOSE, self._on_close),
         ]
         try:
-            self._server = self._entity.start_server(
-                self._address, block=False, evt_handlers=handlers, ssl_context=self._tls
-            )
+            tls: Any = PatientTls(self._tls, patience_s=self._bounds.negotiation_s) if self._tls else None
+            self._server = self._entity.start_server(self._address, block=False, evt_handlers=handlers, ssl_context=tls)
         except OSError as error:
             host, port = self._address
             raise InputError(
@@ -166,6 +167,9 @@ class Node:
     ) -> None:
         """Stop."""
         self.stop()
+
+    def _on_open(self, event: Event) -> None:
+        bound_connection(event.assoc, pdu_bytes=self._bounds.pdu_bytes, silence_s=self._bounds.silence_s)
 
     def _on_store(self, event: Event) -> Any:
         with self._guard:

@@ -217,7 +217,8 @@ def _associated(peer: Peer, contexts: Sequence[tuple[str, tuple[str, ...]]]) -> 
 
 def _no_association(peer: Peer, association: Association) -> HilumError:
     if association.rejected_contexts and not association.accepted_contexts:
-        names = ", ".join(dict.fromkeys(str(getattr(c.abstract_syntax, "name", "")) for c in association.rejected_contexts))
+        rejected = [getattr(context.abstract_syntax, "name", "") for context in association.rejected_contexts]
+        names = ", ".join(dict.fromkeys(rejected))
         return PeerRefusedError(f"{peer} does not take '{names}'")
     if not association.is_rejected:
         return PeerDownError(f"{peer} does not answer: check that it runs, its host, port and TLS")

@@ -19,7 +19,7 @@ from hilum.app.serve.deliver import DELIVER, Deliver, Destination
 from hilum.app.serve.jobs import Order
 from hilum.app.serve.peer import Peer, PeerDownError, PeerRefusedError, find_studies, move_study
 from hilum.app.serve.work import Answer, Body, Stopped, Ticket
-from hilum.core.errors import RefusedError
+from hilum.core.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
     from hilum.core.study import Study
@@ -156,7 +156,12 @@ class ReadStudy:
         partial.parent.mkdir(parents=True, exist_ok=True)
         study = reading.study
         names = {film.id: film.id for film in study.films}
-        write_study(partial, reading, names, card=self._reader.card, keep_identifiers=True, formats=FORMATS)
+        try:
+            write_study(partial, reading, names, card=self._reader.card, keep_identifiers=True, formats=FORMATS)
+        except InputError as error:
+            if isinstance(error.__cause__, OSError):  # a full disk passes, unlike an input that is wrong
+                raise error.__cause__ from error
+            raise
         results.make_durable(partial)
         case = read_case(partial, prior=lambda uid: study.prior)
         reasons = dict.fromkeys([*(reason for _, reason in reading.refused), *failed.values()])
@@ -167,7 +172,7 @@ class ReadStudy:
         return deliveries(self._archive, films.study, films.signature, self._destinations, own_title=self._own_title)
 
     def _fetch_prior(self, study: str) -> bool:
-        """Ask the PACS for the patient's latest earlier study and have it sent here; a PACS that is away costs nothing."""
+        """Have the patient's latest earlier study sent here by the PACS; one that is away costs nothing."""
         if self._prior_peer is None:
             return False
         wanted = ledger.identity(self._archive.database, study)
@@ -175,12 +180,7 @@ class ReadStudy:
             return False
         try:
             known = find_studies(self._prior_peer, {"PatientID": wanted.patient_id, "StudyDate": f"-{wanted.date}"})
-            earlier = [
-                one for one in known
-                if one.get("PatientID") == wanted.patient_id and (one.get("StudyDate", "9"), one.get("StudyTime", ""))
-                < (wanted.date, wanted.time) and one.get("StudyInstanceUID") != study
-                and {"CR", "DX"} & set(one.get("ModalitiesInStudy", "").split("\\"))
-            ]  # fmt: skip
+            earlier = [one for one in known if _may_be_prior(one, study, wanted)]
             if not earlier:
                 return False
             latest = max(earlier, key=lambda one: (one.get("StudyDate", ""), one.get("StudyTime", "")))
@@ -188,6 +188,14 @@ class ReadStudy:
         except (PeerDownError, PeerRefusedError):
             return False
         return bool(ledger.films_of(self._archive.database, study).prior)
+
+
+def _may_be_prior(one: Mapping[str, str], study: str, wanted: ledger.Identity) -> bool:
+    """Tell whether a PACS's answer is an earlier radiograph of the same patient; many do not tell the modality."""
+    modalities = set(filter(None, one.get("ModalitiesInStudy", "").split("\\")))
+    when = (one.get("StudyDate") or "99999999", one.get("StudyTime", ""))
+    other = one.get("StudyInstanceUID", study) != study and one.get("PatientID") == wanted.patient_id
+    return other and when < (wanted.date, wanted.time) and (not modalities or bool(modalities & {"CR", "DX"}))
 
 
 def deliveries(

@@ -17,6 +17,7 @@ from hilum.core.study import Study
 
 if TYPE_CHECKING:
     from hilum.app.serve.archive import Archive
+    from hilum.core.image import Image
 
 OWN = "hilum"
 """Source of the instances that we made ourselves."""
@@ -58,6 +59,15 @@ def clear(partial: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
 
 
+def erase(root: Path, study: str) -> int:
+    """Delete everything that was written about a study; returns how many folders. For `archive.after_delete`."""
+    folder = folder_of(root, study)
+    found = [path for path in folder.parent.glob(f"*{folder.name}*") if path.is_dir()]
+    for path in found:
+        clear(path)
+    return len(found)
+
+
 def summary_of(row: Mapping[str, Any]) -> str:
     """Return what the worklist keeps of a row of its own making."""
     return json.dumps({name: row[name] for name in SHOWN}, ensure_ascii=False)
@@ -87,7 +97,7 @@ def study_of(archive: Archive, uid: str, films: Iterable[str]) -> tuple[Study, d
     with open_studies(list(paths), keep_identifiers=True) as intake:
         reasons = {failure.path: failure.reason for failure in intake.failures}
         found = next((study for study in intake.studies if study.films), None)
-    failed = {film: reasons[path.name] for path, film in paths.items() if path.name in reasons}
+    failed = {film: _named(reasons[path.name], path.name) for path, film in paths.items() if path.name in reasons}
     if found is None:
         return Study(uid), failed
     return replace(found, id=uid, prior=None), failed
@@ -95,13 +105,21 @@ def study_of(archive: Archive, uid: str, films: Iterable[str]) -> tuple[Study, d
 
 def decoded(study: Study) -> tuple[Study, dict[str, str]]:
     """Return the study with those films only whose pixels can be had, and the reasons of the others by id."""
-    failed: dict[str, str] = {}
-    for film in study.films:
-        try:
-            film.display()
-        except HilumError as error:
-            failed[film.id] = str(error)
+    failed = {film.id: reason for film in study.films if (reason := _damage(film))}
     return replace(study, images=tuple(film for film in study.films if film.id not in failed)), failed
+
+
+def _damage(film: Image) -> str:
+    try:
+        film.display()
+    except HilumError as error:
+        return _named(str(error), Path(film.source).name)
+    return ""
+
+
+def _named(reason: str, name: str) -> str:
+    """The sentence without the file's name, which is a hash and says nothing to anybody."""
+    return reason.replace(f"'{name}'", "a film")
 
 
 def keep_own(archive: Archive, folder: Path) -> int:

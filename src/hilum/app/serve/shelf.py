@@ -172,6 +172,12 @@ class ArchiveShelf:
             ledger.ordered(self._archive.database, job.order.subject, job.id)
         return job
 
+    def forget(self, study_id: str) -> None:
+        """Delete what was written about a study and its jobs; the archive calls this when it deletes the films."""
+        if self._jobs is not None:
+            self._jobs.forget(subject=study_id)
+        results.erase(self._root, study_id)
+
     def case(self, study_id: str) -> Case:
         """Return a study as it stands: its films from the archive, its reading where there is one.
 
@@ -247,9 +253,8 @@ def _matching(text: str, state: str) -> list[ColumnElement[bool]]:
         *(db.patients.c.name_folded, db.patients.c.patient_id, db.studies.c.accession),
         *(db.studies.c.uid, db.studies.c.date, db.readings.c.summary),
     )
-    for word in text.split():
-        found.append(sa.or_(*(column.icontains(word, autoescape=True) for column in searched)))
-    return found
+    words = (sa.or_(*(column.icontains(word, autoescape=True) for column in searched)) for word in text.split())
+    return [*found, *words]
 
 
 def _line(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -266,7 +271,7 @@ def _line(one: Mapping[str, Any]) -> dict[str, Any]:
 
 def _called(name: str, patient_id: str, study: str) -> str:
     """What people call a study: the patient's name as it is spoken, else the id, else its UID."""
-    spoken = " ".join(part for part in name.split("=")[0].split("^") if part)
+    spoken = " ".join(part for part in name.partition("=")[0].split("^") if part)
     return spoken or patient_id or study
 
 
@@ -289,5 +294,3 @@ def _as_read(here: Study, read: Study) -> tuple[Any, ...]:
 
 def _now() -> datetime:
     return datetime.now(UTC).astimezone()
-
-

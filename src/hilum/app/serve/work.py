@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from typing import Any, Literal, Protocol
 
+from hilum.app.serve.database import FullError, UnavailableError
 from hilum.app.serve.jobs import APPLICATION, VERSION, WORKFLOW, Order, options
 from hilum.core.errors import HilumError
 
@@ -156,6 +157,8 @@ def attend(order: Order, job_id: str, bodies: Mapping[str, Body], settings: Sett
     except Stopped as stop:
         body.ended(ticket, "cancelled", str(stop))
         return Answer("cancelled", str(stop))
+    except (FullError, UnavailableError) as error:
+        answer = Answer("again", str(error))
     except HilumError as error:
         answer = Answer("failed", str(error))
     except Exception as error:  # what nobody foresaw may pass: a full disk, a database that restarts
@@ -202,7 +205,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
 def _declare(bodies: Mapping[str, Body], settings: Settings) -> None:
     """Name the one workflow there is: a body's run, then the orders that follow from it, each recorded."""
-    from dbos import DBOS
+    from dbos import DBOS, StepOptions
 
     @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=1000)
     def job(stored: dict[str, Any]) -> dict[str, Any]:
@@ -216,7 +219,14 @@ def _declare(bodies: Mapping[str, Body], settings: Settings) -> None:
                 "then": [asdict(following) for following in answer.then],
             }
 
-        answer: dict[str, Any] = DBOS.run_step({"name": order.kind}, part)
+        # Only what keeps an end from being recorded comes out of `attend`: it is waited for, not taken for the end.
+        patient: StepOptions = {
+            "name": order.kind,
+            "retries_allowed": True,
+            "max_attempts": 10,
+            "interval_seconds": 2.0,
+        }
+        answer: dict[str, Any] = DBOS.run_step(patient, part)
         following = [Order(**told) for told in answer.pop("then")]
         if answer["state"] == "again":
             wait_s = settings.rules[order.kind].wait_s(order.attempt)

@@ -131,13 +131,6 @@ def _films(made: APIRouter, shelf: Shelf) -> None:
 
 
 def _writes(made: APIRouter, shelf: Shelf, session: Callable[..., Any]) -> None:
-    def small(request: Request) -> None:
-        length = request.headers.get("content-length", "")
-        if not length.isdigit():
-            raise Refusal(411, "the request does not say how long it is", "Send a Content-Length header.")
-        if int(length) > LARGEST_BODY:
-            raise Refusal(413, f"a request may hold {LARGEST_BODY:,} bytes, got {int(length):,}")
-
     def draft(study_id: str, body: Draft) -> dict[str, Any]:
         return shelf.draft(study_id, body.actions)
 
@@ -145,8 +138,34 @@ def _writes(made: APIRouter, shelf: Shelf, session: Callable[..., Any]) -> None:
         check_write(request, seen)
         return shelf.save(study_id, body.actions, revision=body.revision, final=body.final, editor=seen.user)
 
-    made.add_api_route("/studies/{study_id}/draft", draft, methods=["POST"], dependencies=[Depends(small)])
-    made.add_api_route("/studies/{study_id}/reading", reading, methods=["PUT"], dependencies=[Depends(small)])
+    made.add_api_route("/studies/{study_id}/draft", draft, methods=["POST"])
+    made.add_api_route("/studies/{study_id}/reading", reading, methods=["PUT"])
+
+
+class Bounded:
+    """An ASGI application whose requests say how long they are and hold no more than a bound.
+
+    Args:
+        app: the application.
+        most: bytes of a request.
+    """
+
+    def __init__(self, app: Any, most: int = LARGEST_BODY) -> None:
+        self.app, self.most = app, most
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass a request on, or answer 411 or 413 before anything of it is read."""
+        if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+            told = dict(scope["headers"])
+            length, answer = told.get(b"content-length", b"0"), None
+            if b"transfer-encoding" in told or not length.isdigit():
+                answer = failure(411, "the request does not say how long it is", "Send a Content-Length header.")
+            elif int(length[:20]) > self.most:
+                answer = failure(413, f"a request may hold {self.most:,} bytes, got {int(length[:20]):,}")
+            if answer is not None:
+                await answer(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 def check_write(request: Request, seen: Session) -> None:

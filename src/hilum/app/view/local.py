@@ -17,7 +17,7 @@ from hilum.app.view.case import Case
 from hilum.app.view.edit import apply_to
 from hilum.app.view.events import Bell
 from hilum.app.view.keep import RECORD, read_case, write_reading
-from hilum.app.view.sheet import layers_of, row_of, sheet_of
+from hilum.app.view.sheet import layers_of, of_dicom, row_of, sheet_of
 from hilum.app.view.source import Moved, ReadOnly
 from hilum.core.errors import MissingError
 from hilum.core.study import Study
@@ -99,7 +99,7 @@ class LocalShelf:
         """Name the study to open first."""
         self._start = key
 
-    def keys(self) -> tuple[str, ...]:
+    def ids(self) -> tuple[str, ...]:
         """Return the ids of all studies in the order they came."""
         with self._lock:
             return tuple(self._entries)
@@ -113,7 +113,7 @@ class LocalShelf:
         if len(self._entries) == 1:
             return next(iter(self._entries))
         known = self._entries.get(self._start)
-        return self._start if known is not None and known.load is not None else ""
+        return self._start if known is not None and (known.load is not None or not known.state) else ""
 
     def worklist(self, *, text: str = "", state: str = "", limit: int = 100, offset: int = 0) -> dict[str, Any]:
         """Return {total, rows}, newest first; studies without a time stay in their order, last."""
@@ -136,7 +136,7 @@ class LocalShelf:
         film = pictures.film_of(case, film_id)
         if film_id in case.films:
             return case.films[film_id]
-        if case.keep_identifiers and pictures.is_dicom(film):
+        if case.keep_identifiers and of_dicom(film):
             return Path(film.source)
         name = sha256(f"{study_id}/{film_id}".encode()).hexdigest()
         path = Path(self._films.name) / f"{name}.dcm"

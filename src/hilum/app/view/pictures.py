@@ -30,13 +30,6 @@ def film_of(case: Case, film_id: str) -> Image:
     return film
 
 
-def is_dicom(film: Image) -> bool:
-    """Tell whether a film comes from a DICOM file that is still there."""
-    from hilum.io.sniff import kind_of
-
-    return bool(film.source) and Path(film.source).is_file() and kind_of(Path(film.source)) == "DICOM"
-
-
 def write_dicom(case: Case, film: Image, path: Path) -> Path:
     """Write a film as the DICOM file that would be kept with its reading."""
     from hilum.io.film import film_file

@@ -11,6 +11,7 @@ from hilum.core.finding import Finding
 from hilum.core.image import MadeBy
 from hilum.core.report import Report, Sentence
 from hilum.core.study import Study
+from hilum.text.bank import bank
 from hilum.text.parse import sentence_facts
 from hilum.text.phrase import SectionText, compose
 from hilum.text.sentences import sentences
@@ -18,6 +19,7 @@ from hilum.text.sentences import sentences
 SECTIONS = ("findings", "impression")
 """Sections that follow the list and that a reader may write; the others stay as they were."""
 _LONGEST = 20_000
+_NOTHING = "No finding is stated."
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,15 @@ def composed(study: Study, findings: Iterable[Finding] | None = None) -> Report:
     stated = {finding.concept for finding in study.findings}
     missing = [name for entry in study.provenance for name, _ in entry.not_assessed if name not in stated]
     views = tuple(film.view for film in study.films)
-    return compose(given, not_assessed=dict.fromkeys(missing), views=views, prior_read=study.prior is not None)
+    draft = compose(given, not_assessed=dict.fromkeys(missing), views=views, prior_read=study.prior is not None)
+    return draft if given else _stating_nothing(draft)
+
+
+def _stating_nothing(draft: Report) -> Report:
+    """A draft whose list is empty: what was found was taken away, which is not that nothing was assessed."""
+    impression = Sentence("impression", 0, len(_NOTHING))
+    rest = tuple(each for each in draft.sentences if each.section != "impression")
+    return replace(draft, impression=_NOTHING, sentences=(*rest, impression))
 
 
 def follow(before: Study, after: Study, *, made_by: MadeBy) -> Report:
@@ -54,9 +64,10 @@ def follow(before: Study, after: Study, *, made_by: MadeBy) -> Report:
     old, known = composed(before), {finding.id: finding for finding in before.findings}
     now = {finding.id: finding for finding in after.findings}
     touched = {key for key in {*known, *now} if known.get(key) != now.get(key)}
+    empty = bank()["impression"]["empty"]
     texts, spans = {}, [each for each in held.sentences if each.section not in SECTIONS]
     for name in SECTIONS:
-        if getattr(held, name) == getattr(old, name):
+        if getattr(held, name) in (getattr(old, name), empty if not before.findings else None):
             said = _said(new, name)
         else:
             said = _mended(_said(held, name), _said(old, name), _said(new, name), touched, after)

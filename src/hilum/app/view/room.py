@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from hilum.app.view.api import Refusal, errors, router
+from hilum.app.view.api import Bounded, Refusal, errors, router
 from hilum.app.view.local import LocalShelf
 from hilum.app.view.page import Guarded, checked_prefix, page_router, said
 from hilum.app.view.source import Session
@@ -104,7 +104,7 @@ def application(shelf: LocalShelf, door: Door, *, prefix: str = "", root: Path |
     app.middleware("http")(enter)
     app.include_router(router(shelf, who=door.who, events=shelf.bell.listen))
     app.include_router(page_router(prefix=home, root=root))
-    return Guarded(_Stripped(app, home))
+    return Guarded(Bounded(_Stripped(app, home)))
 
 
 class _Stripped:
@@ -134,7 +134,7 @@ class Server(uvicorn.Server):
 
 
 def listening(host: str, port: int, *, allow_network: bool = False) -> socket.socket:
-    """Return a bound socket; port 0 takes a free one.
+    """Return a listening socket; port 0 takes a free one.
 
     Raises:
         InputError: if the address is not this machine's own and that was not allowed in words, or cannot be had.
@@ -149,6 +149,7 @@ def listening(host: str, port: int, *, allow_network: bool = False) -> socket.so
         made = socket.socket(family, socket.SOCK_STREAM)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((host, port))
+        made.listen(128)  # the link is printed before the server runs: who comes early waits
     except OSError as error:
         raise InputError(
             f"cannot listen on {host}:{port}: {error.strerror or error}; --port 0 takes a free one"

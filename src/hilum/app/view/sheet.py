@@ -15,6 +15,7 @@ from hilum.core.errors import MissingError
 from hilum.core.finding import Finding
 from hilum.core.image import Image, Lut, Window
 from hilum.core.region import Box, Mask
+from hilum.io.film import stored_as
 from hilum.text.sites import parts
 
 COLOURS = ("#4da3ff", "#ff9f43", "#2ed573", "#e056fd", "#f6e58d", "#ff6b81")
@@ -141,10 +142,8 @@ def _header_size(path: str, stamp: int) -> tuple[int, int]:
 
 def size_of(film: Image) -> tuple[int, int]:
     """Return (rows, columns) of a film; from its header where it has one, so that nothing is decoded."""
-    from hilum.io.sniff import kind_of
-
-    path = Path(film.source) if film.source else None
-    if not film.loaded and path is not None and path.is_file() and kind_of(path) == "DICOM":
+    if not film.loaded and of_dicom(film):
+        path = Path(film.source)
         return _header_size(str(path), path.stat().st_mtime_ns)
     try:
         rows, columns = film.pixels.shape
@@ -155,12 +154,20 @@ def size_of(film: Image) -> tuple[int, int]:
 
 def window_of(film: Image) -> Window | None:
     """Return the window to show a film with; None where its header has a table instead, which the viewer applies."""
-    if isinstance(film.window, Lut):
-        return None
-    if film.window is not None or not all(size_of(film)):
-        return film.window
+    if not of_dicom(film):
+        return stored_as(film)[1] if all(size_of(film)) else None
+    if film.window is not None:
+        return None if isinstance(film.window, Lut) else film.window
     low, high = float(film.pixels.min()), float(film.pixels.max())
     return Window((low + high + 1) / 2, max(high - low + 1, 1.0))
+
+
+def of_dicom(film: Image) -> bool:
+    """Tell whether a film comes from a DICOM file that is still there."""
+    from hilum.io.sniff import kind_of
+
+    path = Path(film.source) if film.source else None
+    return path is not None and path.is_file() and kind_of(path) == "DICOM"
 
 
 def presets(film: Image, window: Window | None = None) -> list[Json]:
