@@ -9,6 +9,10 @@ from typing import Any
 import pydicom
 import pytest
 
+from tests.app.serve.conftest import cluster, postgres
+
+__all__ = ["cluster", "postgres"]
+
 EXAMPLE = Path(__file__).parents[2] / "src" / "hilum" / "app" / "static" / "example-film.dcm"
 ROOT = "1.2.826.0.1.3680043.10.998"
 MakeFilm = Callable[..., Path]

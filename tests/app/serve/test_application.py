@@ -35,7 +35,7 @@ def _paths(server: Served) -> list[tuple[str, str]]:
     found = []
     for path, methods in told["paths"].items():
         for name, value in fill.items():
-            path = path.replace("{" + name + "}", value)  # noqa: PLW2901
+            path = path.replace("{" + name + "}", value)
         found += [(method.upper(), path) for method in methods]
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("limits", reason="needs hilum[serve]")
-from hilum.app.serve.limits import Counter, Headers, Prefix, Rates, Uploads  # noqa: E402
+from hilum.app.serve.limits import Counter, Headers, Prefix, Rates, Uploads
 
 
 async def _echo(scope: Any, receive: Any, send: Any) -> None:
