@@ -276,7 +276,10 @@ def main() -> None:
             os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
-    run(settings, stop)
+    try:
+        run(settings, stop)
+    except HilumError as error:  # the database is away: the server starts another worker
+        raise SystemExit(f"worker: {type(error).__name__}: no more than this process is lost") from None
     os._exit(0)  # a body's forgotten thread holds nobody up
 
 
