@@ -212,7 +212,7 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         seen = from_browsers.get()
         remembered = memory.told()
         listed = held(told)
-        on_disk = [path for path in (folder / "root" / "instances").rglob("*.dcm")]
+        on_disk = list((folder / "root" / "instances").rglob("*.dcm"))
         states = _states(told)
     finally:
         server.send_signal(signal.SIGTERM)

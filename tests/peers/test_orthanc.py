@@ -27,12 +27,8 @@ from tests.peers.conftest import example, study_uid  # noqa: E402
 pytestmark = [pytest.mark.slow, orthanc.needed]
 
 BY_STORE, BY_STOW, PRIOR, TOLD_TO_MOVE, BY_STORESCU = 1, 2, 3, 4, 5
-DX, SR, SEG, SC = (
-    "1.2.840.10008.5.1.4.1.1.1.1",
-    "1.2.840.10008.5.1.4.1.1.88.34",
-    "1.2.840.10008.5.1.4.1.1.66.4",
-    "1.2.840.10008.5.1.4.1.1.7",
-)
+DX, SR = "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.88.34"
+SEG, SC = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.7"
 
 
 @dataclass
@@ -185,7 +181,7 @@ def test_dcmtk_sends_to_us_and_moves_a_study_to_us(ward: Ward) -> None:
     ward.delivered(BY_STORESCU)
     ward.delivered(TOLD_TO_MOVE)
     kept = [each for each in ward.server.instances() if each["study"] == study_uid(BY_STORESCU)]
-    assert sorted(each["class"] for each in kept if each["class"] not in (SR, SEG, SC)) == [DX], "sent twice, kept once"
+    assert [each["class"] for each in kept].count(DX) == 1, "sent twice, kept once"
     assert not _dcmtk("findscu", *asked, "-aec", "HILUM", *ours).startswith("0\n"), "questions are not answered"
 
 
