@@ -132,7 +132,7 @@ class Department:
 
     def _forget(self, study: str) -> None:
         folder = results.folder_of(self.root, study)
-        for each in (folder, results.beside(folder)):
+        for each in (folder, results.beside(folder), *results.leftovers(folder)):
             results.clear(each)
 
     def _clean(self) -> None:
@@ -140,6 +140,7 @@ class Department:
         while not self._stopping.wait(_CLEAN_S if self._cleaned else 0.0):
             self._cleaned = True
             try:
+                results.sweep(self.root, older_s=max(_CLEAN_S, 2 * self.settings.work.seconds))
                 if retention.days:
                     gone = delete_old(self.archive, retention.days, audit=self._told)
                     LOG.info("retention: %d studies deleted", len(gone))
