@@ -228,6 +228,7 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "load_1_min": round(os.getloadavg()[0], 1), "lost": lost, "doubled": len(mine) - len(set(mine)),
         "files": len(on_disk), "sent_again": sum(one["again"] for one in sent), "seconds": round(seconds, 1),
         "films_per_s": round(options.films / seconds, 2), "memory_mb": remembered, "states": states,
+        "memory_each_second_mb": [round(mb, 1) for mb in memory.mb],
         "wrong_answers": len(seen["wrong"]), "news": seen["news"],
         "ms": {name: _spread([1000 * t for t in times]) for name, times in {**seen["took"], **each}.items()},
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """OHIF's ready build over our DICOMweb: the film, our masks laid on it, our boxes with their probabilities.
 
-The build (npm, MIT) is fetched once into ~/.cache/hilum-ohif, or where HILUM_OHIF says. Screenshots go to the folder that
-HILUM_SHOTS names, else to the test's own.
+The build (npm, MIT) is fetched once into ~/.cache/hilum-ohif, or where HILUM_OHIF says. Screenshots go to the folder
+that HILUM_SHOTS names, else to the test's own.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ pytestmark = [
     pytest.mark.skipif(not os.access(NGINX, os.X_OK), reason="needs nginx (Debian: nginx-light)"),
     pytest.mark.skipif(shutil.which("npm") is None or shutil.which("node") is None, reason="needs node and npm"),
 ]
-CONFIG = """window.config = { routerBasename: null, extensions: [], modes: [], customizationService: {}, showStudyList: true,
-  showWarningMessageForCrossOrigin: false, showCPUFallbackMessage: false, maxNumberOfWebWorkers: 2,
+CONFIG = """window.config = { routerBasename: null, extensions: [], modes: [], customizationService: {},
+  showStudyList: true, showWarningMessageForCrossOrigin: false, showCPUFallbackMessage: false, maxNumberOfWebWorkers: 2,
   strictZSpacingForVolumeViewport: true, defaultDataSourceName: 'hilum', dataSources: [{
     namespace: '@ohif/extension-default.dataSourcesModule.dicomweb', sourceName: 'hilum', configuration: {
       friendlyName: 'Hilum', name: 'hilum', qidoRoot: '/dicomweb', wadoRoot: '/dicomweb', wadoUriRoot: '/dicomweb',

@@ -18,6 +18,7 @@ httpx = pytest.importorskip("httpx", reason="needs hilum[serve]")
 pytest.importorskip("dbos", reason="needs hilum[serve]")
 
 from hilum.app.serve.peer import Peer, PeerRefusedError, echo, find_studies, move_study  # noqa: E402
+from hilum.core.region import Box  # noqa: E402
 from hilum.io.seg import read_masks  # noqa: E402
 from hilum.io.srread import read_findings  # noqa: E402
 from tests.app.serve.process import Serving, free_port, running, toml, until  # noqa: E402
@@ -108,7 +109,7 @@ def test_the_report_says_there_what_the_page_says_here(ward: Ward, name: str, st
     for each in findings:
         if each.probability is not None:
             assert each.probability == pytest.approx(shown[each.concept]["probability"], abs=1e-3)
-        boxes = np.array([[box.x0, box.y0, box.x1, box.y1] for box in each.regions])
+        boxes = np.array([box.corners for box in each.regions if isinstance(box, Box)])
         expected = [[box[edge] for edge in ("x0", "y0", "x1", "y1")] for box in shown[each.concept]["boxes"]]
         np.testing.assert_allclose(boxes, np.array(expected), atol=0.01)
         assert {box.image for box in each.regions} <= {f"{study_uid(study)}.1.1"}
