@@ -31,6 +31,7 @@ from typing import Any
 
 ROOT = "1.2.826.0.1.3680043.10.997"
 BATCH = 5
+FILM = "1.2.840.10008.5.1.4.1.1.1.1"  # our own objects still come in, and would move the pages
 
 
 def make_films(folder: Path, count: int) -> list[Path]:
@@ -160,7 +161,7 @@ def held(told: dict[str, Any]) -> list[str]:
         base_url=told["url"], headers={"Authorization": f"Bearer {told['token']}"}, timeout=120
     ) as client:
         while True:
-            asked = {"limit": 500, "offset": len(found)}
+            asked = {"limit": 500, "offset": len(found), "SOPClassUID": FILM}
             answer = client.get("dicomweb/instances", params=asked)
             page = answer.json() if answer.status_code == 200 else []
             found += [str(item["00080018"]["Value"][0]) for item in page]

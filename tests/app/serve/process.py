@@ -88,13 +88,13 @@ class Serving:
         found: list[dict[str, Any]] = until(done, f"{studies} studies '{state}'", seconds)
         return found
 
-    def instances(self) -> list[dict[str, str]]:
-        """What QIDO-RS lists of instances: study, series, class and UID, page by page."""
+    def instances(self, **query: str) -> list[dict[str, str]]:
+        """What QIDO-RS lists of instances: study, series, class and UID, page by page, once nothing comes in."""
         tags = {"study": "0020000D", "series": "0020000E", "uid": "00080018", "class": "00080016"}
         found: list[dict[str, str]] = []
         with self.client() as client:
             while True:
-                answer = client.get("dicomweb/instances", params={"limit": "500", "offset": str(len(found))})
+                answer = client.get("dicomweb/instances", params={**query, "limit": "500", "offset": str(len(found))})
                 page = answer.json() if answer.status_code == 200 else []
                 found += [{name: str(item[tag]["Value"][0]) for name, tag in tags.items()} for item in page]
                 if len(page) < 500:
