@@ -9,13 +9,14 @@ import { onKey } from "./panels/keys";
 import { record } from "./panels/record";
 import { report, reportTools } from "./panels/report";
 import { paper } from "./panels/sheet_print";
+import { settleSplit, splitter } from "./panels/splitter";
 import { settle, timeline, unpoint } from "./panels/timeline";
 import { tips } from "./panels/tip";
 import { toasts } from "./panels/toast";
 import { tools } from "./panels/tools";
 import { worklist } from "./panels/worklist";
 import { Room } from "./room";
-import { createStage } from "./stage";
+import { createStage, preload } from "./stage";
 
 const room = new Room();
 const films = document.createElement("div");
@@ -44,7 +45,7 @@ function page(): TemplateResult {
     <div class="screen ${room.place.at} ${room.timeline ? "" : "no-timeline"}">
       ${bar(room)}
       ${room.place.at === "worklist" ? html`<main id="main" tabindex="-1">${worklist(room)}</main>` : study()}
-      <footer class="caution" role="note">${icon("alert")}<span>${room.shown?.caution || room.session.caution}</span></footer>
+      <footer class="caution">${icon("alert")}<span>${room.shown?.caution || room.session.caution}</span></footer>
     </div>
     ${paper(room)} ${toasts(room)} ${dialogs(room)}
   `;
@@ -56,7 +57,7 @@ function study(): TemplateResult {
   }
   const ready = room.shown !== null;
   return html`<main id="main" class="desk" tabindex="-1">
-    <section class="view" aria-label="Films">
+    <section class="view" aria-label="Films of the study">
       ${tools(room)}
       ${why()}
       <div class="stage-frame ${ready && room.shown?.films.length ? "" : "covered"}">${films}${cover(ready)}</div>
@@ -71,6 +72,14 @@ function cover(ready: boolean): TemplateResult | typeof nothing {
   return room.shown?.films.length ? nothing : html`<p class="cover">This study has no films that can be shown.</p>`;
 }
 
+const WHY: Record<string, string> = {
+  waiting: "This study waits to be read.",
+  reading: "This study is being read.",
+  refused: "This study was refused.",
+  failed: "This study could not be read.",
+  quarantined: "This study was set aside.",
+};
+
 /** Why a study was not read, above its films: never a silent blank. */
 function why(): TemplateResult | typeof nothing {
   const sheet = room.shown;
@@ -78,7 +87,7 @@ function why(): TemplateResult | typeof nothing {
   const refused = sheet.films.filter((film) => !film.accepted && film.reason).map((film) => `${film.view || "Film"}: ${film.reason}`);
   const reason = [sheet.reason, ...refused].filter(Boolean).join(" ");
   if (!reason) return nothing;
-  return html`<p class="why ${sheet.state}" role="status">${icon("alert")}<span><strong>${sheet.state === "read" ? "Not all films were read." : `This study was ${sheet.state === "quarantined" ? "set aside" : sheet.state}.`}</strong> ${reason}</span></p>`;
+  return html`<p class="why ${sheet.state}" role="status">${icon("alert")}<span><strong>${WHY[sheet.state] ?? "Not all films were read."}</strong> ${reason}</span></p>`;
 }
 
 function side(): TemplateResult {
@@ -93,7 +102,7 @@ function side(): TemplateResult {
     }}
   >${title}</button>`;
   return html`<aside class="side" aria-label="Findings and report">
-    ${findings(room)}
+    ${findings(room)} ${splitter(room)}
     <section class="panel lower">
       <div class="tabs">
         <span role="tablist" aria-label="Report and record">${tab("report", "Report")}${tab("record", "Record")}</span>
@@ -105,6 +114,7 @@ function side(): TemplateResult {
 }
 
 function pick(tab: "report" | "record"): void {
+  if (room.tab !== tab) document.querySelector("#pane")?.scrollTo(0, 0);
   room.tab = tab;
   room.changed();
 }
@@ -126,7 +136,8 @@ function draw(): void {
   const root = document.querySelector<HTMLElement>("#room");
   if (!root) return;
   render(page(), root);
-  settle(root);
+  if (settle(root)) room.changed();
+  settleSplit(root);
   settleDialog(room, root);
   raise();
   follow(root);
@@ -153,6 +164,7 @@ addEventListener("hashchange", () => {
   unpoint();
   room.follow();
 });
+addEventListener("resize", () => room.changed());
 addEventListener("beforeunload", (event) => {
   if (room.unsaved) event.preventDefault();
 });
@@ -165,3 +177,5 @@ document.querySelector(".skip")?.addEventListener("click", (event) => {
 tips();
 draw();
 void room.start();
+// The renderer comes while the worklist is read, so that the first click shows a film.
+setTimeout(preload, 300);

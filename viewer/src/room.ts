@@ -2,6 +2,7 @@
 import { Api, ApiError, type Action, type Concept, type Job, type Row, type Session, type StudyEvent } from "./api";
 import * as edits from "./panels/actions.js";
 import { keys, ofSentence, step } from "./panels/groups.js";
+import { spoken } from "./panels/words.js";
 import type { Box, Item, Prior, Sheet } from "./sheet";
 import type { Stage, Status } from "./stage";
 
@@ -69,6 +70,7 @@ export class Room {
   #lists = new AbortController();
   #later = 0;
   #toast = 0;
+  #asking = false;
 
   watch(watcher: (now: boolean) => void): void {
     this.#watchers.add(watcher);
@@ -210,12 +212,14 @@ export class Room {
     const row = this.list.rows.find((each) => each.id === event.study);
     const moved = !row || row.state !== event.state;
     if (row) Object.assign(row, { state: event.state, progress: event.progress, reason: event.reason });
-    if (!row && !this.list.text && !this.list.state && this.list.offset === 0) this.said = "A study arrived.";
+    if (!row && !this.list.loading && !this.list.text && !this.list.state && this.list.offset === 0) this.said = "A study arrived.";
     if (moved) {
       // What was found is not in the event; several in one moment ask for the list once.
       clearTimeout(this.#later);
       this.#later = window.setTimeout(() => void this.loadList(true), 400);
     }
+    // A study that could not be shown while it was being read can be now.
+    if (this.problem && this.place.at === "study" && this.place.id === event.study && moved) void this.loadStudy(event.study);
     const here = this.saved;
     if (here && here.id === event.study && here.state !== event.state && !this.unsaved && !this.saving) void this.loadStudy(here.id, true);
     this.changed();
@@ -226,7 +230,10 @@ export class Room {
   async loadStudy(id: string, quiet = false): Promise<void> {
     this.#loads.abort();
     const { signal } = (this.#loads = new AbortController());
-    if (!quiet) this.#closeStudy();
+    if (!quiet) {
+      this.#closeStudy();
+      this.stage?.edit(false);
+    }
     this.loading = !quiet;
     this.problem = null;
     this.changed();
@@ -236,6 +243,7 @@ export class Room {
       this.loading = false;
       this.changed();
       await this.hang();
+      if (this.canEdit && !this.concepts) void this.#loadConcepts();
     } catch (problem) {
       if (signal.aborted) return;
       this.loading = false;
@@ -294,7 +302,10 @@ export class Room {
     this.selected = key;
     if (from !== "stage") this.stage?.select(key || null);
     const item = this.item(key);
-    if (item) this.folded.delete(item.state);
+    if (item) {
+      this.folded.delete(item.state);
+      if (from !== "list") this.said = spoken(item);
+    }
     this.changed();
   }
 
@@ -329,7 +340,12 @@ export class Room {
   }
 
   get canEdit(): boolean {
-    return this.session !== null && !this.session.readonly && this.saved !== null && !this.saving;
+    return this.session !== null && !this.session.readonly && this.saved !== null && !this.saving && !this.coming;
+  }
+
+  /** Whether a model is still to read this study; what is edited meanwhile would meet what it finds. */
+  get coming(): boolean {
+    return this.saved?.state === "waiting" || this.saved?.state === "reading";
   }
 
   get canAdmin(): boolean {
@@ -360,7 +376,6 @@ export class Room {
     const edit = edits.judge(this.edits, item.key, to, stored);
     this.shown = { ...this.shown, findings: edits.foresee(this.shown.findings, { do: back ? "restore" : to, key: item.key }) };
     this.#shift(edit, back ? "Verdict taken back" : `${item.label} ${to}ed`);
-    this.#boxes();
   }
 
   undo(): void {
@@ -410,10 +425,20 @@ export class Room {
     return true;
   }
 
-  /** After a refused edit: the draft of what is left. */
+  /**
+   * After a refused edit: the draft of what is left. Edits made in quick succession are asked about together, so the one
+   * that was refused may lie further back: then it goes step by step.
+   */
   async #restore(id: string): Promise<void> {
-    const sheet = this.edits.now.length ? await this.api.draft(id, this.edits.now).catch(() => null) : this.saved;
-    if (sheet && this.saved?.id === id) this.shown = sheet;
+    while (this.saved?.id === id) {
+      const sheet = this.edits.now.length ? await this.api.draft(id, this.edits.now).catch(asApi) : this.saved;
+      if (!(sheet instanceof ApiError)) {
+        if (this.saved?.id === id) this.shown = sheet;
+        return;
+      }
+      if (sheet.status < 400 || sheet.status >= 500 || sheet.status === 401) return;
+      this.edits = this.edits.past.length ? edits.refuse(this.edits) : edits.NONE;
+    }
   }
 
   #boxes(): void {
@@ -459,6 +484,7 @@ export class Room {
 
   async save(final: boolean): Promise<void> {
     if (this.writing) await this.write();
+    if (this.writing) return; // the text was refused, and why was told
     if (!this.saved || this.saving || (!this.unsaved && !final)) return;
     this.saving = true;
     this.close();
@@ -501,11 +527,14 @@ export class Room {
   }
 
   async #loadConcepts(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
     try {
       this.concepts = await this.api.concepts();
     } catch (problem) {
       this.complain(problem);
     }
+    this.#asking = false;
     this.changed();
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { apart, date, edited, evidence, place, plain, probability, sectionsOf, spoken } from "../src/panels/words.js";
+import { apart, date, edited, evidence, fileKind, place, plain, probability, sectionsOf, spoken } from "../src/panels/words.js";
 
 const item = (more = {}) => ({
   key: "e", concept: "pleural effusion", label: "Pleural effusion", state: "present", probability: 0.914, calibration: "isotonic, set 1", side: "left", sites: [],
@@ -67,6 +67,11 @@ test("copied text names its sections and never loses its caution", () => {
   const text = plain(REPORT, "AI-made. Research use only.");
   assert.equal(text, "FINDINGS:\nSmall effusion. Heart normal.\n\nIMPRESSION:\nEffusion.\n\nDraft, not signed. AI-made. Research use only.\n");
   assert.match(plain({ ...REPORT, status: "final" }, "C."), /Final report\. C\.\n$/);
+});
+
+test("files are named by what they are", () => {
+  assert.equal(fileKind("gsps"), "DICOM GSPS");
+  assert.equal(fileKind("DICOM SR (TID 1500)"), "DICOM SR (TID 1500)");
 });
 
 test("the log in words", () => {

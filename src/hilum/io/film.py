@@ -98,6 +98,8 @@ def _captured(image: Image, study: Study, keep: bool, magnification: float | Non
         ds.SeriesDescription = line(f"SYNTHETIC {image.view} (research use only)")
     else:
         ds.ImageType = ["DERIVED", "SECONDARY"]
+    if image.spacing_plane == "patient":
+        ds.PixelSpacingCalibrationType = "GEOMETRY"
     if magnification:
         ds.EstimatedRadiographicMagnificationFactor = f"{magnification:.10g}"
     stored, window = stored_as(image)
@@ -122,7 +124,8 @@ def stored_as(image: Image) -> tuple[NDArray[np.uint16], Window]:
     whole = float(values.min()) >= 0 and float(values.max()) <= _TOP and bool((values == np.rint(values)).all())
     if whole and float(values.max()) > 1 and not isinstance(window, Lut):
         low, high = float(values.min()), float(values.max())
-        return values.astype(np.uint16), window or Window((low + high + 1) / 2, max(high - low + 1, 1.0))
+        spans = Window((low + high + 1) / 2, high - low + 1) if high > low else Window(low + 1, 1.0)
+        return values.astype(np.uint16), window or spans
     shown = image.display()
     if image.inverted:  # polarity goes last: the header says MONOCHROME1
         shown = 1.0 - shown

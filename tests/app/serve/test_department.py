@@ -50,7 +50,7 @@ def sent_by_dicom(ward: Department, port: int, studies: range) -> None:
 
 
 def test_everything_is_read_once_although_workers_are_killed_and_one_study_is_poison(tmp_path: Path) -> None:
-    ward, studies = Department(tmp_path), range(1, 13)
+    ward, studies = Department(tmp_path), range(1, 7)
     with (
         Node(ward.archive, classes=CLASSES, port=0, settled=ward.arrivals.settled) as node,
         ward.arrivals,
@@ -58,10 +58,10 @@ def test_everything_is_read_once_although_workers_are_killed_and_one_study_is_po
     ):
         ward.send(films.film(99, 1, PatientID="POISON"))
         sent_by_dicom(ward, node.port, studies)
-        until(lambda: len(set(ward.reads())) > 4 and crew.pids)
+        until(lambda: len(set(ward.reads())) > 2 and crew.pids)
         os.kill(crew.pids[0], signal.SIGKILL)
         until(lambda: ward.states(studies) == {"read"} and ward.state(99) == "quarantined")
-        assert ward.jobs.open_count() == 0
+        until(lambda: ward.jobs.open_count() == 0)  # its own objects go to the archive after the row says so
     row = ledger.row(ward.archive.database, films.study_uid(99))
     assert "set aside: the worker process ended 3 times" in row.reason
     assert Counter(ward.reads())[films.study_uid(99)] == 3
@@ -137,7 +137,7 @@ def test_two_hundred_studies_survive_kills_of_both_workers(tmp_path: Path) -> No
             until(lambda wanted=wanted: len(set(ward.reads())) > wanted and len(crew.pids) == 2, 600)
             for pid in crew.pids:
                 os.kill(pid, signal.SIGKILL)
-        until(lambda: ward.states(studies) == {"read"}, 900)
+        until(lambda: ward.states(studies) == {"read"} and ward.jobs.open_count() == 0, 900)
     everything = [pydicom.dcmread(p, stop_before_pixels=True) for p in ward.archive.layout.instances.rglob("*.dcm")]
     reports = Counter(str(ds.StudyInstanceUID) for ds in everything if ds.Modality == "SR")
     assert reports == Counter({films.study_uid(study): 1 for study in studies})

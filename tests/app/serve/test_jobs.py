@@ -180,6 +180,7 @@ def test_an_order_placed_twice_is_one_job(tmp_path: Path) -> None:
     jobs.close()
 
 
+@pytest.mark.slow
 def test_a_waiting_job_can_be_hurried_and_an_ended_one_not_cancelled(tmp_path: Path) -> None:
     jobs = Jobs(f"sqlite:///{tmp_path}/jobs.sqlite")
     waiting = jobs.submit(Order("read", "s", "k", wait_s=3600))

@@ -41,8 +41,8 @@ def _ask(
             answer["body"] += message.get("body", b"")
 
     scope = {
-        "type": "http", "method": "POST", "path": path, "headers": list(headers), "client": (client, 1), "root_path": "",
-        "query_string": b"",
+        "type": "http", "method": "POST", "path": path, "headers": list(headers), "client": (client, 1),
+        "root_path": "", "query_string": b"",
     }  # fmt: skip
     asyncio.run(app(scope, receive, send))
     return answer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -72,6 +72,7 @@ def test_compressed_pixels_pass(tmp_path: Path) -> None:
     assert read_entry(path).instance["rows"] == 24
 
 
+@settings(max_examples=50)
 @given(cut=st.integers(min_value=0, max_value=2_500))
 def test_a_film_that_is_cut_anywhere_is_refused(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
     folder = tmp_path_factory.mktemp("cut")
@@ -82,6 +83,7 @@ def test_a_film_that_is_cut_anywhere_is_refused(tmp_path_factory: pytest.TempPat
         read_entry(written(folder, data[: min(cut, len(data) - 8)]))
 
 
+@settings(max_examples=50)
 @given(place=st.integers(min_value=132, max_value=900), value=st.binary(min_size=1, max_size=6))
 def test_bytes_changed_anywhere_never_escape_as_another_error(
     tmp_path_factory: pytest.TempPathFactory, place: int, value: bytes

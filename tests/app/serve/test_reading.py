@@ -317,8 +317,9 @@ def test_what_killed_processes_left_is_swept_when_it_is_old_and_goes_with_its_st
     for path in (folder, results.beside(folder), job, within):
         path.mkdir(parents=True)
         (path / "study.json").write_text("{}", encoding="utf-8")
-    assert set(results.leftovers(folder)) == {job, within}
     os.utime(within, (0, 0))
     assert results.sweep(tmp_path, older_s=3600) == 1
     assert {path.name for path in folder.parent.iterdir()} == {folder.name, f"{folder.name}.beside", job.name}
     assert results.sweep(tmp_path / "none", older_s=0) == 0
+    assert results.erase(tmp_path, "1.2.3") == 3
+    assert not any(folder.parent.iterdir())

@@ -53,6 +53,6 @@ function work(room: Room): TemplateResult {
           </span>
           <span class="unsaved" role="status">${count ? html`<i></i>${count} unsaved` : room.saving ? "Saving…" : ""}</span>
           <button class="button ${count ? "primary" : ""}" ?disabled=${!count || room.saving} data-tip="Save (Ctrl + S)" @click=${() => void room.save(false)}>${icon("save")}Save</button>
-          <button class="button" ?disabled=${room.saving || (final && !count)} @click=${() => room.open({ open: "final" })}>${icon("seal")}${final && !count ? "Final" : "Mark final"}</button>`}
+          <button class="button" ?disabled=${!room.canEdit || (final && !count)} @click=${() => room.open({ open: "final" })}>${icon("seal")}${final && !count ? "Final" : "Mark final"}</button>`}
   </div>`;
 }

@@ -1,5 +1,6 @@
 /** What opens under a selected finding: its state, side, severity and change, its boxes, and what stands behind it. */
 import { html, nothing, type TemplateResult } from "lit-html";
+import { live } from "lit-html/directives/live.js";
 import type { Room } from "../room";
 import type { Item } from "../sheet";
 import { icon } from "./icons";
@@ -23,7 +24,7 @@ export function segments<T extends string>(
     <span class="segment-row">
       ${options.map(
         ([each, text]) => html`<label class=${each === value ? "on" : ""}>
-          <input type="radio" name=${name} .checked=${each === value} @change=${() => choose(each)} />${text}
+          <input type="radio" name=${name} .checked=${live(each === value)} @change=${() => choose(each)} />${text}
         </label>`,
       )}
     </span>
@@ -34,16 +35,18 @@ function choice<T extends string>(label: string, options: readonly T[], value: T
   const known = options.includes(value) ? options : [...options, value];
   return html`<label class="choice"><span>${label}</span>
     <select ?disabled=${disabled} @change=${(event: Event) => choose((event.target as HTMLSelectElement).value as T)}>
-      ${known.map((each) => html`<option value=${each} .selected=${each === value}>${each || "not stated"}</option>`)}
+      ${known.map((each) => html`<option value=${each} .selected=${live(each === value)}>${each || "not stated"}</option>`)}
     </select>
   </label>`;
 }
 
 export function editor(room: Room, item: Item): TemplateResult {
+  const told = evidence(item).slice(item.probability === null ? 0 : 1).join(" · ");
   const off = !room.canEdit || item.verdict === "rejected";
   const set = (change: object) => void room.act({ do: "set", key: item.key, ...change });
   const asked = room.concepts?.find((each) => each.concept === item.concept)?.sided;
   const sided = asked ?? (item.side !== "" || item.state !== "absent");
+  if (room.session?.readonly) return html`<div class="editor">${measurements(item)}<p class="behind">${told}</p></div>`;
   return html`<div class="editor">
     ${item.verdict === "rejected" ? html`<p class="note">Rejected: it is left out of the report. Take the verdict back to edit it.</p>` : nothing}
     ${segments(`state-${item.key}`, "State", STATES.map((each) => [each, each] as const), item.state, off, (state) => set({ state }))}
@@ -61,7 +64,7 @@ export function editor(room: Room, item: Item): TemplateResult {
             <button class="button quiet" ?disabled=${off} @click=${() => void room.act({ do: "move", key: item.key, boxes: [] })}>${icon("cross")}Remove</button>`
         : nothing}
     </div>
-    <p class="behind">${evidence(item).slice(item.probability === null ? 0 : 1).join(" · ")}</p>
+    <p class="behind">${told}</p>
   </div>`;
 }
 

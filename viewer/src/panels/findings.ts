@@ -6,7 +6,7 @@ import type { Item } from "../sheet";
 import { editor } from "./finding_editor";
 import { groups, reviewed } from "./groups.js";
 import { bar, disc, icon, type IconName } from "./icons";
-import { evidence, place, probability, spoken } from "./words.js";
+import { evidence, place, probability } from "./words.js";
 
 const CHANGE_ICONS: Record<string, IconName> = { new: "plus", worsened: "up", improved: "fall", unchanged: "same", resolved: "check" };
 
@@ -17,7 +17,7 @@ export function findings(room: Room): TemplateResult {
   return html`<section class="panel findings" aria-labelledby="findings-title">
     <header class="panel-head">
       <h2 id="findings-title">Findings</h2>
-      ${of ? html`<span class="count" data-tip="Present and uncertain findings of the model with a verdict of yours">${seen} of ${of} reviewed</span>` : nothing}
+      ${of && !room.session?.readonly ? html`<span class="count" data-tip="Present and uncertain findings of the model with a verdict of yours">${seen} of ${of} reviewed</span>` : nothing}
       <span class="grow"></span>
       ${room.canEdit
         ? html`<button class="button quiet" data-tip="Add a finding (A)" @click=${() => room.open({ open: "add" })}>${icon("plus")}Add finding</button>`
@@ -31,6 +31,13 @@ export function findings(room: Room): TemplateResult {
 }
 
 function empty(room: Room): TemplateResult {
+  if (room.coming) {
+    return html`<div class="empty">
+      ${icon("clock")}
+      <p><strong>${room.saved?.state === "reading" ? "The study is being read." : "The study waits to be read."}</strong></p>
+      <p>What is found appears here by itself.</p>
+    </div>`;
+  }
   const by = room.shown?.made_by;
   return html`<div class="empty">
     ${disc("none")}
@@ -91,14 +98,14 @@ function row(room: Room, item: Item): TemplateResult {
     @mouseleave=${() => room.hover("")}
   >
     <div class="finding-row">
-      <button class="finding-name" aria-expanded=${selected} aria-label=${spoken(item)} @click=${choose}>
+      <button class="finding-name" aria-expanded=${selected} @click=${choose}>
         ${disc(item.state)}
         <span class="finding-text">
-          <span class="label">${item.label}${item.attributes["severity"] ? html`<span class="severity">${item.attributes["severity"]}</span>` : nothing}</span>
+          <span class="label">${item.label}${item.attributes["severity"] ? html`<span class="severity">${item.attributes["severity"]}</span>` : nothing}<span class="unseen">, ${item.state}${item.verdict ? `, ${item.verdict}` : ""}</span></span>
           ${second(item)}
         </span>
       </button>
-      ${score(item)} ${verdict(room, item)}
+      ${score(item)} ${room.session?.readonly ? nothing : verdict(room, item)}
     </div>
     ${selected ? editor(room, item) : nothing}
   </li>`;

@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { Room } from "../room";
 import type { Film } from "../sheet";
 import { icon } from "./icons";
-import { date, edited } from "./words.js";
+import { date, edited, fileKind } from "./words.js";
 
 export function record(room: Room): TemplateResult {
   const sheet = room.shown;
@@ -18,7 +18,7 @@ export function record(room: Room): TemplateResult {
     <ul class="film-list">${sheet.films.map(film)}</ul>
     <h3>Files</h3>
     ${sheet.files.length
-      ? html`<ul class="files">${sheet.files.map((each) => html`<li><a href=${each.url} download=${each.name}>${icon("file")}<span>${each.name}</span></a><span class="kind">${each.kind}</span></li>`)}</ul>`
+      ? html`<ul class="files">${sheet.files.map((each) => html`<li><a href=${each.url} download=${each.name}>${icon("file")}<span>${each.name}</span></a><span class="kind">${fileKind(each.kind)}</span></li>`)}</ul>`
       : html`<p class="empty-line">Nothing is written yet. Saving writes study.json, SR, SEG, GSPS and FHIR.</p>`}
     <h3>Edits</h3>
     ${log(room)}

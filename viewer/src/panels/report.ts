@@ -38,7 +38,7 @@ function one(room: Room, section: Section): TemplateResult {
   const name = section.name as "findings" | "impression";
   const writing = room.writing?.section === name;
   const byHand = room.edits.now.some((action) => action.do === "write" && action.section === name);
-  return html`<section class="report-section" aria-label=${upper(name)}>
+  return html`<section class="report-section" aria-label="Report, ${name}">
     <h3>${upper(name)}
       ${byHand ? html`<span class="chip mine" data-tip="Your words stay. Only sentences of findings that you change later are written anew.">${icon("pen")}written by hand</span>` : nothing}
       ${byHand && !writing ? html`<button class="link" @click=${() => room.unwrite(name)}>follow the list again</button>` : nothing}

@@ -7,15 +7,18 @@ import { icon } from "./icons";
 import { apart, date, sideWord } from "./words.js";
 
 const WIDTH = 1000;
-const ROW = 20;
+const ROW = 24;
 const EDGE = 24;
-const MOST = 6;
+/** Lines that fit under the films without taking their room; the rest on demand. */
+const MOST = () => (innerHeight < 820 ? 4 : 6);
 
-/** Room that a date below the axis takes. */
+/** Room that a date below the axis takes, and that a finger needs for one. */
 const LABEL_PX = 92;
+const STOP_PX = 26;
 
 let pointed = "";
 let width = 800;
+let whole = false;
 
 export function timeline(room: Room): TemplateResult | typeof nothing {
   const sheet = room.shown;
@@ -66,9 +69,9 @@ function choices(room: Room, sheet: Sheet): TemplateResult | typeof nothing {
 
 function chart(room: Room, sheet: Sheet): TemplateResult {
   const studies = sheet.timeline;
-  const at = places(studies.map((each) => each.time), 0.035);
-  const rows = lines(studies).slice(0, MOST);
-  const rest = lines(studies).length - rows.length;
+  const at = places(studies.map((each) => each.time), Math.max(0.03, STOP_PX / (0.95 * width)));
+  const all = lines(studies);
+  const rows = whole ? all : some(all, room.item(room.selected)?.concept);
   const height = Math.max(1, rows.length) * ROW;
   const x = (index: number) => EDGE + (at[index] ?? 0) * (WIDTH - 2 * EDGE);
   const now = studies.findIndex((each) => each.current);
@@ -79,7 +82,7 @@ function chart(room: Room, sheet: Sheet): TemplateResult {
     <div class="names">
       ${rows.map((line) => html`<button class="name ${line.concept === room.item(room.selected)?.concept ? "selected" : ""}" @click=${() => choose(room, line.concept)}>${line.label}</button>`)}
       ${rows.length ? nothing : html`<span class="name faint">Nothing present on any date</span>`}
-      <span class="name faint">${rest > 0 ? `+ ${rest} more` : ""}</span>
+      ${all.length > MOST() ? html`<button class="name faint" aria-expanded=${whole} @click=${() => more(room)}>${whole ? "fewer" : `+ ${all.length - rows.length} more`}</button>` : nothing}
     </div>
     <div class="plot">
       <svg viewBox="0 0 ${WIDTH} ${height}" preserveAspectRatio="none" height=${height} aria-hidden="true">
@@ -94,6 +97,18 @@ function chart(room: Room, sheet: Sheet): TemplateResult {
       </div>
     </div>
   </div>`;
+}
+
+/** The first lines, the selected finding's among them. */
+function some<L extends { concept: string }>(all: L[], selected: string | undefined): L[] {
+  const first = all.slice(0, MOST());
+  const chosen = all.find((line) => line.concept === selected);
+  return chosen && !first.includes(chosen) ? [...first.slice(0, -1), chosen] : first;
+}
+
+function more(room: Room): void {
+  whole = !whole;
+  room.changed();
 }
 
 function middle(row: number): number {
@@ -124,14 +139,14 @@ function stop(room: Room, study: Sheet["timeline"][number], percent: number, nam
     class="stop ${study.current ? "current" : ""} ${prior ? "prior" : ""} ${study.id === pointed ? "pointed" : ""}"
     aria-current=${study.current ? "date" : "false"}
     aria-pressed=${study.id === pointed}
-    aria-label="${date(study.time)}${study.current ? ", this study" : ""}${prior ? ", hung as prior" : ""}: ${told || "nothing present"}"
+    aria-label="${date(study.time)}${study.current ? " this study" : ""}${prior ? " prior" : ""}: ${told || "nothing present"}"
     data-left=${percent.toFixed(2)}
     data-height=${height}
     @mouseenter=${point}
     @focus=${point}
     @click=${point}
     @dblclick=${() => study.current || room.go({ at: "study", id: study.id })}
-  >${named ? html`<span>${date(study.time)}${prior ? html`<small>prior</small>` : nothing}${study.current ? html`<small>this study</small>` : nothing}</span>` : nothing}</button>`;
+  >${named ? html`<span>${date(study.time)} ${prior ? html`<small>prior</small>` : nothing}${study.current ? html`<small>this study</small>` : nothing}</span>` : nothing}</button>`;
 }
 
 function choose(room: Room, concept: string): void {
@@ -139,8 +154,12 @@ function choose(room: Room, concept: string): void {
   if (item) room.select(item.key);
 }
 
-/** Put the date stops where they belong; a style attribute would be refused by the page's policy, properties are not. */
-export function settle(root: ParentNode): void {
+/**
+ * Put the date stops where they belong; a style attribute would be refused by the page's policy, properties are not.
+ * True when the axis has another width than the one it was drawn for.
+ */
+export function settle(root: ParentNode): boolean {
+  const before = width;
   for (const each of root.querySelectorAll<HTMLElement>(".stop[data-left]")) {
     each.style.left = `${each.dataset["left"]}%`;
   }
@@ -149,9 +168,11 @@ export function settle(root: ParentNode): void {
     if (height) plot.style.setProperty("--rows", `${height}px`);
     width = plot.clientWidth || width;
   }
+  return Math.abs(width - before) > 8;
 }
 
 /** Forget which date was pointed at, as when another study opens. */
 export function unpoint(): void {
   pointed = "";
+  whole = false;
 }

@@ -5,10 +5,10 @@ import { icon, type IconName } from "./icons";
 
 export function tools(room: Room): TemplateResult | typeof nothing {
   const { stage, status } = room;
-  if (!stage || !status || !room.shown) return nothing;
+  if (!stage || !status || !room.shown?.films.length) return nothing;
   const button = (name: IconName, label: string, key: string, act: () => void, pressed?: boolean) =>
     html`<button class="tool" aria-label=${label} aria-pressed=${pressed === undefined ? nothing : pressed} data-tip="${label} (${key})" @click=${act}>${icon(name)}</button>`;
-  return html`<div class="tools" role="toolbar" aria-label="Films">
+  return html`<div class="tools" role="toolbar" aria-label="Film tools">
     ${windows(room)}
     <span class="tool-group">
       ${button("invert", "Invert", "i", () => stage.invert(), status.inverted)}

@@ -8,6 +8,16 @@
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const SIDES = { "": "", left: "left", right: "right", bilateral: "both sides" };
 
+/** What a written file is, by the kind the server gives it; a kind of another name is shown as it is. */
+const KINDS = {
+  sr: "DICOM SR", seg: "DICOM SEG", gsps: "DICOM GSPS", sc: "DICOM secondary capture", fhir: "FHIR bundle", html: "HTML report", json: "study record", dcm: "DICOM",
+};
+
+/** @param {string} kind */
+export function fileKind(kind) {
+  return KINDS[/** @type {keyof typeof KINDS} */ (kind)] ?? kind;
+}
+
 /** Section order and names of a report. */
 export const SECTIONS = Object.freeze(["indication", "technique", "comparison", "findings", "impression"]);
 

@@ -1,5 +1,6 @@
 /** The worklist: every study with its state, what was found in it, and why one was not read. */
 import { html, nothing, type TemplateResult } from "lit-html";
+import { live } from "lit-html/directives/live.js";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { Row } from "../api";
 import { hashOf, PAGE, type Room } from "../room";
@@ -37,14 +38,14 @@ export function worklist(room: Room): TemplateResult {
       </div>
       <div class="finder">
         ${icon("search")}
-        <input id="search" type="search" placeholder="Patient, study or finding" aria-label="Search the worklist" .value=${list.text} @input=${(event: Event) => search(room, event)} />
+        <input id="search" type="search" placeholder="Patient, study or finding" aria-label="Search the worklist" .value=${live(list.text)} @input=${(event: Event) => search(room, event)} />
         <kbd>/</kbd>
       </div>
       <fieldset class="filter">
         <legend class="unseen">State</legend>
-        ${STATES.map(
+        ${STATES.filter(([state]) => jobs || state !== "quarantined").map(
           ([state, name]) => html`<label class=${list.state === state ? "on" : ""}>
-            <input type="radio" name="state" .checked=${list.state === state} @change=${() => room.find({ state })} />${name}
+            <input type="radio" name="state" .checked=${live(list.state === state)} @change=${() => room.find({ state })} />${name}
           </label>`,
         )}
       </fieldset>
@@ -118,9 +119,9 @@ function line(room: Room, row: Row, admin: boolean): TemplateResult {
   };
   return html`<tr class=${at ? "at" : ""} data-id=${row.id} @click=${open}>
     <td>${state(row)}</td>
-    <td><a href=${address} class="patient" @focus=${() => point(room, row.id)}>${row.patient || "No patient id"}</a></td>
+    <td><a href=${address} class="patient" @focus=${() => point(room, row.id)}>${row.patient || row.label || row.id}</a></td>
     <td class="narrow-off soft">${row.label}</td>
-    <td class="when">${date(row.time, { hour: true })}</td>
+    <td class="when">${date(row.time, { hour: true, unknown: "–" })}</td>
     <td class="soft views">${row.views.join(" · ") || "–"}</td>
     <td class="told">${told(row)}</td>
     <td class="narrow-off">${row.prior ? html`<span class="soft" data-tip="An earlier study hangs beside it">${icon("clock")}yes</span>` : html`<span class="faint">–</span>`}</td>
@@ -141,7 +142,7 @@ function state(row: Row): TemplateResult {
 }
 
 function told(row: Row): TemplateResult {
-  if (row.reason) return html`<span class="reason">${row.reason}</span>`;
+  if (row.reason) return html`<span class="reason">${upper(row.reason)}</span>`;
   if (row.state === "waiting" || row.state === "reading") return html`<span class="faint">Not read yet</span>`;
   if (!row.present.length) return html`<span class="faint">${row.state === "unread" ? "Not read" : "Nothing present among those assessed"}</span>`;
   const rest = row.present.length - TOLD;

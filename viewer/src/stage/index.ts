@@ -13,6 +13,7 @@ import type { Stage, StageHandlers } from "./types";
 
 export type { Shown, Stage, StageHandlers, Status } from "./types";
 export { KEYS } from "./keys.js";
+export { preload } from "./late";
 
 /** Build a stage inside an element; the renderer is fetched in the background. */
 export function createStage(element: HTMLElement, handlers: StageHandlers = {}): Stage {

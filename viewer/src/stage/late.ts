@@ -8,13 +8,20 @@ const EMPTY: Status = {
   edit: false, bones: null, selected: "", film: "", presets: [],
 };
 
+const load = () => import("./stage");
+
+/** Fetch the renderer ahead of need. */
+export function preload(): void {
+  load().catch(() => undefined); // tried again, and reported, when a stage is made
+}
+
 export class LateStage implements Stage {
   private real: FilmStage | null = null;
   private readonly coming: Promise<FilmStage>;
   private gone = false;
 
   constructor(element: HTMLElement, handlers: StageHandlers) {
-    this.coming = import("./stage").then(({ FilmStage }) => {
+    this.coming = load().then(({ FilmStage }) => {
       const real = new FilmStage(element, handlers);
       if (this.gone) real.destroy();
       return (this.real = real);

@@ -33,6 +33,7 @@ export class Pane {
   private readonly lineGroup = svg("g");
   private readonly draft = svg("rect", { class: "stage-draft", visibility: "hidden" });
   private readonly words = html("div", "stage-words");
+  private readonly preview = html("img", "stage-preview");
   private readonly said: Record<string, HTMLElement> = {};
   private readonly bar = svg("path", { class: "stage-bar" });
   private layers: Layers | null = null;
@@ -58,6 +59,8 @@ export class Pane {
       this.said[place] = html("span", `stage-${place}`);
       this.words.append(this.said[place]);
     }
+    this.preview.alt = "";
+    this.preview.addEventListener("error", () => this.preview.remove());
     this.element.append(this.surface, this.lines, this.words);
   }
 
@@ -90,9 +93,14 @@ export class Pane {
     this.layers = new Layers(film);
     this.lines.prepend(this.layers.element);
     this.element.classList.toggle("stage-prior", words.when === "prior");
+    this.element.classList.remove("stage-failed");
     this.element.classList.add("stage-loading");
     this.element.setAttribute("aria-label", `${film.view || "Film"}, ${words.when}${film.synthetic ? ", synthetic" : ""}`);
     this.element.dataset.film = film.id;
+    if (film.thumbnail) {
+      this.preview.src = new URL(film.thumbnail, document.baseURI).href;
+      this.surface.after(this.preview);
+    }
     write(this.said.title, words.title);
     const marks = [film.synthetic ? "SYNTHETIC" : "", words.made ? "AI-made, research use only" : ""].filter(Boolean);
     this.said.marks.replaceChildren(...marks.map((text) => html("b", text === "SYNTHETIC" ? "stage-synthetic" : "", text)));
@@ -104,6 +112,13 @@ export class Pane {
     write(this.said.note, text);
   }
 
+  /** The film cannot be shown: say so where it would be, and show no picture that could be taken for it. */
+  failed(why: string): void {
+    this.element.classList.replace("stage-loading", "stage-failed");
+    this.preview.remove();
+    this.say(why);
+  }
+
   /** The film is decoded and in the viewport. */
   ready(loaded: Loaded): void {
     this.loaded = loaded;
@@ -111,6 +126,7 @@ export class Pane {
     this.view = wholeFilm(this.plane);
     this.range = { ...loaded.tone.range };
     this.element.classList.remove("stage-loading");
+    this.preview.remove();
   }
 
   /** Draw picture and lines from the pane's state. */

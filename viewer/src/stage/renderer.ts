@@ -1,9 +1,10 @@
 /** Cornerstone3D: loading, decoding and drawing films. The only module that knows it; loaded when a stage is created. */
-import { Enums, RenderingEngine, cache, getRenderingCapabilities, getShouldUseCPURendering, imageLoader, init, metaData, setUseCPURendering } from "@cornerstonejs/core";
+import { Enums, RenderingEngine, cache, getRenderingCapabilities, getShouldUseCPURendering, getWebWorkerManager, imageLoader, init, metaData, setUseCPURendering } from "@cornerstonejs/core";
 import type { Types } from "@cornerstonejs/core";
 import { createImage, init as initLoader, wadouri } from "@cornerstonejs/dicom-image-loader";
 import { parseDicom } from "dicom-parser";
 import type { DataSet } from "dicom-parser";
+import { inflateRaw } from "pako";
 import type { Film } from "../sheet";
 import { aspectOf } from "./geometry.js";
 import { greyOf } from "./header";
@@ -48,10 +49,18 @@ export function start(): "gpu" | "cpu" {
     // Decoding is one film at a time per worker; two films side by side are the common case.
     initLoader({ maxWebWorkers: Math.min(2, navigator.hardwareConcurrency || 1) });
     imageLoader.registerImageLoader("film", (imageId: string) => ({ promise: decoded(films.get(imageId) as Entry) as Promise<Types.IImage> }));
+    warm();
     // Ours go first: the renderer never sees a spacing in millimetres, so it cannot guess with one.
     metaData.addProvider(facts, 10_000);
   }
   return getShouldUseCPURendering() ? "cpu" : "gpu";
+}
+
+/** Have a decoder's worker load while the first film is still on its way: one black pixel is decoded. */
+function warm(): void {
+  const imageFrame = { rows: 1, columns: 1, samplesPerPixel: 1, bitsAllocated: 16, bitsStored: 16, pixelRepresentation: 0 };
+  const task = { imageFrame, transferSyntax: "1.2.840.10008.1.2.1", pixelData: new Uint8Array(2), options: { preScale: { enabled: false } } };
+  getWebWorkerManager().executeTask("dicomImageLoader", "decodeTask", task, {}).catch(() => undefined);
 }
 
 export function newEngine(): RenderingEngine {
@@ -134,7 +143,7 @@ async function decode(entry: Entry): Promise<unknown> {
   const { imageId } = entry;
   const answer = await fetch(imageId.slice("film:".length), { credentials: "same-origin" });
   if (!answer.ok) throw new Error(`The server answered ${answer.status} for the film.`);
-  const header = parseDicom(new Uint8Array(await answer.arrayBuffer()));
+  const header = parseDicom(new Uint8Array(await answer.arrayBuffer()), { inflater: inflated } as never);
   entry.pixel = { ...wadouri.metaData.getImagePixelModule(header as never) };
   const syntax = header.string("x00020010") ?? "1.2.840.10008.1.2";
   const bytes = wadouri.getPixelData(header as never, 0);
@@ -151,6 +160,15 @@ async function decode(entry: Entry): Promise<unknown> {
   const pixels = tone.table ? throughTable(stored, tone) : stored;
   entry.loaded = { imageId, columns: image.columns, rows: image.rows, grey, tone, colour: false };
   return drawn(image, pixels, tone, grey.padding ? extentOf(pixels, null) : extent, entry.film);
+}
+
+/** A deflated file with its header left as it is. */
+function inflated(bytes: Uint8Array, position: number): Uint8Array {
+  const rest = inflateRaw(bytes.subarray(position));
+  const whole = new Uint8Array(position + rest.length);
+  whole.set(bytes.subarray(0, position));
+  whole.set(rest, position);
+  return whole;
 }
 
 type Pixels = Uint8Array | Uint16Array | Int16Array | Float32Array | Int8Array;

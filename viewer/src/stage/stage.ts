@@ -111,8 +111,7 @@ export class FilmStage implements Stage {
       this.report();
     } catch (error) {
       if (pane.film !== film) return;
-      pane.element.classList.remove("stage-loading");
-      pane.say(`This film cannot be shown: ${reasonOf(error)}`);
+      pane.failed(`This film cannot be shown: ${reasonOf(error)}`);
     }
   }
 

@@ -13,6 +13,7 @@ from hilum.app.serve.database import FullError, UnavailableError
 from hilum.app.serve.department import Department
 from hilum.app.serve.dicomweb_route import UploadLimits
 from hilum.app.serve.dicomweb_router import router as dicomweb
+from hilum.app.serve.job_api import router as job_api
 from hilum.app.serve.limits import Counter, Headers, Prefix, Rates, Uploads
 from hilum.app.serve.oidc import Provider
 from hilum.app.serve.settings import Settings
@@ -52,12 +53,20 @@ def application(settings: Settings, department: Department, access: Access) -> A
     provider = Provider(settings.oidc) if settings.oidc.issuer else None
     wrong = Counter(settings.limits.sign_ins_per_minute)
     app.include_router(room(department.shelf, who=who, events=department.watch.bell.listen))
-    app.include_router(_jobs(department, access))
+    if department.jobs is not None:
+        app.include_router(job_api(department.shelf, department.jobs, who=who))
     app.include_router(_administration(department, access))
     app.include_router(_described(app, access))
     uploads = UploadLimits(total_bytes=settings.limits.upload_mb * 2**20, idle_s=settings.limits.silence_seconds)
     app.include_router(
-        dicomweb(department.archive, who, limits=uploads, audit=_told(department), after_upload=department.settled)
+        dicomweb(
+            department.archive,
+            who,
+            limits=uploads,
+            audit=_told(department),
+            after_upload=department.settled,
+            public_url=settings.http.public_url,
+        )
     )
     app.include_router(signin.router(access, department.audit, wrong, secure=secure, provider=provider is not None))
     if provider is not None:
@@ -80,6 +89,8 @@ def _audited(access: Access, department: Department) -> Callable[[Request], Sess
         if study and (request.method == "PUT" or end in (study, "dicom")):
             what = "save" if request.method == "PUT" else "open" if end == study else "film"
             department.audit.note(seen.user, what, study=study)
+        if request.method == "POST" and "job_id" in request.path_params and "admin" in seen.roles:
+            department.audit.note(seen.user, end, job=str(request.path_params["job_id"])[:80])
         return seen
 
     return who
@@ -125,33 +136,6 @@ def _away(_request: Request, _error: Exception) -> Response:
 
 def _full(_request: Request, error: Exception) -> Response:
     return failure(507, str(error), "An administrator must free space.")
-
-
-def _jobs(department: Department, access: Access) -> APIRouter:
-    made = APIRouter(prefix="/api/jobs", tags=["jobs"])
-
-    def rows(
-        seen: Session = Depends(access.who),
-        limit: int = Query(100, ge=1, le=1000),
-        offset: int = Query(0, ge=0, le=10**6),
-    ) -> dict[str, Any]:
-        jobs = department.jobs
-        return {"rows": [job.row() for job in jobs.rows(limit=limit, offset=offset)] if jobs is not None else []}
-
-    def cancel(job_id: str, seen: Person = Depends(access.admin)) -> dict[str, Any]:
-        job = department.shelf.cancel(job_id, by=seen.name)
-        department.audit.note(seen.name, "cancel", study=job.order.subject)
-        return job.row()
-
-    def retry(job_id: str, seen: Person = Depends(access.admin)) -> dict[str, Any]:
-        job = department.shelf.retry(job_id)
-        department.audit.note(seen.name, "retry", study=job.order.subject)
-        return job.row()
-
-    made.add_api_route("", rows, methods=["GET"], name="jobs")
-    made.add_api_route("/{job_id}/cancel", cancel, methods=["POST"], name="cancel_job")
-    made.add_api_route("/{job_id}/retry", retry, methods=["POST"], name="retry_job")
-    return made
 
 
 def _administration(department: Department, access: Access) -> APIRouter:

@@ -109,7 +109,7 @@ def _dicom(settings: Settings) -> Iterator[Line]:
     dicom_server(dicom)
     yield _port(dicom.host, dicom.port, "dicom")
     if not own_machine(dicom.host) and not dicom.calling and not dicom.authorities:
-        words = "every machine that reaches the port may send: list the titles in dicom.calling, or use TLS with dicom.authorities"
+        words = "every machine that reaches the port may send: list titles in dicom.calling, or set dicom.authorities"
         yield Line("warning", "dicom", words)
 
 

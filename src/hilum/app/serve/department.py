@@ -32,6 +32,7 @@ from hilum.core.errors import HilumError, InputError
 
 LOG = logging.getLogger("hilum.serve")
 _CLEAN_S = 3600.0
+_JOB_DAYS = 90.0
 
 
 class Department:
@@ -52,12 +53,12 @@ class Department:
         self.database = open_database(settings.index_url)
         limit = settings.limits.file_mb * 2**20
         self.archive = Archive(self.root, self.database, bounds=Bounds(file_bytes=limit))
-        self.archive.after_delete.append(self._forget)
         self.destinations = destinations(settings)
         self.jobs = Jobs(settings.jobs_url) if settings.work.enabled else None
         self.shelf = ArchiveShelf(
             self.archive, self.root, jobs=self.jobs, destinations=self.destinations, own_title=settings.dicom.ae_title
         )
+        self.archive.after_delete.append(self.shelf.forget)
         self.watch = Watch(self.database)
         self.arrivals = (
             Arrivals(self.database, self.jobs, settle_s=settings.work.settle_seconds) if self.jobs is not None else None
@@ -130,11 +131,6 @@ class Department:
             lock=self.root / "server.lock", poll_s=0.25,
         )  # fmt: skip
 
-    def _forget(self, study: str) -> None:
-        folder = results.folder_of(self.root, study)
-        for each in (folder, results.beside(folder), *results.leftovers(folder)):
-            results.clear(each)
-
     def _clean(self) -> None:
         retention = self.settings.retention
         while not self._stopping.wait(_CLEAN_S if self._cleaned else 0.0):
@@ -145,6 +141,8 @@ class Department:
                     gone = delete_old(self.archive, retention.days, audit=self._told)
                     LOG.info("retention: %d studies deleted", len(gone))
                 self.audit.forget(retention.audit_days)
+                if self.jobs is not None:
+                    self.jobs.forget(older_than_days=_JOB_DAYS)
             except (HilumError, OSError) as error:
                 LOG.warning("retention: %s", error)
 

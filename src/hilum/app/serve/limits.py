@@ -15,7 +15,7 @@ from hilum.core.errors import need
 try:
     from limits import RateLimitItemPerMinute
     from limits.storage import MemoryStorage
-    from limits.strategies import SlidingWindowCounterRateLimiter
+    from limits.strategies import MovingWindowRateLimiter
 except ImportError:
     raise need("limits", "serve", "the server's rate limits") from None
 
@@ -122,7 +122,7 @@ class Rates:
 
 
 class Counter:
-    """A sliding count of events by key, for this process.
+    """An exact count of the last minute's events by key, for this process.
 
     Args:
         per_minute: events that are allowed; 0 allows all.
@@ -130,7 +130,7 @@ class Counter:
 
     def __init__(self, per_minute: int) -> None:
         self._rate = RateLimitItemPerMinute(per_minute) if per_minute else None
-        self._window = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._window = MovingWindowRateLimiter(MemoryStorage())
 
     def hit(self, key: str) -> bool:
         """Count one event; False beyond the rate."""

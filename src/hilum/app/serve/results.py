@@ -42,11 +42,6 @@ def unfinished(folder: Path, job: str) -> Path:
     return folder.with_name(f".{folder.name}.{sha256(job.encode()).hexdigest()[:12]}")
 
 
-def leftovers(folder: Path) -> list[Path]:
-    """Return what processes that were killed left beside a reading."""
-    return sorted(folder.parent.glob(f".{folder.name}.*")) + sorted(folder.parent.glob(f"..{folder.name}.*"))
-
-
 def sweep(root: Path, *, older_s: float) -> int:
     """Remove what killed processes left unfinished, nothing that changed within `older_s` seconds; returns how many.
 

@@ -19,6 +19,8 @@ class Http:
     Args:
         host, port: where it listens; port 0 takes a free one.
         prefix: path it lives under behind a reverse proxy, such as '/hilum'.
+        public_url: the address as clients see it, prefix included, for addresses in DICOMweb answers; made from each
+            request when empty.
         certificate, key: PEM files; with them it speaks TLS itself.
         trusted_proxies: addresses whose X-Forwarded headers are believed.
         plain: agree to be reached without TLS from other machines.
@@ -28,6 +30,7 @@ class Http:
     host: str = "127.0.0.1"
     port: int = 8080
     prefix: str = ""
+    public_url: str = ""
     certificate: str = ""
     key: str = ""
     trusted_proxies: tuple[str, ...] = ()

@@ -23,11 +23,14 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; fr
 _LARGEST = 4096
 _STYLE = """
 :root{color-scheme:dark}*{box-sizing:border-box}
-body{margin:0;min-height:100vh;display:grid;place-items:center;background:#0b0e11;color:#dfe5ea;font:16px/1.5 system-ui,sans-serif}
+body{margin:0;min-height:100vh;display:grid;place-items:center}
+body{background:#0b0e11;color:#dfe5ea;font:16px/1.5 system-ui,sans-serif}
 main{width:min(26rem,92vw);padding:2rem;background:#141a20;border:1px solid #2a343d;border-radius:12px}
 h1{margin:0 0 .25rem;font-size:1.5rem}p{margin:.25rem 0 1rem;color:#a9b6c1}label{display:block;margin-bottom:.35rem}
-input{width:100%;padding:.6rem .7rem;font:inherit;color:inherit;background:#0b0e11;border:1px solid #4b5a66;border-radius:8px}
-button,a.button{display:block;width:100%;margin-top:1rem;padding:.65rem;text-align:center;text-decoration:none;font:inherit;font-weight:600;color:#06212b;background:#7fd4e8;border:0;border-radius:8px;cursor:pointer}
+input{width:100%;padding:.6rem .7rem;font:inherit;color:inherit}
+input{background:#0b0e11;border:1px solid #4b5a66;border-radius:8px}
+button,a.button{display:block;width:100%;margin-top:1rem;padding:.65rem;text-align:center;text-decoration:none}
+button,a.button{font:inherit;font-weight:600;color:#06212b;background:#7fd4e8;border:0;border-radius:8px;cursor:pointer}
 :focus-visible{outline:3px solid #ffd166;outline-offset:2px}.wrong{color:#ffb4a8}small{color:#a9b6c1}
 """
 

@@ -121,7 +121,7 @@ def _films(made: APIRouter, shelf: Shelf) -> None:
         return sent(request, path, kind, fresh=False, sandbox=True)
 
     film = "/studies/{study_id}/films/{film_id}"
-    routes = {
+    routes: dict[str, Callable[..., Any]] = {
         film + "/dicom": dicom, film + "/thumbnail.png": thumbnail, film + "/layers/{name}.png": layer,
         "/studies/{study_id}/files/{name}": file,
     }  # fmt: skip
@@ -175,14 +175,18 @@ def check_write(request: Request, seen: Session) -> None:
         Refusal: 403.
     """
     if not seen.proven:
-        site, origin = request.headers.get("sec-fetch-site", "same-origin"), request.headers.get("origin", "")
-        hosts = {request.headers.get("host", ""), request.headers.get("x-forwarded-host", "")} - {""}
-        if site not in ("same-origin", "none") or (origin and origin.split("://", 1)[-1] not in hosts):
-            raise Refusal(403, "a write must come from this page", "Open the page from the address it was started on.")
-        if not hmac.compare_digest(request.headers.get("x-hilum-csrf", "").encode(), seen.csrf.encode()) or not seen.csrf:
-            raise Refusal(403, "the write does not carry this session's token", "Load the page again.")
+        _own_page(request, seen.csrf)
     if seen.readonly or not {"reader", "admin"} & set(seen.roles):
         raise Refusal(403, f"'{seen.user}' may look but not save")
+
+
+def _own_page(request: Request, csrf: str) -> None:
+    site, origin = request.headers.get("sec-fetch-site", "same-origin"), request.headers.get("origin", "")
+    hosts = {request.headers.get("host", ""), request.headers.get("x-forwarded-host", "")} - {""}
+    if site not in ("same-origin", "none") or (origin and origin.split("://", 1)[-1] not in hosts):
+        raise Refusal(403, "a write must come from this page", "Open the page from the address it was started on.")
+    if not hmac.compare_digest(request.headers.get("x-hilum-csrf", "").encode(), csrf.encode()) or not csrf:
+        raise Refusal(403, "the write does not carry this session's token", "Load the page again.")
 
 
 def sent(request: Request, content: Path | bytes, kind: str, *, fresh: bool = True, sandbox: bool = False) -> Response:

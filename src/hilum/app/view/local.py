@@ -109,11 +109,13 @@ class LocalShelf:
         return {"worklist": len(self._entries) > 1, "jobs": False}
 
     def start(self) -> str:
-        """Return the study to open first: the named one once it is there, or the only one."""
+        """Return the study to open first: the named one, or while that is being made the first one that is there."""
         if len(self._entries) == 1:
             return next(iter(self._entries))
         known = self._entries.get(self._start)
-        return self._start if known is not None and (known.load is not None or not known.state) else ""
+        if known is None or known.load is not None:
+            return self._start if known is not None else ""
+        return next((key for key, entry in self._entries.items() if entry.load is not None), "")
 
     def worklist(self, *, text: str = "", state: str = "", limit: int = 100, offset: int = 0) -> dict[str, Any]:
         """Return {total, rows}, newest first; studies without a time stay in their order, last."""

@@ -19,6 +19,8 @@ SHOWN_MASKS = ("lung fields", "heart")
 SIZE, SPACING_MM = 768, 2.0
 """Pixels of a film made on the spot, and mm of its body."""
 _MOST = 200
+_READABLE = {"pleural effusion": 0.4, "pulmonary edema": 0.6, "pneumothorax": 0.7}
+"""Most severe at which the rest of the chest can still be read."""
 _TRIED = 400
 
 
@@ -63,8 +65,10 @@ def _case(study: Study, masks: Iterable[Any], known: Any, softs: Any) -> Case:
 
 
 def chosen(seed: int) -> str:
-    """Return the id of the first patient of a seed who comes twice, each time with a frontal and a lateral film, has at
-    least two findings, and does not have the same ones both times.
+    """Return the id of the patient of a seed who shows most of what the page can.
+
+    The first one who comes twice, each time with a frontal and a lateral film, has at least two findings, not the same
+    ones both times, and a chest that is not filled with fluid or air.
     """
     from hilum.phantom.recipe import Recipe
 
@@ -72,6 +76,8 @@ def chosen(seed: int) -> str:
     for number in range(_TRIED):
         visits = recipe.drawn(recipe.patient(number)).visits
         if len(visits) != 2 or any(set(visit.views) != {"PA", "LL"} for visit in visits):
+            continue
+        if any(plan.severity > _READABLE.get(plan.concept, 1.0) for visit in visits for plan in visit.plans):
             continue
         first, second = ({plan.key for plan in visit.plans} for visit in visits)
         if len(first) >= 2 and len(second) >= 2 and first != second:
