@@ -1,11 +1,16 @@
 """How quick `hilum read` is: start, first film, steady rate, memory; beside torchxrayvision's DenseNet-121.
 
     python benchmarks/read.py [--peer-python peer/bin/python] [--films 24] [--rounds 3]
+    python benchmarks/read.py --workers 1,2 [--ray] [--films 24] [--rounds 3]
 
 Films are 2048 x 2048, 12 bit, made from the bundled synthetic film, in three transfer syntaxes. Each figure is the
 median over rounds; hilum and the peer take turns within a round, so that a drifting machine touches both alike.
 The peer decodes and classifies; hilum decodes, gates, segments, classifies, and in 'all outputs' also writes the
 page, JSON, SR, SEG, GSPS, SC and FHIR. See peer_torchxrayvision.py for the peer's environment.
+
+With --workers only the batch is measured: the whole command, start included, with all outputs, by plain runs, by so
+many processes and, with --ray, by as many actors of a Ray cluster on this machine. Processor time is of the command
+and its workers; a shared machine shows in the wall time first. The results must be the same bytes.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -108,6 +114,40 @@ def rounds(films: list[str], folder: Path, count: int, peer: str | None) -> dict
     return found
 
 
+def batch(films: list[str], folder: Path, count: int, workers: list[int], ray: bool) -> dict[str, list[dict[str, Any]]]:
+    """Read the films by each number of workers in turn, once per round, and check that all give the same bytes."""
+    ways = {f"{n} worker{'s' * (n > 1)}": ["--workers", str(n)] for n in workers}
+    ways |= {f"Ray, {n} actors": ["--workers", str(n), "--ray", "local"] for n in workers if ray and n > 1}
+    hilum = [str(Path(sys.executable).with_name("hilum")), "read", "--quiet"]
+    found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
+    known: dict[str, bytes] = {}
+    for number in range(count):
+        for way, flags in ways.items():
+            out = folder / f"out-{number}"
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            wall_s = timed([*hilum, *films, "-o", str(out), *flags])
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            found[way].append(
+                {"films_per_s": len(films) / wall_s, "wall_s": wall_s, "cpu_s_per_film": cpu_s / len(films)}
+            )
+            made = {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
+            made.pop("run.json")
+            known = known or made
+            if made != known:
+                raise SystemExit(f"{way}: the results differ from those of the first run")
+            shutil.rmtree(out)
+    return found
+
+
+def show_batch(found: dict[str, list[dict[str, Any]]], films: int) -> None:
+    """Print the batch's rows."""
+    print(f"{films} films of 2048 x 2048, all outputs, start included; the same bytes each time")
+    for way, rows in found.items():
+        print(f"hilum read, {way:14}  {median(rows, 'films_per_s'):6.2f} films/s   {median(rows, 'wall_s'):7.1f} s   "
+              f"{median(rows, 'cpu_s_per_film'):6.2f} processor s/film")  # fmt: skip
+
+
 def median(rows: list[dict[str, Any]], key: str) -> float:
     """Median of one figure over rounds."""
     return statistics.median(float(row[key]) for row in rows)
@@ -119,9 +159,16 @@ def main() -> None:
     parser.add_argument("--peer-python", default=os.environ.get("HILUM_PEER_PYTHON"))
     parser.add_argument("--films", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", default="", help="numbers with commas: measure only the batch")
+    parser.add_argument("--ray", action="store_true", help="with --workers, also as many actors on Ray")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if given.workers:
+            films = make_films(folder, given.films)
+            workers = [int(number) for number in given.workers.split(",")]
+            show_batch(batch(films, folder, given.rounds, workers, given.ray), len(films))
+            return
         found = rounds(make_films(folder, max(given.films, 3)), folder, given.rounds, given.peer_python)
     bad = [reason for key in ("model", "all") for row in found[key] for reason in row["bad"]]
     start = found["start"]

@@ -11,21 +11,26 @@ import time
 import numpy as np
 from PIL import Image
 
+from hilum.core.geometry import View
 from hilum.drr.film import EXPOSURES, film
 from hilum.drr.materials import decompose
 from hilum.drr.project import film_geometry
+from hilum.phantom.imaging_arms import raised
 from hilum.phantom.person import draw_person
 from hilum.phantom.thorax import draw_thorax
+
+_VIEWS: tuple[tuple[View, str], ...] = (("PA", "PA"), ("LL", "lateral"))
 
 
 def films(seed: int, people: tuple[str, ...], place: str) -> None:
     """Write PA and lateral films of people, one row each, as a PNG."""
     rows = []
     for name in people:
-        body = draw_thorax(draw_person(seed, name), spacing_mm=1.0, seed=seed, patient=name).body
-        materials = decompose(body.volume, structures=body.structures)
+        anatomy = draw_thorax(draw_person(seed, name), spacing_mm=1.0, seed=seed, patient=name)
         row = []
-        for view, exposure in (("PA", "PA"), ("LL", "lateral")):
+        for view, exposure in _VIEWS:
+            body = raised(anatomy, view, seed=seed)
+            materials = decompose(body.volume, structures=body.structures)
             geometry = film_geometry(body.volume, view=view, size=448, field_mm=430)
             row.append(film(materials, geometry, exposure=EXPOSURES[exposure], seed=seed).image.pixels)
         rows.append(np.hstack(row))

@@ -139,7 +139,7 @@ def test_a_rows_line_is_plain_json() -> None:
 def test_an_unforeseen_fault_in_one_study_costs_that_study_only(
     film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hilum.app import batch
+    from hilum.app import batch_unit as batch
 
     write = batch.write_study
     seen = []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +34,10 @@ def add(job: Sum, threads: int) -> tuple[tuple[int, ...], int, int]:
     return job.numbers, sum(job.numbers), threads
 
 
+def unsendable(job: Sum, threads: int) -> object:
+    return lambda: job
+
+
 def lost(job: Sum, reason: str) -> tuple[tuple[int, ...], int, int]:
     return job.numbers, -len(reason), -1
 
@@ -58,9 +64,41 @@ def test_one_job_starts_no_process() -> None:
 
 def test_a_worker_that_dies_loses_jobs_and_not_the_run() -> None:
     made = {numbers: total for numbers, total, _ in spread(add, [Sum((1,), True), *JOBS], lost=lost, workers=2)}
-    assert made[1,] == -len(STOPPED)
-    assert set(made) == {(1,), *(job.numbers for job in JOBS)}
-    assert all(total in (sum(numbers), -len(STOPPED)) for numbers, total in made.items())
+    assert made.pop((1,)) == -len(STOPPED)
+    assert made == {job.numbers: sum(job.numbers) for job in JOBS}
+
+
+def test_where_every_worker_dies_the_rest_is_given_up() -> None:
+    deadly = [Sum((n,), deadly=True) for n in range(60)]
+    made = sorted(numbers for numbers, total, _ in spread(add, deadly, lost=lost, workers=3) if total < 0)
+    assert made == [(n,) for n in range(60)]
+
+
+def test_jobs_wait_their_turn_and_are_not_all_taken_at_once() -> None:
+    taken = []
+
+    class Jobs(list[Sum]):
+        def __iter__(self) -> Iterator[Sum]:
+            for job in super().__iter__():
+                taken.append(job)
+                yield job
+
+    made = spread(add, Jobs(JOBS), lost=lost, workers=2)
+    next(made)
+    assert len(taken) <= 4  # two at work, and those given to whoever was done
+    assert len(list(made)) == len(JOBS) - 1
+
+
+def test_what_cannot_travel_is_said() -> None:
+    with pytest.raises(InputError, match="cannot be sent"):
+        list(spread(unsendable, JOBS[:3], lost=lost, workers=2))
+
+
+def test_a_run_that_is_left_stops_its_workers() -> None:
+    made = spread(add, JOBS, lost=lost, workers=2)
+    next(made)
+    made.close()  # type: ignore[attr-defined]
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -57,7 +57,9 @@ def read_command(
     keep_identifiers: Annotated[bool, typer.Option(help="Carry names, ids, dates and UIDs into the results.")] = False,
     formats: Annotated[str, typer.Option(help="Outputs beside study.json: sr,seg,gsps,sc,fhir,html or none.")] = "",
     resume: Annotated[bool, typer.Option(help="Keep studies that an earlier run finished.")] = False,
-    threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0 uses all.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0 uses all, or a worker's share.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes here; actors with --ray, 1 for each processor.")] = 1,
+    ray: Annotated[str, typer.Option(help="Address of a Ray cluster that sees the same folders; local.")] = "",
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -73,7 +75,8 @@ def read_command(
     chosen = FORMATS if not formats else tuple(name for name in formats.split(",") if name not in ("", "none"))
     settings = Options(keep_identifiers, chosen, seed, resume, threads, records=as_json)
     with Progress(hidden=quiet or as_json) as progress:
-        rows = read_batch(given, out, prior=prior, options=settings, on_row=progress.row)
+        more: dict[str, Any] = {"on_row": progress.row, "workers": workers, "ray": ray}
+        rows = read_batch(given, out, prior=prior, options=settings, **more)
     if as_json:
         print(json.dumps({"out": str(out), "caution": RESEARCH_USE, "studies": [_row_json(row) for row in rows]}))
     elif not quiet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -82,15 +83,23 @@ class Lut(ArrayRecord):
         return found
 
 
+def _made(ready: Callable[[Any], NDArray[Any]], value: Callable[[], Any]) -> NDArray[Any]:
+    return ready(value())
+
+
 class _Lazy:
-    """Mixin: an array field may be given as a function that is called on first use."""
+    """Mixin: an array field may be given as a function that is called on first use.
+
+    The way to load holds no image, so that it keeps no other's pixels alive, and travels to another process where
+    the function given does.
+    """
 
     _array_field: str
 
     def _set_array(self, value: object, ready: Callable[[Any], NDArray[Any]]) -> None:
         name = self._array_field
         if callable(value):
-            object.__setattr__(self, "_load", lambda: ready(value()))
+            object.__setattr__(self, "_load", partial(_made, ready, value))
             object.__delattr__(self, name)
         else:
             object.__setattr__(self, name, ready(value))
@@ -161,7 +170,8 @@ class Image(_Lazy, ArrayRecord):
             raise InputError("pixel spacing and the plane it holds in go together: give both or neither")
         self._set_array(self.pixels, self._ready)
 
-    def _ready(self, value: Any) -> Pixels:
+    @staticmethod
+    def _ready(value: Any) -> Pixels:
         pixels = np.ascontiguousarray(value, dtype=np.float32)
         if pixels.ndim != 2 or 0 in pixels.shape:
             raise InputError(f"an image needs pixels of shape (H, W), got {pixels.shape}")
@@ -240,7 +250,8 @@ class Volume(_Lazy, ArrayRecord):
         object.__setattr__(self, "affine", read_only(check_affine(self.affine)))
         self._set_array(self.voxels, self._ready)
 
-    def _ready(self, value: Any) -> NDArray[np.float32]:
+    @staticmethod
+    def _ready(value: Any) -> NDArray[np.float32]:
         voxels = np.asarray(value, dtype=np.float32)
         if voxels.ndim != 3 or 0 in voxels.shape:
             raise InputError(f"a volume needs voxels of shape (D, H, W), got {voxels.shape}")

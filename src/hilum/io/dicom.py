@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
@@ -150,7 +151,7 @@ def _image(header: Header, ds: Dataset, limits: Limits) -> Image:
 
     # Only the path is kept: a scan of thousands of files must not hold their headers.
     return Image(
-        pixels=cast(Any, lambda: _load(path, name, limits)),
+        pixels=cast(Any, partial(_load, path, name, limits)),  # travels to another process
         window=window,
         inverted=inverted,
         view=tags.view(ds),

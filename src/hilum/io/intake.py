@@ -48,6 +48,10 @@ class Intake:
         """Return the base name of the file an image came from (archive!member inside archives), '' where unknown."""
         return self._names.get(image.source) or self._names.get(image.id, "")
 
+    def unpacked(self, image: Image | Volume) -> bool:
+        """Tell whether an image lies in what an archive was unpacked to."""
+        return self._folder is not None and Path(self._folder.name) in Path(image.source).parents
+
     def close(self) -> None:
         """Remove what archives were unpacked to; pixels not loaded by then are gone."""
         if self._folder is not None:
@@ -65,8 +69,9 @@ class Intake:
 
 
 def open_studies(
-    paths: str | Path | Iterable[str | Path], *, limits: Limits | None = None, keep_identifiers: bool = False
-) -> Intake:
+    paths: str | Path | Iterable[str | Path], *, limits: Limits | None = None, keep_identifiers: bool = False,
+    scratch: Path | None = None,
+) -> Intake:  # fmt: skip
     """Look through files, folders, zip archives and DICOMDIRs for studies; reads headers only.
 
     DICOM files are grouped by Study Instance UID; CT series become Volumes; each picture is a study of its own.
@@ -75,13 +80,15 @@ def open_studies(
         paths: one path or several.
         limits: bounds on what is opened.
         keep_identifiers: use Study Instance UID and Patient ID as ids, else pseudonyms made from them.
+        scratch: folder in which archives are unpacked; this machine's temporary one when not given.
 
     Returns:
         The intake; nothing in the files makes this function raise: what cannot be used is in `failures`.
     """
     bounds = limits or Limits()
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    folder = tempfile.TemporaryDirectory(prefix="hilum-", ignore_cleanup_errors=True)
+    prefix = ".unpacked-" if scratch else "hilum-"
+    folder = tempfile.TemporaryDirectory(prefix=prefix, dir=scratch, ignore_cleanup_errors=True)
     gathering = _Gathering(Walk(bounds, Path(folder.name)), bounds, keep_identifiers)
     try:
         for path in given:

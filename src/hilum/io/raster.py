@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -53,7 +54,7 @@ def read_image(path: str | Path, *, lazy: bool = False, limits: Limits | None = 
     bounds.check_file(path.stat().st_size, shown)
     mode = _checked(path, kind, shown, bounds)
     image = Image(
-        pixels=cast(Any, lambda: _load(path, kind, shown, bounds)),
+        pixels=cast(Any, partial(_load, path, kind, shown, bounds)),  # travels to another process
         window=None if mode.startswith(("I", "F")) else Window(128.0, 256.0),
         id=file_hash(path),
         source=str(path),
