@@ -267,6 +267,8 @@ def main() -> None:
     line = sys.stdin.readline()
     if not line:
         return
+    from sqlalchemy.exc import DBAPIError
+
     settings, stop = Settings.from_json(line), threading.Event()
 
     def listen() -> None:
@@ -278,8 +280,10 @@ def main() -> None:
     threading.Thread(target=listen, daemon=True).start()
     try:
         run(settings, stop)
-    except HilumError as error:  # the database is away: the server starts another worker
-        raise SystemExit(f"worker: {type(error).__name__}: no more than this process is lost") from None
+    except (HilumError, DBAPIError) as error:  # the database is away: the server starts another worker
+        sys.stderr.write(f"worker: {type(error).__name__}: no more than this process is lost\n")
+        sys.stderr.flush()
+        os._exit(1)
     os._exit(0)  # a body's forgotten thread holds nobody up
 
 
