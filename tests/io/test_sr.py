@@ -69,7 +69,7 @@ def test_highdicom_reads_the_same(tmp_path: Path) -> None:
     assert (probability.value, probability.unit.value, probability.unit.scheme_designator) == (0.8125, "1", "UCUM")
     states = [item.value.meaning for group in groups for item in group.get_qualitative_evaluations()[:1]]
     assert states == ["Present", "Indeterminate", "Indeterminate"]
-    assert len({group.tracking_uid for group in groups}) == 2, "two boxes of one finding share its tracking UID"
+    assert len({group.tracking_uid for group in groups}) == 3, "viewers draw one region of a tracking UID"
     (absent,) = report.content.get_image_measurement_groups()
     assert absent.get_qualitative_evaluations()[0].value.meaning == "Absent"
     assert absent.finding_type.meaning == "Cardiomegaly"

@@ -173,9 +173,11 @@ def _groups(study: Study, headers: Mapping[str, Dataset], people: Signed) -> lis
         made_by = finding.made_by or maker(study)
         tracking = finding.id or f"finding-{number}"
         study_uid = str(next(iter(headers.values())).StudyInstanceUID)
-        uid = made_uid("finding", study_uid, tracking, made_by.name, made_by.version, made_by.sha256)
-        # A planar group holds one region, so a finding with several boxes has several groups of one tracking UID.
-        for region in finding.regions or (None,):
+        key = ("finding", study_uid, tracking, made_by.name, made_by.version, made_by.sha256)
+        # A planar group holds one region. Groups of one finding share its tracking identifier; each has a UID of its
+        # own, as viewers (OHIF) take groups of one UID for one measurement and draw the first region alone.
+        for place, region in enumerate(finding.regions or (None,)):
+            uid = made_uid(*key, *([str(place)] if place else []))
             children = [*_tracked(tracking, uid, finding, made_by, people), *_evaluated(finding)]
             if region is not None:
                 children.append(_region(region, finding, headers))

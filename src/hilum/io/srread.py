@@ -34,13 +34,13 @@ def read_findings(source: Dataset | str | Path) -> list[Finding]:
     root = ds.get("ConceptNameCodeSequence")
     if not root or code_of(root[0]).value != dictionary("DCM", "ImagingMeasurementReport").value:
         raise DecodeError("not a TID 1500 Imaging Measurement Report: expected a file that Hilum or a like tool wrote")
-    found: dict[str, Finding] = {}
+    found: dict[tuple[object, ...], Finding] = {}
     for container in items_named(ds, "ImagingMeasurements"):
         for group in items_named(container, "MeasurementGroup"):
             finding = _finding(group)
-            uid = next((str(item.UID) for item in items_named(group, "TrackingUniqueIdentifier")), str(len(found)))
-            earlier = found.get(uid)
-            found[uid] = replace(earlier, regions=earlier.regions + finding.regions) if earlier else finding
+            key = (finding.id or len(found), finding.concept, finding.made_by)
+            earlier = found.get(key)
+            found[key] = replace(earlier, regions=earlier.regions + finding.regions) if earlier else finding
     return list(found.values())
 
 

@@ -190,6 +190,23 @@ def test_behind_a_prefix(tmp_path: Path) -> None:
         assert client.get("/hilum/api/session").status_code == 200
 
 
+def test_a_database_that_is_away_is_said_without_its_address(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    url, cluster = request.getfixturevalue("postgres"), request.getfixturevalue("cluster")
+    with served(tmp_path, database=url) as server:
+        server.department.database.patience_s = 0.2
+        cluster.stop()
+        try:
+            for path in ("/api/worklist", "/health", "/dicomweb/studies"):
+                answer = server.client().get(path, headers=server.reader)
+                assert (answer.status_code, answer.headers["retry-after"]) == (503, "5"), path
+                assert answer.json()["error"]["message"]
+            assert str(cluster.port) not in server.client().get("/api/worklist", headers=server.reader).text
+        finally:
+            cluster.start()
+        server.department.database.patience_s = 30.0
+        assert server.client().get("/api/worklist", headers=server.reader).status_code == 200
+
+
 def test_two_servers_do_not_share_a_folder_of_work(tmp_path: Path) -> None:
     from hilum.core.errors import InputError
 

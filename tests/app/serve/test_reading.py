@@ -308,3 +308,18 @@ def test_results_have_names_that_tell_nothing(tmp_path: Path) -> None:
     results.clear(place)
     results.put(place, tmp_path / "nowhere")
     assert not os.path.lexists(tmp_path / "nowhere")
+
+
+def test_what_killed_processes_left_is_swept_when_it_is_old_and_goes_with_its_study(tmp_path: Path) -> None:
+    folder = results.folder_of(tmp_path, "1.2.3")
+    job = results.unfinished(folder, "job")
+    within = job.with_name(f".{job.name}.partial-1")  # what `write_study` itself writes to
+    for path in (folder, results.beside(folder), job, within):
+        path.mkdir(parents=True)
+        (path / "study.json").write_text("{}", encoding="utf-8")
+    os.utime(within, (0, 0))
+    assert results.sweep(tmp_path, older_s=3600) == 1
+    assert {path.name for path in folder.parent.iterdir()} == {folder.name, f"{folder.name}.beside", job.name}
+    assert results.sweep(tmp_path / "none", older_s=0) == 0
+    assert results.erase(tmp_path, "1.2.3") == 3
+    assert not any(folder.parent.iterdir())

@@ -9,8 +9,6 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +19,10 @@ pytest.importorskip("dbos", reason="needs hilum[serve]")
 from typer.testing import CliRunner  # noqa: E402
 
 from hilum.app.cli import app  # noqa: E402
-from hilum.app.serve.peer import Peer, echo, store_files  # noqa: E402
+from hilum.app.serve.peer import echo, store_files  # noqa: E402
+from tests.app.serve.process import running  # noqa: E402
 
 EXAMPLE = Path(__file__).parents[3] / "src" / "hilum" / "app" / "static" / "example-film.dcm"
-
-
-@contextmanager
-def running(root: Path, *more: str) -> Iterator[tuple[dict[str, Any], subprocess.Popen[str]]]:
-    command = [sys.executable, "-m", "hilum", "serve", str(root), "--port", "0", "--dicom-port", "0", "--json", *more]
-    with (root.parent / "serve.err").open("w") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
-        assert line, (root.parent / "serve.err").read_text()
-        yield json.loads(line), process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(20)
-        finally:
-            process.kill()
 
 
 def _until(client: Any, state: str, seconds: float = 90.0) -> dict[str, Any]:
@@ -58,14 +39,10 @@ def _until(client: Any, state: str, seconds: float = 90.0) -> dict[str, Any]:
 @pytest.mark.slow
 def test_a_film_comes_is_read_and_listed_and_all_is_there_after_a_restart(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    with running(root) as (told, process):
-        secret = Path(told["token_file"]).read_text(encoding="ascii").strip()
-        headers = {"Authorization": f"Bearer {secret}"}
-        title, _, address = told["dicom"].partition(" at ")
-        node = Peer(title, "127.0.0.1", int(address.rpartition(":")[2]))
-        echo(node)
-        assert store_files(node, [EXAMPLE]) == 1
-        with httpx.Client(base_url=told["url"], headers=headers, timeout=30) as client:
+    with running(root) as server:
+        echo(server.node)
+        assert store_files(server.node, [EXAMPLE]) == 1
+        with server.client() as client:
             row = _until(client, "read")
             sheet = client.get(f"api/studies/{row['id']}").json()
             film = client.get(sheet["films"][0]["dicom"])
@@ -76,9 +53,9 @@ def test_a_film_comes_is_read_and_listed_and_all_is_there_after_a_restart(tmp_pa
         assert "Research use only" in sheet["caution"]
         assert [job["state"] for job in jobs] == ["done"]
         assert len(stored) > 1, "our own objects are in the archive too"
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) in (0, -signal.SIGTERM)
-    with running(root) as (told, _), httpx.Client(base_url=told["url"], headers=headers, timeout=30) as client:
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) in (0, -signal.SIGTERM)
+    with running(root) as server, server.client() as client:
         again = client.get(f"api/studies/{row['id']}").json()
         assert again["findings"] == sheet["findings"]
         assert [job["state"] for job in client.get("api/jobs").json()["rows"]] == ["done"]
@@ -98,10 +75,10 @@ def test_tls_and_a_second_server_in_the_same_folder(tmp_path: Path) -> None:
         pytest.skip("openssl is not installed")
     root = tmp_path / "root"
     secured = ("--set", f"http.certificate={certificate}", "--set", f"http.key={key}")
-    with running(root, *secured) as (told, _):
-        assert told["url"].startswith("https://")
+    with running(root, *secured) as server:
+        assert server.url.startswith("https://")
         context = ssl.create_default_context(cafile=str(certificate))
-        answer = httpx.get(told["url"] + "signin", verify=context)
+        answer = httpx.get(server.url + "signin", verify=context)
         assert answer.headers["strict-transport-security"]
         second = subprocess.run(
             [sys.executable, "-m", "hilum", "serve", str(root), "--port", "0", "--dicom-port", "0"],

@@ -9,6 +9,7 @@ from typing import Any
 from hilum import __version__
 from hilum.app.serve import signin
 from hilum.app.serve.access import Access, Person
+from hilum.app.serve.database import FullError, UnavailableError
 from hilum.app.serve.department import Department
 from hilum.app.serve.dicomweb_route import UploadLimits
 from hilum.app.serve.dicomweb_router import router as dicomweb
@@ -16,7 +17,7 @@ from hilum.app.serve.job_api import router as job_api
 from hilum.app.serve.limits import Counter, Headers, Prefix, Rates, Uploads
 from hilum.app.serve.oidc import Provider
 from hilum.app.serve.settings import Settings
-from hilum.app.view.api import Refusal, errors
+from hilum.app.view.api import Refusal, errors, failure
 from hilum.app.view.api import router as room
 from hilum.app.view.page import page_router
 from hilum.app.view.source import Session
@@ -46,6 +47,8 @@ def application(settings: Settings, department: Department, access: Access) -> A
     )  # fmt: skip
     errors(app)
     app.add_exception_handler(_ToSignIn, _to_sign_in)
+    app.add_exception_handler(UnavailableError, _away)
+    app.add_exception_handler(FullError, _full)
     who = _audited(access, department)
     provider = Provider(settings.oidc) if settings.oidc.issuer else None
     wrong = Counter(settings.limits.sign_ins_per_minute)
@@ -123,6 +126,16 @@ class _ToSignIn(Refusal):
 
 def _to_sign_in(request: Request, _error: Exception) -> Response:
     return RedirectResponse(f"{request.scope.get('root_path', '')}/signin", 303, {"Cache-Control": "no-store"})
+
+
+def _away(_request: Request, _error: Exception) -> Response:
+    """Say that the database is away, but not to everybody where it lives."""
+    told = "the database does not answer; nothing was changed"
+    return failure(503, told, "Try again in a moment; an administrator can look at the database.", {"Retry-After": "5"})
+
+
+def _full(_request: Request, error: Exception) -> Response:
+    return failure(507, str(error), "An administrator must free space.")
 
 
 def _administration(department: Department, access: Access) -> APIRouter:

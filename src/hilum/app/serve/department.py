@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from hilum.app.serve import ledger
+from hilum.app.serve import ledger, results
 from hilum.app.serve.archive import Archive
 from hilum.app.serve.archive_index import CLASSES
 from hilum.app.serve.arrivals import Arrivals
@@ -136,6 +136,7 @@ class Department:
         while not self._stopping.wait(_CLEAN_S if self._cleaned else 0.0):
             self._cleaned = True
             try:
+                results.sweep(self.root, older_s=max(_CLEAN_S, 2 * self.settings.work.seconds))
                 if retention.days:
                     gone = delete_old(self.archive, retention.days, audit=self._told)
                     LOG.info("retention: %d studies deleted", len(gone))

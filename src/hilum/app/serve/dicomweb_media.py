@@ -10,7 +10,8 @@ from typing import Literal
 from hilum.core.errors import HilumError
 
 _PARAMETER = re.compile(r';\s*([A-Za-z0-9!#$&.+^_-]+)\s*=\s*("(?:[^"\\\x00-\x1f]|\\[ -~])*"|[^\s;,"]*)')
-_BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,\-./:=? ]{0,69}[A-Za-z0-9'()+_,\-./:=?]")
+# RFC 2046 allows 70 characters; Orthanc's DICOMweb client sends 73.
+_BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,\-./:=? ]{0,199}[A-Za-z0-9'()+_,\-./:=?]")
 _HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 _HEADER_BYTES, _HEADERS, _OUTSIDE_BYTES = 8_192, 16, 65_536
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -38,6 +40,22 @@ def beside(folder: Path) -> Path:
 def unfinished(folder: Path, job: str) -> Path:
     """Return where a job writes what is not yet to be seen; the same job has the same place."""
     return folder.with_name(f".{folder.name}.{sha256(job.encode()).hexdigest()[:12]}")
+
+
+def sweep(root: Path, *, older_s: float) -> int:
+    """Remove what killed processes left unfinished, nothing that changed within `older_s` seconds; returns how many.
+
+    Args:
+        root: readings lie in `readings/` under it.
+        older_s: longer than any reading takes, as one may be at work now.
+    """
+    now, count = time.time(), 0
+    for path in (root / "readings").glob("*/.*"):
+        with suppress(OSError):
+            if now - path.stat().st_mtime > older_s:
+                clear(path)
+                count += 1
+    return count
 
 
 def put(partial: Path, folder: Path) -> None:

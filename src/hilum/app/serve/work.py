@@ -267,6 +267,8 @@ def main() -> None:
     line = sys.stdin.readline()
     if not line:
         return
+    from sqlalchemy.exc import DBAPIError
+
     settings, stop = Settings.from_json(line), threading.Event()
 
     def listen() -> None:
@@ -276,7 +278,12 @@ def main() -> None:
             os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
-    run(settings, stop)
+    try:
+        run(settings, stop)
+    except (HilumError, DBAPIError) as error:  # the database is away: the server starts another worker
+        sys.stderr.write(f"worker: {type(error).__name__}: no more than this process is lost\n")
+        sys.stderr.flush()
+        os._exit(1)
     os._exit(0)  # a body's forgotten thread holds nobody up
 
 
