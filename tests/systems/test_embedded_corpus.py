@@ -143,20 +143,20 @@ def test_the_split_file_lists_real_films_only(small: corpus.FilmSet, tmp_path: P
 
 
 def test_a_mask_file_is_letterboxed_like_its_film(tmp_path: Path) -> None:
-    for folder in ("hannover", "hannover/masks"):
+    for folder in ("covid_cc", "covid_cc/masks"):
         (tmp_path / folder).mkdir()
     film = np.zeros((200, 100), np.uint8)
     film[50:150, 20:60] = 200
-    Picture.fromarray(film).save(tmp_path / "hannover/a.png")
-    Picture.fromarray((film > 0).astype(np.uint8) * 255).save(tmp_path / "hannover/masks/a.png")
+    Picture.fromarray(film).save(tmp_path / "covid_cc/a.png")
+    Picture.fromarray((film > 0).astype(np.uint8) * 255).save(tmp_path / "covid_cc/masks/a.png")
     (tmp_path / "manifest.csv").write_text(
         "file,source,licence,patient,view,labels,boxes,mask,extra\n"
-        "hannover/a.png,h,CC BY 3.0,h-1,AP,COVID-19,,hannover/masks/a.png,\n"
+        "covid_cc/a.png,h,CC BY 3.0,h-1,AP,COVID-19,,covid_cc/masks/a.png,\n"
     )
     made = corpus.film_set(tmp_path, rows(tmp_path), lambda row: "train")
     bright, inside = made.frames[0] > 127, made.lung[0] > 127
     assert 2 * (bright & inside).sum() / (bright.sum() + inside.sum()) > 0.98
-    assert made.group.tolist() == ["hannover/mask"]
+    assert made.group.tolist() == ["covid_cc/mask"]
 
 
 def test_batches_teach_the_gate_alone_from_turned_and_negative_films(small: corpus.FilmSet) -> None:

@@ -26,6 +26,7 @@ except ImportError:
     raise need("uvicorn", "serve", "the server") from None
 
 _OPENING_S = 20.0
+_BACKLOG = 2048
 _LARGEST_HEAD = 64 * 1024
 _ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 
@@ -107,6 +108,7 @@ def bound(http: Http) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((http.host, http.port))
+        made.listen(_BACKLOG)  # whoever comes between the announcement and the first accept waits, and is not refused
     except OSError as error:
         made.close()
         raise InputError(

@@ -149,6 +149,7 @@ def listening(host: str, port: int, *, allow_network: bool = False) -> socket.so
         made = socket.socket(family, socket.SOCK_STREAM)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((host, port))
+        made.listen(128)  # a browser that is quicker than the server waits, and is not refused
         made.listen(128)  # the link is printed before the server runs: who comes early waits
     except OSError as error:
         raise InputError(
