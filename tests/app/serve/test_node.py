@@ -287,6 +287,9 @@ def test_under_tls_nobody_listens_in(start: Start, archive: films.Archive, tmp_p
     silent = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(2)]  # nobody waits for them
     trusting = ssl.create_default_context(cafile=str(certificate))
     assert store_files(peer(node, tls=trusting), [saved(tmp_path)]) == 1
+    echo(peer(node, tls=True, authorities=str(certificate)))
+    with pytest.raises(InputError, match="cannot be used"):
+        echo(peer(node, tls=True, authorities=str(tmp_path / "none.pem")))
     with pytest.raises(PeerDownError):
         echo(peer(node, patience_s=3.0))
     with pytest.raises(PeerDownError):

@@ -159,7 +159,7 @@ def _greeted(peer: PeerSettings, own_title: str) -> Line:
     if not peer.host:
         return Line("ok", "peers", f"{peer.name}: {peer.stow_url} (not asked)")
     try:
-        echo(Peer(peer.ae_title, peer.host, peer.port, own_title, patience_s=5.0))
+        echo(Peer(peer.ae_title, peer.host, peer.port, own_title, peer.tls, peer.authorities, patience_s=5.0))
     except HilumError as error:
         return Line("warning", "peers", f"{peer.name}: {error}")
     return Line("ok", "peers", f"{peer.name}: {peer.ae_title} at {peer.host}:{peer.port} answers")

@@ -32,6 +32,7 @@ class Destination:
         name: what people call it; 'sender' sends each reading to the node that sent its films, if it is among the
             known peers.
         ae_title, host, port: a DICOM node.
+        tls, authorities: DICOM over TLS to it, see `peer.Peer`.
         url: or a DICOMweb server's root; results go to `<url>/studies`.
         token: bearer token for it, '' for none.
         send: which of 'sr', 'seg', 'gsps', 'sc'.
@@ -41,6 +42,8 @@ class Destination:
     ae_title: str = ""
     host: str = ""
     port: int = 0
+    tls: bool = False
+    authorities: str = ""
     url: str = ""
     token: str = field(default="", repr=False)
     send: tuple[str, ...] = ("sr", "seg", "sc")
@@ -106,7 +109,8 @@ class Deliver:
         if destination.url:
             return [None]
         if destination.name != SENDER:
-            return [Peer(destination.ae_title, destination.host, destination.port, self._own_title)]
+            one = destination
+            return [Peer(one.ae_title, one.host, one.port, self._own_title, one.tls, one.authorities)]
         sources = ledger.sources(self._archive.database, study)
         known = [self._peers[source] for source in sources if source in self._peers]
         if not known:

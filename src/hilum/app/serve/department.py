@@ -171,7 +171,7 @@ def destinations(settings: Settings) -> tuple[Destination, ...]:
             token = secret_of(peer.token_file, f"peers: token_file of '{name}'")
             made.append(Destination(name, url=peer.stow_url, token=token))
         else:
-            made.append(Destination(name, peer.ae_title, peer.host, peer.port))
+            made.append(Destination(name, peer.ae_title, peer.host, peer.port, peer.tls, peer.authorities))
     return tuple(made)
 
 
@@ -182,7 +182,7 @@ def told_to_workers(settings: Settings, chosen: tuple[Destination, ...]) -> dict
         InputError: if `results.priors_from` is none of the peers.
     """
     nodes = {
-        peer.name: {"ae_title": peer.ae_title, "host": peer.host, "port": peer.port}
+        peer.name: {key: getattr(peer, key) for key in ("ae_title", "host", "port", "tls", "authorities")}
         for peer in settings.peers
         if peer.host
     }

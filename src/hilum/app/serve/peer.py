@@ -45,7 +45,8 @@ class Peer:
         ae_title: its title.
         host, port: where it listens.
         own_title: the title we call with.
-        tls: a client-side context; None for plain DICOM.
+        tls: a client-side context, or True for one that trusts `authorities`; False for plain DICOM.
+        authorities: PEM file of who may vouch for the peer; the system's own where it is empty.
         patience_s: seconds to wait for a connection and for each answer.
     """
 
@@ -53,7 +54,8 @@ class Peer:
     host: str
     port: int
     own_title: str = "HILUM"
-    tls: ssl.SSLContext | None = field(default=None, compare=False)
+    tls: ssl.SSLContext | bool = field(default=False, compare=False)
+    authorities: str = ""
     patience_s: float = 20.0
 
     def __str__(self) -> str:
@@ -204,7 +206,8 @@ def _associated(peer: Peer, contexts: Sequence[tuple[str, tuple[str, ...]]]) -> 
     own.connection_timeout = peer.patience_s
     for sop_class, syntaxes in contexts:
         own.add_requested_context(sop_class, list(syntaxes))
-    tls = (peer.tls, peer.host) if peer.tls else None
+    context = _context(peer) if peer.tls is True else peer.tls
+    tls = (context, peer.host) if context else None
     association = own.associate(peer.host, peer.port, ae_title=peer.ae_title, tls_args=tls)
     if not association.is_established:
         raise _no_association(peer, association)
@@ -213,6 +216,13 @@ def _associated(peer: Peer, contexts: Sequence[tuple[str, tuple[str, ...]]]) -> 
     finally:
         if association.is_established:
             association.release()
+
+
+def _context(peer: Peer) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=peer.authorities or None)
+    except (OSError, ssl.SSLError) as error:
+        raise InputError(f"the authorities for {peer} in '{peer.authorities}' cannot be used: {error}") from error
 
 
 def _no_association(peer: Peer, association: Association) -> HilumError:

@@ -69,7 +69,7 @@ class PeerSettings:
     Args:
         name: what we call it.
         ae_title, host, port: its DICOM address; leave `host` out for one reached by DICOMweb alone.
-        tls: speak DICOM over TLS to it.
+        tls, authorities: speak DICOM over TLS to it; PEM file of who vouches for it, the system's where empty.
         stow_url: its STOW-RS address, used in place of C-STORE.
         token_file: file that holds the bearer token for `stow_url`.
     """
@@ -79,6 +79,7 @@ class PeerSettings:
     host: str = ""
     port: int = 104
     tls: bool = False
+    authorities: str = ""
     stow_url: str = ""
     token_file: str = ""
 
