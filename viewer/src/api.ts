@@ -16,7 +16,7 @@ export interface Session {
   caution: string;
   readonly: boolean;
   csrf: string;
-  features: { worklist: boolean; jobs: boolean };
+  features: { worklist: boolean; jobs: boolean; signout?: boolean };
   /** The study to open first, or "". */
   start: string;
 }

@@ -92,6 +92,9 @@ def test_a_session_needs_its_token_and_its_own_page_to_write(tmp_path: Path) -> 
     assert _status(access, _asked("PUT", cookie, x_hilum_csrf=csrf + "x")) == 403
     assert _status(access, _asked("PUT", cookie, x_hilum_csrf=csrf, origin="http://evil.example")) == 403
     assert _status(access, _asked("PUT", cookie, x_hilum_csrf=csrf, sec_fetch_site="cross-site")) == 403
+    assert _status(access, _asked("PUT", cookie, x_hilum_csrf=csrf, origin="null")) == 403
+    own = _asked("PUT", cookie, x_hilum_csrf=csrf, origin="null", sec_fetch_site="same-origin")
+    assert _status(access, own) == 200, "a browser that withholds the referrer"
 
 
 def test_roles(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_the_worklist_filters_and_pages(still: Department) -> None:
     page = made.worklist(limit=1, offset=1)
     assert (page["total"], [row["id"] for row in page["rows"]]) == (3, [ONE])
     assert {row["state"] for row in made.worklist()["rows"]} <= set(STATES)
-    assert made.features() == {"worklist": True, "jobs": True}
+    assert made.features() == {"worklist": True, "jobs": True, "signout": True}
     assert made.start() == ""
 
 

@@ -17,6 +17,7 @@ export function bar(room: Room): TemplateResult {
     ${study && room.shown ? work(room) : nothing}
     <button class="button quiet square" aria-label="Keys and help" data-tip="Keys (?)" @click=${() => room.open({ open: "help" })}>${icon("help")}</button>
     ${room.session?.user ? html`<span class="user" data-tip=${`Signed in as ${room.session.user}\n${room.session.roles.join(", ")}`}>${room.session.user}</span>` : nothing}
+    ${room.session?.features.signout ? html`<form method="post" action="signout"><button class="button quiet">Sign out</button></form>` : nothing}
   </header>`;
 }
 

@@ -59,8 +59,8 @@ class ArchiveShelf:
         self._destinations, self._own_title = destinations, own_title
 
     def features(self) -> Mapping[str, bool]:
-        """Return that there is a worklist, and jobs where there is a queue."""
-        return {"worklist": True, "jobs": self._jobs is not None}
+        """Return that there is a worklist, jobs where there is a queue, and people who sign out."""
+        return {"worklist": True, "jobs": self._jobs is not None, "signout": True}
 
     def start(self) -> str:
         """Return '': the page begins with the worklist."""

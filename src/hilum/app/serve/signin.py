@@ -108,5 +108,5 @@ def _form(request: Request, provider: bool, wrong: str = "") -> HTMLResponse:
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
 <button>Sign in</button></form>{other}<p><small>Version {escape(__version__)}. Tokens are made with
 <code>hilum serve --add-token NAME</code>.</small></p></main></body></html>"""
-    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
     return HTMLResponse(page, 401 if wrong else 200, headers)
