@@ -137,7 +137,7 @@ def test_shots_are_kept_and_read_again(tmp_path: Path) -> None:
     assert first.shot.size == (SIZE, SIZE)
     assert first.shot.geometry.shape[0] >= RAYS
     for name, areal in first.shot.maps.items():
-        assert np.allclose(areal, again.shot.maps[name], rtol=1e-3, atol=1e-4)
+        assert np.array_equal(areal, again.shot.maps[name]), "a first run must give the numbers of the next"
     assert first.ctr == pytest.approx(again.ctr)
     assert 0.3 < first.ctr < 0.75
 

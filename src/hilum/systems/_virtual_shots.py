@@ -94,8 +94,9 @@ def _taken(recipe: Recipe, number: int, family: Family, base: Body | None, store
         found = {each.plan.key: each.plan.concept for each in placed if each.labelled}
         more: dict[str, Any] = {"present": found, "ctr": float(cast(float, anatomy.log.get("ctr", float("nan"))))}
         shot = replace(shot, log={**shot.log, **more})
-        if kept is not None:
+        if kept is not None:  # read back, so that a first run and one on kept shots see the same bytes
             save_shot(shot, kept)
+            shot = load_shot(kept)
     return Taken(patient, family, visit.pose, shot, opacity_of(shot), float(shot.log["ctr"]))
 
 
