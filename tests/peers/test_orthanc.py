@@ -183,7 +183,9 @@ def test_dcmtk_sends_to_us_and_moves_a_study_to_us(ward: Ward) -> None:
     ward.delivered(TOLD_TO_MOVE)
     kept = [each for each in ward.server.instances() if each["study"] == study_uid(BY_STORESCU)]
     assert [each["class"] for each in kept].count(DX) == 1, "sent twice, kept once"
-    assert not _dcmtk("findscu", *asked, "-aec", "HILUM", *ours).startswith("0\n"), "questions are not answered"
+    ours_said = _dcmtk("findscu", *asked, "-k", "PatientID", "-aec", "HILUM", *ours)
+    assert ours_said.startswith("0\n")
+    assert f"PEER-{TOLD_TO_MOVE}" in ours_said
 
 
 def test_a_pacs_that_was_away_gets_the_signed_report(ward: Ward) -> None:

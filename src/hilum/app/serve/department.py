@@ -21,9 +21,10 @@ from hilum.app.serve.events import Watch
 from hilum.app.serve.jobs import Jobs
 from hilum.app.serve.node import Bounds as NodeBounds
 from hilum.app.serve.node import Node
+from hilum.app.serve.node_query import Questions
 from hilum.app.serve.part10 import Bounds
 from hilum.app.serve.retention import delete_old
-from hilum.app.serve.security import dicom_server, secret_of
+from hilum.app.serve.security import dicom_server, own_machine, secret_of
 from hilum.app.serve.settings import Settings
 from hilum.app.serve.shelf import ArchiveShelf
 from hilum.app.serve.work import Rules
@@ -114,9 +115,13 @@ class Department:
         bounds = NodeBounds(
             associations=dicom.associations, instance_bytes=limits.file_mb * 2**20, silence_s=limits.silence_seconds
         )
+        peers = {peer.ae_title: (peer.host, peer.port) for peer in self.settings.peers if peer.host and not peer.tls}
+        known = own_machine(dicom.host) or bool(dicom.calling) or bool(dicom.authorities)
+        questions = Questions(self.archive, peers, own_title=dicom.ae_title) if dicom.questions and known else None
         return Node(
             self.archive, classes=CLASSES, ae_title=dicom.ae_title, host=dicom.host, port=dicom.port,
-            calling=dicom.calling, tls=dicom_server(dicom), bounds=bounds, settled=self.settled,
+            calling=dicom.calling, tls=dicom_server(dicom), bounds=bounds, questions=questions,
+            settled=self.settled,
         )  # fmt: skip
 
     def _workers(self) -> Workers:

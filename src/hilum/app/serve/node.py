@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hilum import __version__
 from hilum.app.serve.guard import PatientTls, bound_connection
+from hilum.app.serve.node_query import FIND, MOVE, Questions
 from hilum.core.errors import HilumError, InputError, MissingError, need
 from hilum.io.save import made_uid
 
@@ -85,6 +86,7 @@ class Node:
         calling: AE titles that may connect; empty lets everybody who reaches the port.
         tls: a server-side context; None for plain DICOM.
         bounds: see `Bounds`.
+        questions: answers C-FIND and C-MOVE; None refuses them.
         settled: called with Study Instance UIDs when the association that brought them ends, however it ends.
 
     Raises:
@@ -103,10 +105,11 @@ class Node:
         calling: tuple[str, ...] = (),
         tls: ssl.SSLContext | None = None,
         bounds: Bounds | None = None,
+        questions: Questions | None = None,
         settled: Callable[[frozenset[str]], None] = lambda studies: None,
     ) -> None:
         """Plan the node; `start` opens its port."""
-        self._keeper, self._settled = keeper, settled
+        self._keeper, self._settled, self._questions = keeper, settled, questions
         self._bounds = bounds or Bounds()
         self._address, self._tls = (host, port), tls
         self._entity = entity(ae_title, self._bounds)
@@ -116,6 +119,8 @@ class Node:
         self._entity.add_supported_context(_VERIFICATION)
         for sop_class in sorted(classes):
             self._entity.add_supported_context(sop_class, list(SYNTAXES))
+        for sop_class in (*FIND, *MOVE) if questions is not None else ():
+            self._entity.add_supported_context(sop_class)
         self._server: Any = None
         self._brought: dict[Association, set[str]] = {}
         self._bytes: dict[Association, int] = {}
@@ -140,6 +145,7 @@ class Node:
             (evt.EVT_CONN_OPEN, self._on_open),
             (evt.EVT_PDU_RECV, self._on_pdu),
             (evt.EVT_CONN_CLOSE, self._on_close),
+            *(self._questions.handlers() if self._questions is not None else ()),
         ]
         try:
             tls: Any = PatientTls(self._tls, patience_s=self._bounds.negotiation_s) if self._tls else None

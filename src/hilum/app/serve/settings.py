@@ -49,6 +49,8 @@ class Dicom:
         calling: titles that may connect; empty lets everybody who reaches the port.
         certificate, key, authorities: PEM files for DICOM over TLS; `authorities` makes peers prove who they are.
         associations: at a time.
+        questions: answer C-FIND and C-MOVE; where other machines reach the port, only if `calling` or `authorities`
+            says who they are. Films are moved to peers alone.
     """
 
     enabled: bool = True
@@ -60,6 +62,7 @@ class Dicom:
     key: str = ""
     authorities: str = ""
     associations: int = 32
+    questions: bool = True
 
 
 @dataclass(frozen=True)
