@@ -113,9 +113,9 @@ class LocalShelf:
         if len(self._entries) == 1:
             return next(iter(self._entries))
         known = self._entries.get(self._start)
-        if known is None or known.load is not None:
+        if known is None or _there(known):
             return self._start if known is not None else ""
-        return next((key for key, entry in self._entries.items() if entry.load is not None), "")
+        return next((key for key, entry in self._entries.items() if _there(entry)), "")
 
     def worklist(self, *, text: str = "", state: str = "", limit: int = 100, offset: int = 0) -> dict[str, Any]:
         """Return {total, rows}, newest first; studies without a time stay in their order, last."""
@@ -289,6 +289,11 @@ def _with_layers(saved: Case, made: Case | None) -> Case:
         return saved
     study = replace(saved.study, time=made.study.time, patient=made.study.patient)
     return replace(saved, study=study, softs=made.softs, masks=saved.masks or made.masks)
+
+
+def _there(entry: Entry) -> bool:
+    """Whether there is something to show: it was given, or lies saved in its folder."""
+    return entry.load is not None or not entry.state
 
 
 def _stamp(folder: Path) -> int:
