@@ -129,7 +129,7 @@ def test_check_of_a_good_one(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("words", [["--set", "http.prot=1"], ["--config", "/none.toml"], ["--set", "port"]])
+@pytest.mark.parametrize("words", [["--set", "http.prot=1"], ["--config", "/none.toml"], ["--set", "port"], [__file__]])
 def test_bad_words_are_one_sentence(words: list[str]) -> None:
     process = subprocess.run(
         [sys.executable, "-m", "hilum", "serve", *words],

@@ -49,7 +49,10 @@ class Department:
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self.root = settings, Path(settings.root).absolute()
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise InputError(f"'{self.root}' cannot be the server's folder: {error.strerror}. Give another") from error
         self.audit = Audit(self.root / "audit")
         self.database = open_database(settings.index_url)
         limit = settings.limits.file_mb * 2**20

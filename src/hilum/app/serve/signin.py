@@ -7,10 +7,10 @@ from html import escape
 from urllib.parse import parse_qs
 
 from hilum import RESEARCH_USE, __version__
-from hilum.app.serve.access import COOKIE, Access, Person, same_origin
+from hilum.app.serve.access import COOKIE, Access, Person
 from hilum.app.serve.audit import Audit
 from hilum.app.serve.limits import Counter, client_of
-from hilum.app.view.api import Refusal
+from hilum.app.view.api import Refusal, same_origin
 from hilum.core.errors import need
 
 try:

@@ -181,12 +181,24 @@ def check_write(request: Request, seen: Session) -> None:
 
 
 def _own_page(request: Request, csrf: str) -> None:
-    site, origin = request.headers.get("sec-fetch-site", "same-origin"), request.headers.get("origin", "")
-    hosts = {request.headers.get("host", ""), request.headers.get("x-forwarded-host", "")} - {""}
-    if site not in ("same-origin", "none") or (origin and origin.split("://", 1)[-1] not in hosts):
-        raise Refusal(403, "a write must come from this page", "Open the page from the address it was started on.")
+    same_origin(request)
     if not hmac.compare_digest(request.headers.get("x-hilum-csrf", "").encode(), csrf.encode()) or not csrf:
         raise Refusal(403, "the write does not carry this session's token", "Load the page again.")
+
+
+def same_origin(request: Request) -> None:
+    """Refuse a request that a page of another site made.
+
+    Raises:
+        Refusal: 403.
+    """
+    # A browser says the first, which no page can forge; its Origin is 'null' where the referrer is withheld.
+    site, origin = request.headers.get("sec-fetch-site", ""), request.headers.get("origin", "")
+    if site in ("same-origin", "none"):
+        return
+    hosts = {request.headers.get("host", ""), request.headers.get("x-forwarded-host", "")} - {""}
+    if site or (origin and origin.split("://", 1)[-1] not in hosts):
+        raise Refusal(403, "a write must come from this page", "Open the page from its own address.")
 
 
 def sent(request: Request, content: Path | bytes, kind: str, *, fresh: bool = True, sandbox: bool = False) -> Response:
