@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,7 +140,7 @@ class Pairs:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 made: dict[str, Any] = {item.name: stored[item.name] for item in fields(cls)}
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise InputError(f"'{path}' holds no films as arrays ({error}): delete it, and it is made anew") from None
         for name in (*_WORDS, "names"):
             told = json.loads(str(made[name]))

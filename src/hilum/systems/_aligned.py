@@ -64,8 +64,8 @@ def aligned(
     pairs = virtual_pairs(patients, size=size, seed=seed, folder=folder, say=say)
     pairs = pairs.take(np.isin(pairs.view, list(views)))
     seen = np.isin(pairs.group, SEEN)
-    parts = (pairs.take(seen & (pairs.split == name)) for name in ("train", "val", "test"))
-    return Aligned(*parts, pairs.take(pairs.group == UNSEEN))
+    train, val, test = (pairs.take(seen & (pairs.split == name)) for name in ("train", "val", "test"))
+    return Aligned(train, val, test, pairs.take(pairs.group == UNSEEN))
 
 
 def real_films(root: Path, *, size: int = SIZE) -> Pairs:
