@@ -1,4 +1,4 @@
-"""Virtual patients as arrays: the same bytes from one process or two, kept and read back, truth that fits the report."""
+"""Virtual patients as arrays: drawn once, kept, read back and added to; truth that fits the films."""
 
 from importlib.util import find_spec
 from pathlib import Path
