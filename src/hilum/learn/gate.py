@@ -81,6 +81,7 @@ class Gate:
     def fit(
         cls, features: NDArray[np.generic], kinds: Mapping[str, NDArray[np.generic]] | None = None, *,
         validation: NDArray[np.generic] | None = None, classes: Sequence[str] | NDArray[np.str_] | None = None,
+        sites: Sequence[str] | NDArray[np.str_] | None = None,
         also: NDArray[np.generic] | None = None, patients: Sequence[str] | NDArray[np.str_] | None = None,
         rate: float = 0.02, distance: str = "mahalanobis", penalty: float = 3e-3, seed: int = 0,
         reasons: Mapping[str, str] | None = None, fitted_on: str = "",
@@ -93,6 +94,8 @@ class Gate:
             validation: features of right films to set the limits on (V, F); by default a quarter of the patients
                 is held out for it.
             classes: (N,) of the right films, such as view or source: the distance is from the nearest.
+            sites: (N,) where each right film is from, at least two: then the distance's limit is set on films of each
+                site as it looks from the others, so that the rate is meant for a site never seen.
             also: features of films that are no misuse, though the distance need not hold them near: films made the
                 same way as examples of a misuse, so that it is told by the misuse and not by how they were made.
             patients: (N,) who each right film is of, for the holding out.
@@ -117,31 +120,46 @@ class Gate:
         if len(outside) * rate < 1:
             raise InputError(f"{len(outside)} validation films cannot tell a rate of {rate:g}: "
                              f"give at least {int(np.ceil(1 / rate))}, or a higher rate")  # fmt: skip
-        right, named = rows[~held], dict(kinds or {})
-        far = DISTANCES[distance].fit(right, groups[~held].astype(str))
+        right, named, groups = rows[~held], dict(kinds or {}), groups[~held].astype(str)
+        far = DISTANCES[distance].fit(right, groups)
+        where = None if sites is None else _column(sites, len(rows), "sites")[~held].astype(str)
+        strange = None if where is None else _from_outside(DISTANCES[distance], right, groups, where)
         heads = _heads(right, also, named, penalty) if named else None
         facts = {"features": rows.shape[1], "distance": distance, "rate": rate, "fitted_on": fitted_on,
                  "films": len(right), "examples": {name: len(each) for name, each in named.items()}}  # fmt: skip
         said = {name: {**REASONS, **(reasons or {})}.get(name, f"this looks like: {name}") for name in (*named, UNLIKE)}
         loose = cls(tuple(named), heads, far, {KINDS: 0.0, UNLIKE: 0.0}, {KINDS: 1.0, UNLIKE: 1.0}, said, facts)
-        return loose._limited(outside, rate)
+        return loose._limited(outside, rate, strange)
 
-    def _limited(self, validation: Floats, rate: float) -> Gate:
-        """Set both limits in step, as tight as the rate allows; a known kind is never named below one half."""
+    def _limited(self, validation: Floats, rate: float, strange: Floats | None) -> Gate:
+        """Set the limits as tight as the rate allows; a known kind is never named below one half.
+
+        Both are lowered in step, then the distance's alone, until one more film would be too many. `strange` are
+        distances of films of sites left out, where the distance's limit is to be set on these.
+        """
         told = self.scores(validation)
-        count, limits = len(validation), dict(self.limits)
-        order = {name: np.sort(values)[::-1] for name, values in told.items()}
-        hits = 0
-        for over in range(count):
-            tried = {name: float(order[name][over]) for name in told}
-            tried[KINDS] = max(0.0, tried.get(KINDS, 0.0))
-            refused = sum((values > tried[name] for name, values in told.items()), np.zeros(count, int)) > 0
-            if refused.sum() > rate * count:
-                break
-            limits, hits = tried, int(refused.sum())
+        count = len(validation)
+        order = {name: np.append(np.sort(values)[::-1], -np.inf) for name, values in told.items()}
+        fixed = None if strange is None else float(np.sort(strange)[::-1][int(rate * len(strange) + 1e-9)])
+
+        def limits(over: int, far: int) -> dict[str, float]:
+            kinds = max(0.0, float(order[KINDS][over])) if KINDS in order else 0.0
+            return {KINDS: kinds, UNLIKE: float(order[UNLIKE][far]) if fixed is None else fixed}
+
+        def refused(over: int, far: int) -> int:
+            held = limits(over, far)
+            return int(np.any([values > held[name] for name, values in told.items()], axis=0).sum())
+
+        allowed = int(rate * count + 1e-9)
+        over = next((n - 1 for n in range(1, allowed + 1) if refused(n, n) > allowed), allowed)
+        far = next((n - 1 for n in range(over + 1, allowed + 1) if refused(over, n) > allowed), allowed)
         spread = {name: float(max(values.std(), 1e-9)) for name, values in told.items()}
+        hits = refused(over, far)
         seen = {"films": count, "refused": hits, "interval": list(rate_interval(hits, count))}
-        return replace(self, limits=limits, spread=spread, facts={**self.facts, "validation": seen})
+        seen |= (
+            {"set_on": "validation films"} if strange is None else {"set_on": f"{len(strange)} films of sites left out"}
+        )
+        return replace(self, limits=limits(over, far), spread=spread, facts={**self.facts, "validation": seen})
 
     def scores(self, features: NDArray[np.generic], *, allowed: Collection[str] = ()) -> dict[str, Floats]:
         """Return what the limits are held against: 'kinds', log odds of a known misuse, and 'unlike', the distance.
@@ -258,7 +276,7 @@ class Gate:
             if said["sha256"] != hashlib.sha256(data).hexdigest():
                 raise InputError(f"{TENSORS} and {SETTINGS} in '{place}' do not belong together: write the gate anew")
             if model_sha256 and said["model_sha256"] not in ("", model_sha256):
-                raise InputError(f"the gate in '{place}' was made for the network {said['model_sha256'][:12]}, this one "
+                raise InputError(f"the gate in '{place}' is for the network {said['model_sha256'][:12]}, this one "
                                  f"is {model_sha256[:12]}: write the gate anew, or remove it")  # fmt: skip
             arrays = unpacked(data, f"'{place / TENSORS}'")
             heads = Softmax.of(arrays, "heads") if "heads.weight" in arrays else None
@@ -285,6 +303,18 @@ def rate_interval(hits: int, count: int, level: float = 0.95) -> tuple[float, fl
 
     low, high = beta.ppf(((1 - level) / 2, (1 + level) / 2), hits + 1, max(1, count - hits))
     return float(low), float(high)
+
+
+def _from_outside(distance: type[Far], rows: Floats, classes: NDArray[np.str_], sites: NDArray[np.str_]) -> Floats:
+    """Return the distance of every film from the films of all other sites."""
+    names = np.unique(sites)
+    if len(names) < 2:
+        raise InputError(f"a limit for sites never seen needs films of at least two, got only '{names[0]}'")
+    found = np.empty(len(rows))
+    for name in names:
+        here = sites == name
+        found[here] = distance.fit(rows[~here], classes[~here]).scores(rows[here])
+    return found
 
 
 def _heads(
