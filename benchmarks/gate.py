@@ -310,10 +310,10 @@ def main() -> None:
     print(f"{model.card['name']} {model.card['version']}, {len(table.kind)} pictures; rate {given.rate:g}; "
           f"fitted on {last.facts['films']} films and {last.facts['examples']}")  # fmt: skip
     for name, each in fitted.items():
-        seen = each.facts["validation"]
+        seen, limit = each.facts["validation"], each.limits[gate.UNLIKE]
         low, high = seen["interval"]
-        print(f"{name.replace('-, ', '')}: refuses {seen['refused']} of {seen['films']} validation films, so {low:.3f} to {high:.3f} of "
-              f"new ones like them; limit {each.limits[gate.UNLIKE]:.4g} set on {seen['set_on']}")  # fmt: skip
+        print(f"{name.replace('-, ', '')}: refuses {seen['refused']} of {seen['films']} validation films, so {low:.3f} "
+              f"to {high:.3f} of new ones like them; limit {limit:.4g} set on {seen['set_on']}")  # fmt: skip
     print(report(table, arms, last))
     if given.write:
         print(f"written to {last.save(given.write, model_sha256=model.card['sha256'])}")
