@@ -275,6 +275,7 @@ def test_a_cut_json_is_named(tmp_path: Path) -> None:
         ({"rate": 0.7}, "got 0.7"),
         ({"rate": 0.001}, "400 validation films cannot tell a rate of 0.001: give at least 1000"),
         ({"distance": "cosine"}, "no distance 'cosine': choose one of mahalanobis"),
+        ({"kinds": {UNLIKE: np.zeros((5, 8))}}, "the kind 'unlike' is the distance's"),
         ({"classes": ["PA"]}, "classes must name one for each of 400 films"),
         ({"sites": ["here"] * 400}, "at least two, got only 'here'"),
         ({"validation": np.zeros((400, 3))}, r"must be \(N, 8\)"),

@@ -114,6 +114,8 @@ class Gate:
             raise InputError(f"the share of right films to refuse must lie in (0, 0.5], got {rate:g}")
         if distance not in DISTANCES:
             raise InputError(f"no distance '{distance}': choose one of {', '.join(DISTANCES)}")
+        if UNLIKE in (kinds or {}):
+            raise InputError(f"the kind '{UNLIKE}' is the distance's: give these examples another name")
         groups = np.zeros(len(rows), int) if classes is None else _column(classes, len(rows), "classes")
         held = np.zeros(len(rows), bool) if validation is not None else _held_out(len(rows), patients, seed)
         outside = rows[held] if validation is None else checked(validation, rows.shape[1])
@@ -186,14 +188,13 @@ class Gate:
         told = self.scores(rows, allowed=allowed)
         over = {name: (values - self.limits[name]) / self.spread[name] for name, values in told.items()}
         names = self.named(rows, allowed=allowed)
-        chances = np.exp(self.heads(rows)) if self.heads else np.zeros((len(rows), 1))
         judged = []
         for row, name in enumerate(names):
             score = float(max(values[row] for values in over.values()))
             if name == UNLIKE:
                 why = f"feature distance {told[UNLIKE][row]:.4g}, limit {self.limits[UNLIKE]:.4g}"
             elif name:
-                why = f"probability {chances[row, 1 + self.kinds.index(name)]:.2f}"
+                why = f"probability {1 / (1 + np.exp(-told[KINDS][row])):.2f}"  # of any misuse: kinds may share it
             judged.append(Judgement(bool(name), f"{self.reasons[name]} ({why})" if name else "", score))
         return judged
 
