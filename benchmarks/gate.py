@@ -289,7 +289,15 @@ def report(table: Table, arms: dict[str, np.ndarray], fitted: dict[str, Gate]) -
         for name in (n for n in names if n.startswith(("adult", "frontal"))):
             wrong = Counter(kind for kind in named[arm][table.row == name].tolist() if kind)
             lines.append(f"{arm}, said of '{name}': {dict(wrong) or 'nothing'}")
+    welcome = np.array(fitted[ADULTS].named(table.features, allowed=(CHILD,))) != ""
+    lines.append(f"{ADULTS}, were children allowed: {_shares(table, welcome, [n for n in names if 'part' in n])}")
+    joined = arms["own gate"] | arms[ALL_AGES]
+    lines.append(f"own gate and {ALL_AGES}, as reading asks them: {_shares(table, joined, names)}")
     return "\n".join(lines)
+
+
+def _shares(table: Table, refused: np.ndarray, names: list[str]) -> str:
+    return "; ".join(f"{name} {refused[table.row == name].mean():.2f}" for name in names)
 
 
 def main() -> None:
