@@ -28,7 +28,7 @@ from hilum.learn.objectives.detect import (  # noqa: E402
 from hilum.measure.boxes import voc  # noqa: E402
 from hilum.nets.detector import Detector, Found  # noqa: E402
 
-TINY: dict[str, Any] = {"width": 32, "queries": 5, "layers": 1, "stages": (4, 8, 8, 8)}
+TINY: dict[str, Any] = {"width": 32, "queries": 5, "layers": 2, "stages": (4, 8, 8, 8)}
 KINDS = ("detr", "deformable-detr", "rt-detr")
 
 
@@ -182,7 +182,7 @@ def test_boxes_come_back_in_pixels_of_the_source() -> None:
 def test_squares_are_found_again() -> None:
     """Deformable DETR from nothing, on one grey or white square a film: average precision far above a fixed box's."""
     torch.manual_seed(0)
-    net = Detector("deformable-detr", classes=2, width=32, queries=6, layers=1, stages=(8, 16, 16, 16))
+    net = Detector("deformable-detr", classes=2, width=32, queries=6, layers=2, stages=(8, 16, 16, 16))
     fit_boxes(net, squares(200, 0), steps=150, batch=8, rate=3e-3)
     test = squares(40, 1)
     found = read_boxes(net, test.films, [Letterbox(64, 64, 64)] * 40)

@@ -33,9 +33,9 @@ class Detector(nn.Module):
     Args:
         kind: which of them.
         classes: K labels.
-        width: channels of the transformer; a multiple of 32 (Deformable DETR normalises by 32 groups).
+        width: channels of the transformer; a multiple of 32, the groups that Deformable DETR normalises by.
         queries: boxes that can be answered.
-        layers: of its decoder; half as many of the encoder, at least one (RT-DETR has its own hybrid encoder).
+        layers: of its decoder, 2 or more; half as many of the encoder, at least one (RT-DETR has its own hybrid encoder).
         stages: channels of the backbone's four stages, one residual block each.
         config: what else differs from transformers' configuration.
 
@@ -56,8 +56,8 @@ class Detector(nn.Module):
             raise need("transformers", "language", "A detector of the DETR family") from None
         if kind not in _CLASSES:
             raise InputError(f"no detector is called '{kind}': there are {', '.join(_CLASSES)}")
-        if width < 32 or width % 32:
-            raise InputError(f"a detector's width must be a multiple of 32, got {width}")
+        if width < 32 or width % 32 or layers < 2:
+            raise InputError(f"a detector needs a width that 32 divides and 2 layers or more, got {width} and {layers}")
         made, model, backbone = (getattr(transformers, each) for each in _CLASSES[kind])
         last = ["stage3"] if kind == "detr" else ["stage2", "stage3", "stage4"]
         body = backbone(
