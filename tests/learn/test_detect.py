@@ -183,7 +183,7 @@ def test_squares_are_found_again() -> None:
     """Deformable DETR from nothing, on one grey or white square a film: average precision far above a fixed box's."""
     torch.manual_seed(0)
     net = Detector("deformable-detr", classes=2, width=32, queries=6, layers=2, stages=(8, 16, 16, 16))
-    fit_boxes(net, squares(200, 0), steps=150, batch=8, rate=3e-3)
+    fit_boxes(net, squares(200, 0), steps=250, batch=8, rate=3e-3)
     test = squares(40, 1)
     found = read_boxes(net, test.films, [Letterbox(64, 64, 64)] * 40)
     for label in (0, 1):

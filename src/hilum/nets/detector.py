@@ -35,7 +35,7 @@ class Detector(nn.Module):
         classes: K labels.
         width: channels of the transformer; a multiple of 32, the groups that Deformable DETR normalises by.
         queries: boxes that can be answered.
-        layers: of its decoder, 2 or more; half as many of the encoder, at least one (RT-DETR has its own hybrid encoder).
+        layers: of its decoder, 2 or more; half as many of the encoder (RT-DETR has a hybrid encoder of its own).
         stages: channels of the backbone's four stages, one residual block each.
         config: what else differs from transformers' configuration.
 
