@@ -77,6 +77,7 @@ class Detector(nn.Module):
                       "decoder_in_channels": [width] * 3, "encoder_layers": 1}  # fmt: skip
         self.kind, self.classes = kind, classes
         self.model: Any = model(made(**{**given, **(config or {})}))
+        _thaw_norms(self.model)
 
     @property
     def softmax(self) -> bool:
@@ -99,3 +100,11 @@ class Detector(nn.Module):
     def scores(self, found: Found) -> Tensor:
         """Return the probability of every label for every query: (B, Q, K)."""
         return found.logits.softmax(-1)[..., :-1] if self.softmax else found.logits.sigmoid()
+
+
+def _thaw_norms(net: nn.Module) -> None:
+    """Give frozen batch norms, which suit weights learnt elsewhere, statistics of their own: nothing is learnt yet."""
+    for module in list(net.modules()):
+        for name, child in list(module.named_children()):
+            if type(child).__name__.endswith("FrozenBatchNorm2d"):
+                setattr(module, name, nn.BatchNorm2d(len(child.weight)))  # type: ignore[arg-type]
