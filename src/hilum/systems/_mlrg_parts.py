@@ -48,7 +48,7 @@ def parts_of(recipe: Stage1, *, seed: int, say: Say) -> tuple[Part, Part, Wordin
     words = Wording.of(dict.fromkeys(train), least=2)
 
     def part(pairs: Pairs, texts: tuple[str, ...]) -> Part:
-        tokens = film_tokens(trunk, pairs.films, pool=recipe.pool)
+        tokens = film_tokens(trunk, pairs.films, grid=recipe.grid)
         return Part(pairs, sets_of(pairs), tokens, texts, words.code(texts, longest=recipe.longest))
 
     return part(films.train, train), part(films.unseen, serialised(films.unseen.report)), words
@@ -80,7 +80,7 @@ def swapped(net: Mlrg, train: Part, test: Part, names: tuple[str, ...], *, seed:
 
 
 def others_of(pairs: Pairs, *, seed: int) -> NDArray[np.intp]:
-    """Return for each frontal film a frontal film of another patient (the next patient by a draw); others keep theirs."""
+    """Return for each frontal film one of another patient, the next by a draw; other films keep their own."""
     swap, rows = np.arange(len(pairs)), pairs.frontal
     people = generator(seed, "swap").permutation(np.unique(pairs.patient[rows]))
     first = {person: rows[pairs.patient[rows] == person] for person in people}

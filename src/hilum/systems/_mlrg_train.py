@@ -101,7 +101,7 @@ def train(data: str | Path | None, out: Path, *, seed: int, resume: bool, settin
         raise InputError("no film of the split 'train' has a report: MLRG learns from films and their reports")
     out.mkdir(parents=True, exist_ok=True)
     trunk = trunk_of(learned, recipe, say=log.info)
-    tokens, texts = film_tokens(trunk, learned.films, pool=recipe.pool), serialised(learned.report)
+    tokens, texts = film_tokens(trunk, learned.films, grid=recipe.grid), serialised(learned.report)
     words = Wording.of(dict.fromkeys(texts), least=2) if recipe.text == "small" else None
     torch.manual_seed(seed)
     net, coder = net_of(recipe, words, tokens.shape[-1])
@@ -119,7 +119,7 @@ def _measured(net: Mlrg, trunk: nn.Module, pairs: Pairs, recipe: Recipe) -> dict
     found: dict[str, float | None] = {}
     for split in sorted(set(pairs.split.tolist()) - {"train"}):
         part = pairs.take(pairs.split == split)
-        tokens = film_tokens(trunk, part.films, pool=recipe.pool)
+        tokens = film_tokens(trunk, part.films, grid=recipe.grid)
         _, alone = embedded(net, part, sets_of(part), tokens, np.arange(len(part)), views=False, priors=False)
         value = view_to_study(part, alone).value
         found[f"R@1 view to study, {split}"] = round(value, 4) if np.isfinite(value) else None

@@ -37,7 +37,7 @@ class Stage1:
     Args:
         encoder, text: names of encoders: 'small' learns here (the image one from labels, then frozen), others are
             published ones by `nets.encoders`.
-        size, pool: rows of a film; patches pooled to one token along each side (of the small encoder only).
+        size, grid: rows of a film; patches are averaged to that many tokens along each side, 0 leaves them all.
         trunk_steps: of the small image encoder's label training.
         patients: virtual ones, where no data are given.
         steps, batch, rate, clip, tau: optimiser steps, films of a step, peak rate, gradient norm limit, temperature.
@@ -48,10 +48,10 @@ class Stage1:
     encoder: str = "small"
     text: str = "small"
     size: int = 112
-    pool: int = 2
-    trunk_steps: int = 300
+    grid: int = 4
+    trunk_steps: int = 200
     patients: int = 360
-    steps: int = 300
+    steps: int = 240
     batch: int = 32
     rate: float = 1e-3
     clip: float = 0.1
@@ -73,9 +73,15 @@ def resolve(recipe: Settings, changes: Mapping[str, Any]) -> Settings:
             recipe = replace(recipe, **{name: type(getattr(recipe, name))(value)})
         except ValueError:
             raise InputError(f"{name} must be a number, got '{value}'") from None
-    least = min(recipe.pool, recipe.patients, recipe.steps, recipe.longest, recipe.save_every)
-    if least < 1 or recipe.size < 32 or recipe.batch < 2 or min(recipe.rate, recipe.clip, recipe.tau) <= 0:
-        raise InputError("size is 32 or more, batch 2 or more, and every other number above 0")
+    least = min(recipe.patients, recipe.steps, recipe.longest, recipe.save_every)
+    if (
+        least < 1
+        or recipe.size < 32
+        or recipe.batch < 2
+        or recipe.grid < 0
+        or min(recipe.rate, recipe.clip, recipe.tau) <= 0
+    ):
+        raise InputError("size is 32 or more, batch 2 or more, grid 0 or more, and every other number above 0")
     return recipe
 
 
@@ -108,20 +114,20 @@ def trunk_of(train: Pairs, recipe: Stage1, *, say: Say) -> nn.Module:
     return found
 
 
-def tokens_of(seen: Seen, pool: int) -> Tensor:
-    """Return the pooled token and then patches, means of `pool` x `pool`, as (B, 1 + P, D)."""
+def tokens_of(seen: Seen, grid: int) -> Tensor:
+    """Return the pooled token and then patches, averaged to `grid` x `grid` (0: all of them), as (B, 1 + P, D)."""
     maps = seen.patches.transpose(1, 2).reshape(len(seen.patches), -1, *seen.grid)
-    small = maps if pool == 1 else nn.functional.avg_pool2d(maps, pool)
+    small = nn.functional.adaptive_avg_pool2d(maps, grid) if grid else maps
     return torch.cat((seen.pooled[:, None], small.flatten(2).transpose(1, 2)), dim=1)
 
 
 @torch.no_grad()
-def film_tokens(encoder: nn.Module, films: NDArray[np.uint8], *, pool: int, batch: int = 64) -> Tensor:
+def film_tokens(encoder: nn.Module, films: NDArray[np.uint8], *, grid: int, batch: int = 64) -> Tensor:
     """Return the tokens of films (N, S, S) as a frozen encoder gives them, plain films: (N, 1 + P, D)."""
     if not len(films):
         raise InputError("no film to look at")
     encoder.eval()
     with one_thread():
-        parts = [tokens_of(encoder(film_batch(films[at : at + batch], seed=0, step=0, vary=None)), pool)
+        parts = [tokens_of(encoder(film_batch(films[at : at + batch], seed=0, step=0, vary=None)), grid)
                  for at in range(0, len(films), batch)]  # fmt: skip
     return torch.cat(parts)

@@ -90,7 +90,7 @@ def published(folder: str | Path | None = None) -> Published:
 
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
-    patients: int | str = 360, size: int | str = 112, steps: int | str = 300, trunk_steps: int | str = 300,
+    patients: int | str = 360, size: int | str = 112, steps: int | str = 240, trunk_steps: int | str = 200,
     seeds: int | str = 3,
 ) -> Verdict:  # fmt: skip
     """Judge the first stage on virtual patients of a family that no arm learns from, every control in one run.
