@@ -1,0 +1,80 @@
+"""SEI's first stage judged: which text makes a film find cases that share its facts, the patient left out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hilum.learn.wording import Wording
+from hilum.measure.claim import Claim, Judged, judge
+from hilum.measure.scored import Scored
+from hilum.systems._sei_cases import (
+    CAPTION,
+    ENTITIES,
+    FIRST,
+    FIVE,
+    GLOBAL,
+    ILL,
+    PLAIN,
+    PROSE,
+    SHUFFLED,
+    TRUNK,
+    cases_of,
+    picture,
+    texts_of,
+)  # fmt: skip
+from hilum.systems._sei_fit import features_of, fit_stage, hash_of
+from hilum.systems._sei_net import small_net
+from hilum.systems._stage1 import Stage1
+
+CONTROLS = (PROSE, PLAIN, SHUFFLED, TRUNK)
+CLAIMS = (
+    Claim("entity text aligns better than prose: the first case", ENTITIES, PROSE, FIRST, CONTROLS),
+    Claim("entity text aligns better than prose: five cases", ENTITIES, PROSE, FIVE, CONTROLS),
+)
+BESIDE = (
+    Claim("entity text aligns better than prose, on films with a finding", ENTITIES, PROSE, ILL, CONTROLS),
+    Claim("the negation prefix matters", ENTITIES, PLAIN, FIVE),
+    Claim("alignment finds better cases than the encoder it starts from", ENTITIES, TRUNK, FIVE),
+    Claim("the text matters: a film's own over another's", ENTITIES, SHUFFLED, FIVE),
+    Claim("the token term matters", ENTITIES, GLOBAL, FIVE),
+)
+
+
+def judge_sei(
+    recipe: Stage1, *, seed: int, seeds: int, say: Callable[[str], None]
+) -> tuple[list[Judged], list[Judged], list[str], dict[str, bytes | str]]:
+    """Fit and judge every arm; returns the claims, those beside them, lines for people, and pictures."""
+    cases = cases_of(recipe, seed=seed, say=say)
+    texts = texts_of(cases.train, seed=seed)
+    coded = {}
+    for arm, told in texts.items():
+        words = Wording.of(dict.fromkeys(told), least=2)
+        coded[arm] = (words.code(told, longest=recipe.longest), len(words))
+    trials: dict[str, dict[str, list[Scored]]] = {metric: defaultdict(list) for metric in (FIRST, FIVE, ILL)}
+    shown: dict[str, NDArray[np.intp]] = {}
+
+    def keep(arm: str, rows: NDArray[np.intp]) -> None:
+        shown.setdefault(arm, rows)
+        for metric, value in cases.scores(rows).items():
+            trials[metric][arm].append(value)
+
+    for number in range(seed, seed + seeds):
+        for arm, (pair, known) in coded.items():
+            say(f"{arm}, seed {number}")
+            torch.manual_seed(number)
+            net = fit_stage(small_net(known), cases.tokens, pair, recipe, seed=number, words=arm != GLOBAL)
+            features = [features_of(net, tokens) for tokens in (cases.tokens, cases.asked_tokens)]
+            keep(arm, cases.find(features[0], features[1], hash_of(net)))
+    keep(TRUNK, cases.find(cases.tokens[:, 0].numpy(), cases.asked_tokens[:, 0].numpy(), "trunk"))
+    people = cases.asked.patient.tolist()
+    ruled = [judge(claim, trials[claim.metric], people, seed=seed) for claim in (*CLAIMS, *BESIDE)]
+    long, short = (np.mean([len(text.split()) for text in texts[arm]]) for arm in (PROSE, ENTITIES))
+    lines = [f"{len(cases.train)} frontal films to learn from and to find, {len(cases.asked)} of {len(set(people))} "
+             f"patients of another family to ask about; {long:.0f} words a report, {short:.0f} as entities"]  # fmt: skip
+    figures: dict[str, bytes | str] = {CAPTION: picture(cases, shown, (TRUNK, SHUFFLED, PROSE, ENTITIES))}
+    return ruled[: len(CLAIMS)], ruled[len(CLAIMS) :], lines, figures
