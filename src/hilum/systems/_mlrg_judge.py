@@ -16,7 +16,7 @@ from hilum.systems._mlrg_fit import Arm, fit_arm
 from hilum.systems._mlrg_net import small_net
 from hilum.systems._mlrg_parts import CAPTION, parts_of, picture, scored, swapped
 from hilum.systems._mlrg_score import probed, view_to_study
-from hilum.systems._stage1 import Stage1
+from hilum.systems._stage1 import Stage1, named
 
 NONE, SINGLE, MULTI, FULL = "no pretraining", "L_G, single view", "L_G, views and prior", "L_G + L_MPC"
 TRUNK, ONE, SWAPPED = "frozen encoder alone", "L_G + L_MPC, one view at test", "L_G + L_MPC, others swapped"
@@ -63,7 +63,7 @@ def judge_mlrg(
                    test.pairs.take(asked), pooled[1][asked])  # fmt: skip
     trials[AUROC][TRUNK], trials[STUDY][TRUNK] = [trunk], [view_to_study(test.pairs, pooled[1])]
     people = {AUROC: test.pairs.patient[asked], STUDY: test.pairs.patient, REPORT: test.pairs.patient[asked]}
-    ruled = {claim: judge(claim, trials[claim.metric], people[claim.metric].tolist(), seed=seed)
+    ruled = {claim: judge(claim, named(claim, trials[claim.metric]), people[claim.metric].tolist(), seed=seed)
              for claim in (*CLAIMS, *BESIDE)}  # fmt: skip
     lines = [f"{len(train.pairs)} films to learn from, {len(test.pairs)} of {len(set(test.pairs.patient))} patients of "
              f"another family to be judged on; findings: {', '.join(names)}"]  # fmt: skip

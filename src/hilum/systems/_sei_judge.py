@@ -29,7 +29,7 @@ from hilum.systems._sei_cases import (
 )  # fmt: skip
 from hilum.systems._sei_fit import features_of, fit_stage, hash_of
 from hilum.systems._sei_net import small_net
-from hilum.systems._stage1 import Stage1
+from hilum.systems._stage1 import Stage1, named
 
 CONTROLS = (PROSE, PLAIN, SHUFFLED, TRUNK)
 CLAIMS = (
@@ -72,9 +72,10 @@ def judge_sei(
             keep(arm, cases.find(features[0], features[1], hash_of(net)))
     keep(TRUNK, cases.find(cases.tokens[:, 0].numpy(), cases.asked_tokens[:, 0].numpy(), "trunk"))
     people = cases.asked.patient.tolist()
-    ruled = [judge(claim, trials[claim.metric], people, seed=seed) for claim in (*CLAIMS, *BESIDE)]
+    ruled = [judge(claim, named(claim, trials[claim.metric]), people, seed=seed) for claim in (*CLAIMS, *BESIDE)]
     long, short = (np.mean([len(text.split()) for text in texts[arm]]) for arm in (PROSE, ENTITIES))
     lines = [f"{len(cases.train)} frontal films to learn from and to find, {len(cases.asked)} of {len(set(people))} "
-             f"patients of another family to ask about; {long:.0f} words a report, {short:.0f} as entities"]  # fmt: skip
+             f"patients of another family to ask about; {long:.0f} words a report, {short:.0f} as entities",
+             ]  # fmt: skip
     figures: dict[str, bytes | str] = {CAPTION: picture(cases, shown, (TRUNK, SHUFFLED, PROSE, ENTITIES))}
     return ruled[: len(CLAIMS)], ruled[len(CLAIMS) :], lines, figures

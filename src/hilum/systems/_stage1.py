@@ -6,7 +6,7 @@ tokens are made once and every arm starts from the same ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,8 @@ from hilum.learn.label_trunk import film_batch, label_trunk
 from hilum.learn.pairs import Pairs, gather
 from hilum.learn.virtual_pairs import virtual_pairs
 from hilum.learn.weak import one_thread
+from hilum.measure.claim import Claim
+from hilum.measure.scored import Scored
 from hilum.nets.towers import Seen
 from hilum.systems._aligned import SEEN
 
@@ -74,13 +76,8 @@ def resolve(recipe: Settings, changes: Mapping[str, Any]) -> Settings:
         except ValueError:
             raise InputError(f"{name} must be a number, got '{value}'") from None
     least = min(recipe.patients, recipe.steps, recipe.longest, recipe.save_every)
-    if (
-        least < 1
-        or recipe.size < 32
-        or recipe.batch < 2
-        or recipe.grid < 0
-        or min(recipe.rate, recipe.clip, recipe.tau) <= 0
-    ):
+    low = min(recipe.rate, recipe.clip, recipe.tau)
+    if least < 1 or recipe.size < 32 or recipe.batch < 2 or recipe.grid < 0 or low <= 0:
         raise InputError("size is 32 or more, batch 2 or more, grid 0 or more, and every other number above 0")
     return recipe
 
@@ -131,3 +128,8 @@ def film_tokens(encoder: nn.Module, films: NDArray[np.uint8], *, grid: int, batc
         parts = [tokens_of(encoder(film_batch(films[at : at + batch], seed=0, step=0, vary=None)), grid)
                  for at in range(0, len(films), batch)]  # fmt: skip
     return torch.cat(parts)
+
+
+def named(claim: Claim, trials: Mapping[str, Sequence[Scored]]) -> dict[str, Sequence[Scored]]:
+    """Return the scores of the arms that a claim names, so that its evidence shows no others."""
+    return {arm: trials[arm] for arm in dict.fromkeys((claim.arm, claim.better_than, *claim.controls))}

@@ -75,8 +75,12 @@ def trained(folder: str | Path) -> Stage:
     return read(Path(folder))
 
 
-def published(folder: str | Path | None = None) -> Published:
+def published(folder: str | Path | None = None, **heads: int) -> Published:
     """Return the authors' first stage from a checkpoint that you have got and converted: docs/mlrg.md says how.
+
+    Args:
+        folder: that holds model.safetensors; 'mlrg' in the folder that HILUM_WEIGHTS names by default.
+        heads: where they are not the published ones: `heads`, of both encoders (12), and `fusion_heads` (8).
 
     Raises:
         MissingError: if torch or the weights are missing.
@@ -85,7 +89,7 @@ def published(folder: str | Path | None = None) -> Published:
     _torch()
     from hilum.systems._mlrg_published import load_published
 
-    return load_published(folder)
+    return load_published(folder, **heads)
 
 
 def reproduce(
