@@ -9,7 +9,6 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch (extra 'train') is not installed")
 
-from hilum.core.errors import InputError  # noqa: E402
 from hilum.learn.pairs import Pairs  # noqa: E402
 from hilum.nets.views import CURRENT, LATEST  # noqa: E402
 from hilum.systems._mlrg_fit import Arm, embedded, fit_arm, serialised, views_of  # noqa: E402
@@ -18,24 +17,7 @@ from hilum.systems._mlrg_parts import others_of, picture  # noqa: E402
 from hilum.systems._mlrg_score import nearest_other_view, probed, view_to_report, view_to_study  # noqa: E402
 from hilum.systems._mlrg_sets import films_of, sets_of  # noqa: E402
 from hilum.systems._stage1 import WIDTH, Stage1  # noqa: E402
-
-
-def pairs(patients: int = 6, visits: int = 2, size: int = 32) -> Pairs:
-    """Every visit has a PA and a lateral film; a finding is drawn for each study."""
-    draw = np.random.default_rng(0)
-    who = [(p, v, view) for p in range(patients) for v in range(visits) for view in ("PA", "LL")]
-    count = len(who)
-    ill = np.array([[(p + v) % 2, p % 2] for p, v, _ in who], np.float32)
-    words = tuple("Right pleural effusion." if row[0] else "No pleural effusion. Left pacemaker." for row in ill)
-    return Pairs(
-        films=draw.integers(0, 255, (count, size, size), dtype=np.uint8),
-        view=np.array([view for _, _, view in who]), study=np.array([f"s{p}-{v}" for p, v, _ in who]),
-        patient=np.array([f"p{p}" for p, _, _ in who]), group=np.full(count, "made"), split=np.full(count, "train"),
-        visit=np.array([v for _, v, _ in who], np.int32), report=words, indication=("",) * count,
-        sentences=((),) * count, names=("pleural effusion", "pacemaker"), target=ill,
-        known=np.ones((count, 2), np.bool_), marked=np.zeros((count, 2), np.bool_),
-        bits=np.zeros((count, 2, size, size // 8), np.uint8), sides=np.zeros((count, 2), np.int8),
-    )  # fmt: skip
+from tests.systems.made_films import pairs  # noqa: E402
 
 
 def shuffled(made: Pairs) -> Pairs:
@@ -60,13 +42,6 @@ def test_identifiers_say_nothing_about_time() -> None:
     sets = sets_of(replace(made, visit=late))
     assert (sets.prior[late == 1] == -1).all()
     assert (late[sets.prior[late == 5]] == 1).all()
-
-
-def test_a_prior_that_is_not_earlier_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = pairs()
-    monkeypatch.setattr(Pairs, "prior_of", lambda self: np.roll(np.arange(len(self), dtype=np.int32), 1))
-    with pytest.raises(InputError, match="earlier visit"):
-        sets_of(made)
 
 
 def test_each_film_is_there_once_for_each_role() -> None:

@@ -9,36 +9,41 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hilum.measure.claim import Claim, Judged, judge
+from hilum.measure.claim import Judged, judge
 from hilum.measure.scored import Scored
 from hilum.systems._aligned import judged_names
+from hilum.systems._mlrg_claims import (
+    AUROC,
+    BESIDE,
+    CLAIMS,
+    FULL,
+    MULTI,
+    NONE,
+    ONE,
+    REPORT,
+    SINGLE,
+    STUDY,
+    SWAPPED,
+    TRUNK,
+)  # fmt: skip
 from hilum.systems._mlrg_fit import Arm, fit_arm
 from hilum.systems._mlrg_net import small_net
-from hilum.systems._mlrg_parts import CAPTION, parts_of, picture, scored, swapped
+from hilum.systems._mlrg_parts import CAPTION, Part, picture, scored, swapped
 from hilum.systems._mlrg_score import probed, view_to_study
 from hilum.systems._stage1 import Stage1, named
 
-NONE, SINGLE, MULTI, FULL = "no pretraining", "L_G, single view", "L_G, views and prior", "L_G + L_MPC"
-TRUNK, ONE, SWAPPED = "frozen encoder alone", "L_G + L_MPC, one view at test", "L_G + L_MPC, others swapped"
 ARMS = {NONE: Arm(steps=0.0), SINGLE: Arm(views=False, priors=False, mpc=False), MULTI: Arm(mpc=False), FULL: Arm()}
-AUROC, STUDY, REPORT = "AUROC of a linear probe", "R@1 view to study", "R@1 anchor to report"
-CLAIMS = (
-    Claim("contrast over views and time teaches findings", FULL, NONE, AUROC, (SINGLE, TRUNK, ONE)),
-    Claim("other views and the prior teach findings that one view does not", MULTI, SINGLE, AUROC, (NONE, SWAPPED)),
-    Claim("L_MPC brings the films of a study together", FULL, MULTI, STUDY, (NONE, SINGLE, TRUNK)),
-)
-BESIDE = (
-    Claim("L_MPC teaches findings beyond L_G", FULL, MULTI, AUROC),
-    Claim("other views and the prior find the report that one view does not", MULTI, SINGLE, REPORT, (NONE,)),
-)
 Say = Callable[[str], None]
 
 
 def judge_mlrg(
-    recipe: Stage1, *, seed: int, seeds: int, say: Say
+    train: Part, test: Part, vocabulary: int, recipe: Stage1, *, seed: int, seeds: int, say: Say
 ) -> tuple[list[Judged], list[Judged], list[str], dict[str, bytes | str]]:
-    """Fit and judge every arm; returns the claims, those beside them, lines for people, and pictures."""
-    train, test, words = parts_of(recipe, seed=seed, say=say)
+    """Fit every arm on some films and judge it on others; vocabulary is the number of words the reports are coded by.
+
+    Returns:
+        The judged claims, those beside them, lines for people, figures by caption.
+    """
     asked = test.pairs.frontal
     names = judged_names(test.pairs.take(asked))
     trials: dict[str, dict[str, list[Scored]]] = {metric: defaultdict(list) for metric in (AUROC, STUDY, REPORT)}
@@ -47,7 +52,7 @@ def judge_mlrg(
         for arm, how in ARMS.items():
             say(f"{arm}, seed {number}")
             torch.manual_seed(number)
-            net = fit_arm(small_net(len(words)), train.pairs, train.sets, train.tokens, train.coded, how, recipe,
+            net = fit_arm(small_net(vocabulary), train.pairs, train.sets, train.tokens, train.coded, how, recipe,
                           seed=number)  # fmt: skip
             found = scored(net, train, test, names, views=how.views, priors=how.priors)
             for metric, value in ((AUROC, found.auroc), (STUDY, found.study), (REPORT, found.report)):

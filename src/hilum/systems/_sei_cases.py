@@ -14,13 +14,11 @@ from hilum.learn.pairs import Pairs
 from hilum.learn.retrieve import fact_overlap, index_of
 from hilum.measure.scored import Scored, averaged
 from hilum.systems._aligned import aligned
+from hilum.systems._sei_claims import ENTITIES, FIRST, FIVE, GLOBAL, ILL, PLAIN, PROSE, SHUFFLED
 from hilum.systems._sei_style import by_authors, entities
 from hilum.systems._stage1 import Stage1, film_tokens, trunk_of
 from hilum.systems._stage1_picture import ASKED, NEAR, RIGHT, WRONG, Cell, sheet
 
-ENTITIES, PLAIN, PROSE = "entities", "entities, no negation prefix", "full report"
-SHUFFLED, GLOBAL, TRUNK = "entities, shuffled", "entities, no token term", "frozen encoder alone"
-FIRST, FIVE, ILL = "fact overlap@1", "fact overlap@5", "fact overlap@5, films with a finding"
 CAPTION = (
     "Films of the unseen family (left) and the first case found by each arm among other patients' training films: "
     "green the same facts, yellow some in common, red none"

@@ -10,46 +10,23 @@ import torch
 from numpy.typing import NDArray
 
 from hilum.learn.wording import Wording
-from hilum.measure.claim import Claim, Judged, judge
+from hilum.measure.claim import Judged, judge
 from hilum.measure.scored import Scored
-from hilum.systems._sei_cases import (
-    CAPTION,
-    ENTITIES,
-    FIRST,
-    FIVE,
-    GLOBAL,
-    ILL,
-    PLAIN,
-    PROSE,
-    SHUFFLED,
-    TRUNK,
-    cases_of,
-    picture,
-    texts_of,
-)  # fmt: skip
+from hilum.systems._sei_cases import CAPTION, Cases, picture, texts_of
+from hilum.systems._sei_claims import BESIDE, CLAIMS, ENTITIES, FIRST, FIVE, GLOBAL, ILL, PROSE, SHUFFLED, TRUNK
 from hilum.systems._sei_fit import features_of, fit_stage, hash_of
 from hilum.systems._sei_net import small_net
 from hilum.systems._stage1 import Stage1, named
 
-CONTROLS = (PROSE, PLAIN, SHUFFLED, TRUNK)
-CLAIMS = (
-    Claim("entity text aligns better than prose: the first case", ENTITIES, PROSE, FIRST, CONTROLS),
-    Claim("entity text aligns better than prose: five cases", ENTITIES, PROSE, FIVE, CONTROLS),
-)
-BESIDE = (
-    Claim("entity text aligns better than prose, on films with a finding", ENTITIES, PROSE, ILL, CONTROLS),
-    Claim("the negation prefix matters", ENTITIES, PLAIN, FIVE),
-    Claim("alignment finds better cases than the encoder it starts from", ENTITIES, TRUNK, FIVE),
-    Claim("the text matters: a film's own over another's", ENTITIES, SHUFFLED, FIVE),
-    Claim("the token term matters", ENTITIES, GLOBAL, FIVE),
-)
-
 
 def judge_sei(
-    recipe: Stage1, *, seed: int, seeds: int, say: Callable[[str], None]
+    cases: Cases, recipe: Stage1, *, seed: int, seeds: int, say: Callable[[str], None]
 ) -> tuple[list[Judged], list[Judged], list[str], dict[str, bytes | str]]:
-    """Fit and judge every arm; returns the claims, those beside them, lines for people, and pictures."""
-    cases = cases_of(recipe, seed=seed, say=say)
+    """Fit every arm and judge what it finds.
+
+    Returns:
+        The judged claims, those beside them, lines for people, figures by caption.
+    """
     texts = texts_of(cases.train, seed=seed)
     coded = {}
     for arm, told in texts.items():

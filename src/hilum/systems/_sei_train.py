@@ -32,7 +32,7 @@ class Recipe(Stage1):
     """Settings of SEI's first stage.
 
     Args:
-        grid: as of `Stage1`; SEI has 7 x 7 patches.
+        grid, trunk_steps: as of `Stage1`; SEI has 7 x 7 patches.
         preset: 'small', or 'published': the released settings, over ResNet-101 and SciBERT.
         told: 'entities', 'plain' (without negation prefix) or 'prose'.
         token: 1 or 0: the token term.
@@ -41,6 +41,7 @@ class Recipe(Stage1):
     """
 
     grid: int = 7
+    trunk_steps: int = 300
     preset: str = "small"
     told: str = "entities"
     token: int = 1
@@ -134,8 +135,7 @@ def trained(folder: Path) -> Stage:
     """Return what `train` wrote, in evaluation mode.
 
     Raises:
-        MissingError: if the folder holds none.
-        InputError: if its tensors do not fit its card, or the index is of another encoder.
+        MissingError, InputError: if the folder holds none, or tensors, card and index do not belong together.
     """
     parts, card = read_stage(folder, "sei")
     recipe, words = resolve(Recipe(), card["settings"]), Wording.from_json(card["words"])

@@ -19,6 +19,7 @@ from hilum.core.errors import need
 from hilum.core.registry import register
 from hilum.measure.claim import verdict
 from hilum.measure.verdict import Verdict
+from hilum.systems._mlrg_claims import BESIDE, CLAIMS
 
 if TYPE_CHECKING:
     from hilum.nets.views import ViewFusion
@@ -114,10 +115,14 @@ def reproduce(
     if find_spec("numba") is None:
         raise need("numba", "drr", "judging mlrg")
     from hilum.systems._mlrg_judge import judge_mlrg
+    from hilum.systems._mlrg_parts import parts_of
     from hilum.systems._stage1 import Stage1, resolve
 
     recipe = resolve(Stage1(), {"patients": patients, "size": size, "steps": steps, "trunk_steps": trunk_steps})
-    parts, beside, lines, figures = judge_mlrg(recipe, seed=seed, seeds=max(1, int(seeds)), say=say)
+    learned, asked, words = parts_of(recipe, seed=seed, say=say)
+    parts, beside, lines, figures = judge_mlrg(
+        learned, asked, len(words), recipe, seed=seed, seeds=max(1, int(seeds)), say=say
+    )
     made, more = verdict(TEXT, parts, notes=(*lines, *NOTES)), verdict(TEXT, beside)
     return replace(made, lines=(*made.lines, *more.lines), scores={**made.scores, **more.scores}, figures=figures)
 
@@ -134,6 +139,6 @@ def _torch() -> None:
 class MlrgSystem:
     """`train` writes an encoder for a reader to go on from, `reproduce` judges what stage 1 can show."""
 
-    minutes = 8.0
+    claims, minutes = (*CLAIMS, *BESIDE), 8.0
     build, train, trained = staticmethod(build), staticmethod(train), staticmethod(trained)
     published, reproduce = staticmethod(published), staticmethod(reproduce)

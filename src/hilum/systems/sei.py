@@ -19,6 +19,7 @@ from hilum.core.errors import need
 from hilum.core.registry import register
 from hilum.measure.claim import verdict
 from hilum.measure.verdict import Verdict
+from hilum.systems._sei_claims import BESIDE, CLAIMS
 
 if TYPE_CHECKING:
     from hilum.systems._sei_net import Sei
@@ -94,7 +95,7 @@ def published(folder: str | Path | None = None, **heads: int) -> Published:
 
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
-    patients: int | str = 360, size: int | str = 112, steps: int | str = 240, trunk_steps: int | str = 200,
+    patients: int | str = 360, size: int | str = 112, steps: int | str = 240, trunk_steps: int | str = 300,
     seeds: int | str = 3,
 ) -> Verdict:  # fmt: skip
     """Judge the first stage on virtual patients of a family that no arm learns from, every control in one run.
@@ -113,11 +114,13 @@ def reproduce(
     _torch()
     if find_spec("numba") is None:
         raise need("numba", "drr", "judging sei")
+    from hilum.systems._sei_cases import cases_of
     from hilum.systems._sei_judge import judge_sei
     from hilum.systems._sei_train import settings_of
 
     recipe = settings_of({"patients": patients, "size": size, "steps": steps, "trunk_steps": trunk_steps})
-    parts, beside, lines, figures = judge_sei(recipe, seed=seed, seeds=max(1, int(seeds)), say=say)
+    cases = cases_of(recipe, seed=seed, say=say)
+    parts, beside, lines, figures = judge_sei(cases, recipe, seed=seed, seeds=max(1, int(seeds)), say=say)
     made, more = verdict(TEXT, parts, notes=(*lines, *NOTES)), verdict(TEXT, beside)
     return replace(made, lines=(*made.lines, *more.lines), scores={**made.scores, **more.scores}, figures=figures)
 
@@ -134,6 +137,6 @@ def _torch() -> None:
 class SeiSystem:
     """`train` writes an encoder and an index of cases for a reader, `reproduce` judges what stage 1 can show."""
 
-    minutes = 6.0
+    claims, minutes = (*CLAIMS, *BESIDE), 6.0
     build, train, trained = staticmethod(build), staticmethod(train), staticmethod(trained)
     published, reproduce = staticmethod(published), staticmethod(reproduce)
