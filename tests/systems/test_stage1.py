@@ -59,11 +59,11 @@ def test_settings_are_read_and_bad_ones_are_refused() -> None:
 
 def test_the_published_preset_has_the_released_settings() -> None:
     made = mlrg_settings({"preset": "published", "steps": 5})
-    assert (made.encoder, made.text, made.size, made.grid) == ("rad-dino", "cxr-bert", 518, 0)
+    assert (made.encoder, made.text, made.size, made.grid) == ("rad-dino", "cxr-bert-specialized", 518, 0)
     assert (made.batch, made.rate, made.clip, made.tau, made.steps) == (32, 5e-5, 0.1, 0.5, 5)
     assert (PUBLISHED["epochs"], PUBLISHED["accumulate"], PUBLISHED["patience"]) == (50, 2, 15)
     other = sei_settings({"preset": "published"})
-    assert (other.encoder, other.size, other.width, other.unit, other.rate) == ("resnet-101", 224, 2048, 1, 5e-5)
+    assert (other.encoder, other.size, other.width, other.unit, other.rate) == ("small", 224, 2048, 1, 5e-5)
 
 
 def test_visits_go_by_date_and_splits_are_the_data_sets() -> None:

@@ -20,8 +20,8 @@ from hilum.systems._mlrg_sets import Films
 from hilum.systems._stage1 import WIDTH
 
 PUBLISHED: Mapping[str, Any] = MappingProxyType({
-    "encoder": "rad-dino", "text": "cxr-bert", "size": 518, "grid": 0, "batch": 32, "rate": 5e-5, "clip": 0.1,
-    "tau": 0.5, "longest": 100, "epochs": 50, "accumulate": 2, "patience": 15, "optimiser": "AdamW",
+    "encoder": "rad-dino", "text": "cxr-bert-specialized", "size": 518, "grid": 0, "batch": 32, "rate": 5e-5,
+    "clip": 0.1, "tau": 0.5, "longest": 100, "epochs": 50, "accumulate": 2, "patience": 15, "optimiser": "AdamW",
     "plateau": {"factor": 0.1, "patience": 5}, "text_layers": 6,
 })  # fmt: skip
 """Settings of the released first stage (scripts and code of mk-runner/MLRG); those that `Stage1` has can be set."""

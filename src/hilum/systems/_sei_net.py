@@ -22,10 +22,10 @@ from hilum.nets.views import TokenProjection
 from hilum.systems._stage1 import WIDTH
 
 PUBLISHED: Mapping[str, Any] = MappingProxyType({
-    "encoder": "resnet-101", "text": "scibert", "size": 224, "grid": 0, "batch": 32, "rate": 5e-5, "tau": 0.5,
-    "longest": 100, "unit": 1, "epochs": 100, "optimiser": "AdamW", "text_layers": 6, "width": 2048,
+    "image": "ResNet-101 of ImageNet, trained", "language": "SciBERT", "size": 224, "grid": 7, "batch": 32,
+    "rate": 5e-5, "tau": 0.5, "longest": 100, "unit": 1, "epochs": 100, "optimiser": "AdamW", "text_layers": 6, "width": 2048,
 })  # fmt: skip
-"""Settings of the released first stage (scripts and code of mk-runner/SEI); those that the recipe has can be set."""
+"""Settings of the released first stage (scripts and code of mk-runner/SEI); a preset takes those that a recipe has."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Recipe(Stage1):
 
     Args:
         grid, trunk_steps: as of `Stage1`; SEI has 7 x 7 patches.
-        preset: 'small', or 'published': the released settings, over ResNet-101 and SciBERT.
+        preset: 'small', or 'published': the released settings; the encoders are named by themselves.
         told: 'entities', 'plain' (without negation prefix) or 'prose'.
         token: 1 or 0: the token term.
         unit: 1 or 0: unit vectors before attention, as released; attention is then flat.
