@@ -54,11 +54,13 @@ def parts_of(recipe: Stage1, *, seed: int, say: Say) -> tuple[Part, Part, Wordin
     return part(films.train, train), part(films.unseen, serialised(films.unseen.report)), words
 
 
-def scored(net: Mlrg, train: Part, test: Part, names: tuple[str, ...], **how: bool) -> Probed:
+def scored(
+    net: Mlrg, train: Part, test: Part, names: tuple[str, ...], *, views: bool = True, priors: bool = True
+) -> Probed:
     """Score a network: probes learn from training films as it gives them, everything else is of unseen ones."""
     known, asked = train.pairs.frontal, test.pairs.frontal
-    learned, _ = embedded(net, train.pairs, train.sets, train.tokens, known, **how)
-    shown, _ = embedded(net, test.pairs, test.sets, test.tokens, asked, **how)
+    learned, _ = embedded(net, train.pairs, train.sets, train.tokens, known, views=views, priors=priors)
+    shown, _ = embedded(net, test.pairs, test.sets, test.tokens, asked, views=views, priors=priors)
     _, alone = embedded(net, test.pairs, test.sets, test.tokens, np.arange(len(test.pairs)), views=False, priors=False)
     with torch.no_grad():
         told = net.told(*test.coded).double().numpy()

@@ -23,7 +23,8 @@ from hilum.systems._stage1 import WIDTH
 
 PUBLISHED: Mapping[str, Any] = MappingProxyType({
     "image": "ResNet-101 of ImageNet, trained", "language": "SciBERT", "size": 224, "grid": 7, "batch": 32,
-    "rate": 5e-5, "tau": 0.5, "longest": 100, "unit": 1, "epochs": 100, "optimiser": "AdamW", "text_layers": 6, "width": 2048,
+    "rate": 5e-5, "tau": 0.5, "longest": 100, "unit": 1, "epochs": 100, "optimiser": "AdamW", "text_layers": 6,
+    "width": 2048,
 })  # fmt: skip
 """Settings of the released first stage (scripts and code of mk-runner/SEI); a preset takes those that a recipe has."""
 

@@ -76,8 +76,7 @@ def settings_of(changes: Mapping[str, Any]) -> Recipe:
         raise InputError(f"preset is 'small' or 'published', got '{preset}'")
     if preset == "published":
         recipe = replace(recipe, **{name: value for name, value in PUBLISHED.items() if name in asdict(recipe)})
-    made = resolve(recipe, changes)
-    if made.told not in TEXTS:
+    if (made := resolve(recipe, changes)).told not in TEXTS:
         raise InputError(f"told is one of {', '.join(TEXTS)}, got '{made.told}'")
     return made
 

@@ -95,7 +95,7 @@ def published(folder: str | Path | None = None, **heads: int) -> Published:
 
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
-    patients: int | str = 360, size: int | str = 112, steps: int | str = 240, trunk_steps: int | str = 300,
+    patients: int | str = 360, size: int | str = 112, steps: int | str = 120, trunk_steps: int | str = 300,
     seeds: int | str = 3,
 ) -> Verdict:  # fmt: skip
     """Judge the first stage on virtual patients of a family that no arm learns from, every control in one run.
@@ -118,7 +118,8 @@ def reproduce(
     from hilum.systems._sei_judge import judge_sei
     from hilum.systems._sei_train import settings_of
 
-    recipe = settings_of({"patients": patients, "size": size, "steps": steps, "trunk_steps": trunk_steps})
+    recipe = settings_of({"patients": patients, "size": size, "steps": steps, "trunk_steps": trunk_steps,
+                           "rate": 2e-3})  # fmt: skip
     cases = cases_of(recipe, seed=seed, say=say)
     parts, beside, lines, figures = judge_sei(cases, recipe, seed=seed, seeds=max(1, int(seeds)), say=say)
     made, more = verdict(TEXT, parts, notes=(*lines, *NOTES)), verdict(TEXT, beside)
