@@ -102,7 +102,7 @@ def train(data: str | Path | None, out: Path, *, seed: int, resume: bool, settin
     out.mkdir(parents=True, exist_ok=True)
     trunk = trunk_of(learned, recipe, say=log.info)
     tokens, texts = film_tokens(trunk, learned.films, grid=recipe.grid), serialised(learned.report)
-    words = Wording.of(dict.fromkeys(texts), least=2) if recipe.text == "small" else None
+    words = Wording.of(texts, least=2) if recipe.text == "small" else None
     torch.manual_seed(seed)
     net, coder = net_of(recipe, words, tokens.shape[-1])
     arm = Arm(bool(recipe.views), bool(recipe.priors), bool(recipe.mpc))

@@ -117,7 +117,7 @@ def train(data: str | Path | None, out: Path, *, seed: int, resume: bool, settin
     trunk = trunk_of(learned, recipe, say=log.info)
     tokens = film_tokens(trunk, learned.films, grid=recipe.grid)
     texts = learned.report if recipe.told == "prose" else entities(learned.report, prefix=recipe.told == "entities")
-    words = Wording.of(dict.fromkeys(texts), least=2)
+    words = Wording.of(texts, least=2)
     torch.manual_seed(seed)
     net, coder = net_of(recipe, words, tokens.shape[-1])
     fit_stage(net, tokens, coder.code(texts, longest=recipe.longest), recipe, seed=seed, words=bool(recipe.token),
