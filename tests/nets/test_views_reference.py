@@ -84,6 +84,7 @@ def test_published_weights_number_what_the_shapes_say() -> None:
     assert sum(value.numel() for value in net.parameters()) == 3 * layer + project + embeddings + 2 * 768
 
 
+@pytest.mark.slow
 @given(
     sets=st.lists(st.lists(st.integers(0, 5), max_size=4, unique=True), min_size=1, max_size=6),
     seed=st.integers(0, 1000),

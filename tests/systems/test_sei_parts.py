@@ -171,6 +171,7 @@ def test_cases_of_the_same_patient_are_never_found() -> None:
     assert np.isfinite(scores[ILL].values).all()
 
 
+@pytest.mark.slow
 def test_every_claim_is_judged_with_its_controls_on_three_seeds() -> None:
     recipe = Recipe(steps=3, batch=6)
     parts, beside, lines, figures = judge_sei(cases(), recipe, seed=0, seeds=3, say=lambda line: None)

@@ -35,6 +35,7 @@ def facts(text: str) -> Counter[str]:
     return Counter(minimal_sentences(parse(text)))
 
 
+@pytest.mark.slow
 @given(told=SENTENCES, author=st.integers(0, AUTHORS - 1), seed=st.integers(0, 50))
 def test_facts_stay_whoever_writes(told: list[str], author: int, seed: int) -> None:
     report = " ".join(told)

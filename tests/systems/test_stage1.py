@@ -95,6 +95,7 @@ def test_mlrg_is_trained_written_and_read_back(tmp_path: Path) -> None:
     assert (again / "encoder.safetensors").read_bytes()[-4096:] == (out / "encoder.safetensors").read_bytes()[-4096:]
 
 
+@pytest.mark.slow
 def test_mlrg_goes_on_from_its_state(tmp_path: Path) -> None:
     whole = mlrg.trained(mlrg.train(data=made_dataset(), out=tmp_path / "whole", settings=QUICK))
     mlrg.train(data=made_dataset(), out=tmp_path / "cut", settings=QUICK)
@@ -117,6 +118,7 @@ def test_sei_is_trained_with_its_index_and_read_back(tmp_path: Path) -> None:
     assert (stage.index.patient[rows] != np.array([["m0"], ["m1"], ["m2"]])).all()
 
 
+@pytest.mark.slow
 def test_an_index_of_another_encoder_is_refused(tmp_path: Path) -> None:
     one = sei.train(data=made_dataset(), out=tmp_path / "one", settings=QUICK)
     two = sei.train(data=made_dataset(), out=tmp_path / "two", settings={**QUICK, "told": "prose"}, seed=1)
@@ -145,6 +147,7 @@ def part(made: object, seed: int) -> Part:
                 serialised(films.report), (ids, ids > 0))  # type: ignore[attr-defined]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_claim_of_mlrg_is_judged_with_its_controls_on_three_seeds() -> None:
     train, asked = pairs(patients=10), pairs(patients=12, name="q")
     parts, beside, lines, figures = judge_mlrg(part(train, 0), part(asked, 1), 8, Stage1(steps=3, batch=6), seed=0,

@@ -98,6 +98,7 @@ def test_data_without_reports_teach_nothing(system: object, tmp_path: Path) -> N
         system.train(data=data_of("PA", text=""), out=tmp_path, settings=QUICK)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_sei_needs_frontal_films_and_mlrg_takes_any(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="frontal"):
         sei.train(data=data_of("LL"), out=tmp_path / "sei", settings=QUICK)
@@ -105,6 +106,7 @@ def test_sei_needs_frontal_films_and_mlrg_takes_any(tmp_path: Path) -> None:
     assert stage.card["measured"] == {}  # nothing was left out to measure on
 
 
+@pytest.mark.slow
 def test_studies_of_one_film_are_learned_from_alone(tmp_path: Path) -> None:
     out = mlrg.train(data=data_of("PA"), out=tmp_path, settings=QUICK)
     with (out / "log.csv").open(encoding="utf-8") as stream:
@@ -119,6 +121,7 @@ def test_the_losses_are_logged_by_their_names(tmp_path: Path) -> None:
         assert "token" not in next(csv.reader(stream))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", ["entities", "plain", "prose"])
 def test_every_kind_of_text_can_be_learned_from(told: str, tmp_path: Path) -> None:
     stage = sei.trained(sei.train(data=made_dataset(), out=tmp_path, settings={**QUICK, "told": told}))
@@ -127,12 +130,14 @@ def test_every_kind_of_text_can_be_learned_from(told: str, tmp_path: Path) -> No
     assert ("is" in words) == (told == "prose")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arm", [{"views": 0, "priors": 0, "mpc": 0}, {"mpc": 0}, {"views": 0}])
 def test_every_arm_can_be_trained_by_settings(arm: dict[str, int], tmp_path: Path) -> None:
     stage = mlrg.trained(mlrg.train(data=made_dataset(), out=tmp_path, settings={**QUICK, **arm}))
     assert {name: stage.card["settings"][name] for name in arm} == arm
 
 
+@pytest.mark.slow
 def test_a_card_of_published_encoders_says_where_to_get_them(tmp_path: Path) -> None:
     out = mlrg.train(data=data_of("PA"), out=tmp_path, settings=QUICK)
     card = json.loads((out / "card.json").read_text(encoding="utf-8"))
