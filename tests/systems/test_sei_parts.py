@@ -7,6 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch (extra 'train') is not installed")
 
+from hilum.core.errors import InputError  # noqa: E402
 from hilum.learn.objectives.contrast import info_nce  # noqa: E402
 from hilum.learn.objectives.tokens import token_matching  # noqa: E402
 from hilum.systems._sei_cases import Cases, facts_of, picture, said, texts_of  # noqa: E402
@@ -17,6 +18,7 @@ from hilum.systems._sei_net import Batch, Sei, small_net, stage1_loss  # noqa: E
 from hilum.systems._sei_style import AUTHORS, CLOSINGS, OPENINGS, by_authors, entities, restyled  # noqa: E402
 from hilum.systems._sei_train import Recipe  # noqa: E402
 from hilum.systems._stage1 import WIDTH  # noqa: E402
+from hilum.systems.sei import reproduce  # noqa: E402
 from hilum.text.minimal import minimal_sentences  # noqa: E402
 from hilum.text.parse import parse  # noqa: E402
 from tests.systems.made_films import pairs  # noqa: E402
@@ -181,6 +183,21 @@ def test_every_claim_is_judged_with_its_controls_on_three_seeds() -> None:
     assert all(0 <= arm.value <= 1 for part in parts for arm in part.arms.values())
     assert "5 patients" in lines[0]
     assert next(iter(figures.values())).startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_cases_can_be_found_by_the_film_as_a_whole() -> None:
+    """The film's own vector comes first among the features; patches then play no part."""
+    recipe, made = Recipe(steps=3, batch=6), cases()
+    noise = [torch.cat((each[:, :1], torch.randn(len(each), 40, WIDTH)), dim=1)
+             for each in (made.tokens, made.asked_tokens)]  # fmt: skip
+    odd = Cases(made.train, made.asked, noise[0], noise[1], made.held, made.facts)
+    found = [judge_sei(odd, recipe, seed=0, seeds=1, say=lambda line: None, pooled=pooled)[0][1].arms[ENTITIES].value
+             for pooled in (True, False)]  # fmt: skip
+    assert found[0] > 0.95
+    assert found[1] < 0.9
+    with pytest.raises(InputError, match="'patches' or by 'film'"):
+        reproduce(by="words")
 
 
 def test_the_picture_shows_films_without_findings_where_there_are_no_others() -> None:

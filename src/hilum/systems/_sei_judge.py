@@ -20,9 +20,9 @@ from hilum.systems._stage1 import Stage1, named
 
 
 def judge_sei(
-    cases: Cases, recipe: Stage1, *, seed: int, seeds: int, say: Callable[[str], None]
+    cases: Cases, recipe: Stage1, *, seed: int, seeds: int, say: Callable[[str], None], pooled: bool = False
 ) -> tuple[list[Judged], list[Judged], list[str], dict[str, bytes | str]]:
-    """Fit every arm and judge what it finds.
+    """Fit every arm and judge what it finds: by film and patches as published, or by the film's own vector alone.
 
     Returns:
         The judged claims, those beside them, lines for people, figures by caption.
@@ -45,7 +45,8 @@ def judge_sei(
             say(f"{arm}, seed {number}")
             torch.manual_seed(number)
             net = fit_stage(small_net(known), cases.tokens, pair, recipe, seed=number, words=arm != GLOBAL)
-            features = [features_of(net, tokens) for tokens in (cases.tokens, cases.asked_tokens)]
+            cut = net.size.width if pooled else None  # the film's vector comes first
+            features = [features_of(net, tokens)[:, :cut] for tokens in (cases.tokens, cases.asked_tokens)]
             keep(arm, cases.find(features[0], features[1], hash_of(net)))
     keep(TRUNK, cases.find(cases.tokens[:, 0].numpy(), cases.asked_tokens[:, 0].numpy(), "trunk"))
     people = cases.asked.patient.tolist()

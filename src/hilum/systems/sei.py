@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hilum.core.errors import need
+from hilum.core.errors import InputError, need
 from hilum.core.registry import register
 from hilum.measure.claim import verdict
 from hilum.measure.verdict import Verdict
@@ -96,7 +96,7 @@ def published(folder: str | Path | None = None, **heads: int) -> Published:
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
     patients: int | str = 360, size: int | str = 112, steps: int | str = 120, trunk_steps: int | str = 300,
-    seeds: int | str = 3,
+    seeds: int | str = 3, by: str = "patches",
 ) -> Verdict:  # fmt: skip
     """Judge the first stage on virtual patients of a family that no arm learns from, every control in one run.
 
@@ -106,12 +106,15 @@ def reproduce(
         say: told what is being done.
         patients, size, steps, trunk_steps, seeds: virtual patients, rows of a film, optimiser steps of an arm and of
             the frozen encoder, trainings of each arm.
+        by: find cases by 'patches' (and the film as a whole, as published), or by 'film', the whole alone.
 
     Raises:
-        InputError: if a number cannot be used.
+        InputError: if a choice cannot be used.
         MissingError: if torch, numba or the wheel's CT is missing.
     """
     _torch()
+    if by not in ("patches", "film"):
+        raise InputError(f"cases are found by 'patches' or by 'film', got '{by}'")
     if find_spec("numba") is None:
         raise need("numba", "drr", "judging sei")
     from hilum.systems._sei_cases import cases_of
@@ -121,7 +124,9 @@ def reproduce(
     recipe = settings_of({"patients": patients, "size": size, "steps": steps, "trunk_steps": trunk_steps,
                            "rate": 2e-3})  # fmt: skip
     cases = cases_of(recipe, seed=seed, say=say)
-    parts, beside, lines, figures = judge_sei(cases, recipe, seed=seed, seeds=max(1, int(seeds)), say=say)
+    parts, beside, lines, figures = judge_sei(
+        cases, recipe, seed=seed, seeds=max(1, int(seeds)), say=say, pooled=by == "film"
+    )
     made, more = verdict(TEXT, parts, notes=(*lines, *NOTES)), verdict(TEXT, beside)
     return replace(made, lines=(*made.lines, *more.lines), scores={**made.scores, **more.scores}, figures=figures)
 
