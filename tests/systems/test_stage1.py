@@ -66,6 +66,14 @@ def test_the_published_preset_has_the_released_settings() -> None:
     assert (other.encoder, other.size, other.width, other.unit, other.rate) == ("small", 224, 2048, 1, 5e-5)
 
 
+def test_the_published_encoders_are_ones_that_can_be_had_by_name() -> None:
+    from hilum.nets.encoder_cards import IMAGES, TEXTS
+
+    made = mlrg_settings({"preset": "published"})
+    assert made.encoder in IMAGES
+    assert made.text in TEXTS
+
+
 def test_visits_go_by_date_and_splits_are_the_data_sets() -> None:
     made = pairs_of(made_dataset(), Stage1(size=32), seed=0, say=lambda line: None)
     assert set(made.patient[made.split == "test"].tolist()) == {"m8", "m9"}
