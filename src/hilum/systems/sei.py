@@ -143,6 +143,6 @@ def _torch() -> None:
 class SeiSystem:
     """`train` writes an encoder and an index of cases for a reader, `reproduce` judges what stage 1 can show."""
 
-    claims, minutes = (*CLAIMS, *BESIDE), 6.0
+    claims, minutes = (*CLAIMS, *BESIDE), 4.0
     build, train, trained = staticmethod(build), staticmethod(train), staticmethod(trained)
     published, reproduce = staticmethod(published), staticmethod(reproduce)
