@@ -1,21 +1,36 @@
-"""One small fit for tests of several processes; as a program, torchrun starts it."""
+"""Small fits for tests of several processes; as a program, torchrun starts it once and it makes all of them."""
 
 from __future__ import annotations
 
-import argparse
+import sys
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from hilum.learn.fit import Fit, fit
 from hilum.learn.running import Running
-from hilum.learn.schedule import Group, Schedule
+from hilum.learn.schedule import Curve, Group, Optimizer, Schedule
 from hilum.learn.spread import joined, world
 
 TOLERANCE = 1e-6
-"""Largest difference of a weight (of size 1) after 20 steps: the order in which gradients are summed."""
-ROWS = 12
-SCHEDULE = Schedule((Group("head.*"), Group("encoder.2.*", rate=5e-3, thaw=0.3), Group("encoder.0.*", thaw=None)))
+"""Largest difference of a weight of size 1 after 20 steps, and of a gradient of size 1: the order of summing."""
+ROWS, STEPS = 13, 20
+PLAN = Schedule((Group("head.*"), Group("encoder.2.*", rate=5e-3, thaw=0.3), Group("encoder.0.*", thaw=None)))
+DESCENT = Schedule(curve=Curve("constant", warmup=0.0), optimizer=Optimizer("sgd", momentum=0.0))
+"""Weights fall by the gradient itself."""
+LONG = Fit(steps=STEPS, rate=1e-2, bf16=False, average=0.5, save_every=5, log_every=1)
+ONE = Fit(steps=1, rate=1.0, bf16=False, average=0.0, decay=0.0, clip=1e9, schedule=DESCENT)
+CASES = {
+    "ddp": (replace(LONG, schedule=PLAN), Running()),
+    "ddp-pieces": (replace(LONG, accumulate=2, recompute=("encoder.0",)), Running(unused=True)),
+    "fsdp": (replace(LONG, schedule=PLAN), Running(spread="fsdp", shard=("encoder.0", "encoder.2"))),
+    "fsdp-pieces": (replace(LONG, accumulate=2), Running(spread="fsdp")),
+    "gradient-ddp": (ONE, Running()),
+    "gradient-fsdp": (ONE, Running(spread="fsdp")),
+    "shards": (LONG, Running(spread="fsdp", shards=True)),
+}
 
 
 class Net(torch.nn.Module):
@@ -23,11 +38,17 @@ class Net(torch.nn.Module):
         super().__init__()
         layers = torch.nn.Linear(6, 17), torch.nn.GELU(), torch.nn.Linear(17, 9)
         self.encoder, self.head = torch.nn.Sequential(*layers), torch.nn.Linear(9, 3)
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
 
 
 def net() -> Net:
     torch.manual_seed(0)
     return Net()
+
+
+def batches(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    x = torch.randn(ROWS, 6, generator=torch.Generator().manual_seed(step))
+    return x, x[:, :3]
 
 
 def loss(model: Net, batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
@@ -36,33 +57,24 @@ def loss(model: Net, batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Te
     return value, {"squared": float(value.detach())}
 
 
-def run(
-    folder: Path, spread: str = "ddp", accumulate: int = 1, steps: int = 20, *, shards: bool = False,
-    resume: bool = False, plan: bool = True, bad: int = -1,
-) -> None:  # fmt: skip
-    """Fit and write the weights that process 0 ends with."""
+def run(name: str, folder: Path, *, until: int = STEPS, resume: bool = False, bad: int = -1) -> None:
+    """Make the fit of a case, or its first steps, and write the weights that process 0 ends with."""
     from safetensors.torch import save_file
 
     torch.set_num_threads(1)
+    spec, how = CASES[name]
 
-    def batches(step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        x = torch.randn(ROWS, 6, generator=torch.Generator().manual_seed(step))
-        return (x * float("nan") if step == bad else x), x[:, :3]
+    def drawn(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if step == until:
+            raise KeyboardInterrupt
+        x, y = batches(step)
+        return (x * float("nan") if step == bad else x), y
 
-    how = Running(spread=spread, shard=("encoder.0", "encoder.2"), shards=shards)
-    spec = Fit(steps=20, rate=1e-2, bf16=False, average=0.5, accumulate=accumulate, save_every=5, log_every=1,
-               schedule=SCHEDULE if plan else None)  # fmt: skip
-
-    def until(step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        if step == steps:
-            raise SystemExit(0)
-        return batches(step)
-
-    trained = fit(net(), until, loss, spec, seed=1, folder=folder, resume=resume, how=how)
-    if world()[0] == 0:
-        save_file(
-            {name: value.contiguous() for name, value in trained.state_dict().items()}, folder / "end.safetensors"
-        )
+    with suppress(KeyboardInterrupt):
+        trained = fit(net(), drawn, loss, spec, seed=1, folder=folder, resume=resume, how=how)
+        if world()[0] == 0:
+            weights = {key: value.contiguous() for key, value in trained.state_dict().items()}
+            save_file(weights, folder / "end.safetensors")
 
 
 def ended(folder: Path) -> dict[str, torch.Tensor]:
@@ -74,13 +86,9 @@ def ended(folder: Path) -> dict[str, torch.Tensor]:
 
 
 if __name__ == "__main__":
-    asked = argparse.ArgumentParser()
-    asked.add_argument("folder", type=Path)
-    asked.add_argument("--spread", default="ddp")
-    asked.add_argument("--accumulate", type=int, default=1)
-    asked.add_argument("--steps", type=int, default=20)
-    for flag in ("--shards", "--resume"):
-        asked.add_argument(flag, action="store_true")
-    given = asked.parse_args()
     with joined():
-        run(given.folder, given.spread, given.accumulate, given.steps, shards=given.shards, resume=given.resume)
+        for case in CASES:
+            run(case, Path(sys.argv[1]) / case)
+        run("shards", Path(sys.argv[1]) / "resumed", until=12)
+        run("shards", Path(sys.argv[1]) / "resumed", resume=True)
+        run("ddp", Path(sys.argv[1]) / "half", until=12)

@@ -22,10 +22,10 @@ def test_two_workers_end_where_one_process_does_and_a_failure_keeps_its_sentence
     import cloudpickle
 
     cloudpickle.register_pickle_by_value(sys.modules["tests.learn.spread_case"])
-    on_cluster(partial(spread_case.run, tmp_path / "two"))
-    spread_case.run(tmp_path / "one")
+    on_cluster(partial(spread_case.run, "ddp", tmp_path / "two"))
+    spread_case.run("ddp", tmp_path / "one")
     one, two = (spread_case.ended(tmp_path / name) for name in ("one", "two"))
     assert max(float((one[name] - two[name]).abs().max()) for name in one) <= spread_case.TOLERANCE
-    assert 'processes": 2' in (tmp_path / "two" / "fit.json").read_text()
+    assert '"processes": 2' in (tmp_path / "two" / "fit.json").read_text()
     with pytest.raises(InputError, match="the loss of step 4 is nan"):
-        on_cluster(partial(spread_case.run, tmp_path / "bad", bad=3))
+        on_cluster(partial(spread_case.run, "ddp", tmp_path / "bad", bad=3))

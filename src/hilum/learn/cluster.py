@@ -1,4 +1,4 @@
-"""The same recipe on a Ray cluster: Ray Train starts the processes and joins them, and the fits inside share the work."""
+"""The same recipe on a Ray cluster: Ray Train starts and joins the processes, and the fits inside share the work."""
 
 from __future__ import annotations
 
@@ -46,10 +46,8 @@ def on_cluster(
             job()
 
     with _cluster(address, workers), TemporaryDirectory(prefix="hilum-ray-train-", ignore_cleanup_errors=True) as place:
-        trainer = TorchTrainer(
-            work, scaling_config=ScalingConfig(num_workers=workers, use_gpu=gpus), run_config=RunConfig(storage_path=place),
-            torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
-        )  # fmt: skip
+        scale, talk = ScalingConfig(num_workers=workers, use_gpu=gpus), TorchConfig("nccl" if gpus else "gloo")
+        trainer = TorchTrainer(work, scaling_config=scale, torch_config=talk, run_config=RunConfig(storage_path=place))
         try:
             trainer.fit()
         except Exception as error:  # Ray wraps what went wrong in several of its own

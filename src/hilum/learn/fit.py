@@ -215,7 +215,9 @@ class _Run:
     def _log(
         self, done: int, value: Tensor, parts: Mapping[str, float], progress: Callable[[int, Mapping[str, float]], None]
     ) -> None:
-        numbers = dict(zip(("loss", *parts), means([float(value.detach()), *map(float, parts.values())]), strict=True))
+        mine = [float(value.detach()), *map(float, parts.values())]
+        shares = means([number * self.stepper.weight for number in mine])
+        numbers = dict(zip(("loss", *parts), shares, strict=True))
         row = {"step": done, "seconds": self.record.seconds(), **numbers}
         if world()[0] == 0:
             rate = float(self.stepper.plan.optimizer.param_groups[0]["lr"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Stepper:
-    """A network being trained.
+    """A network being trained; `weight` is that of this process's rows in the last step, 1 for an equal part.
 
     Args:
         net: to train; `trained` is it on its device, or its copy in parts.
@@ -36,7 +36,7 @@ class Stepper:
     def __init__(self, net: nn.Module, loss: Loss, spec: Fit, *, seed: int, how: Running) -> None:
         if spec.fp16 and spec.bf16:
             raise InputError("a fit runs in bf16 or in fp16, not in both: set one of them to false")
-        self.spec, self.seed = spec, seed
+        self.spec, self.seed, self.weight = spec, seed, 1.0
         self.device = device_of(net, how.device)
         self.trained, self.way = way_of(net, loss, how, self.device)
         self.plan = Plan(self.trained, spec, dropped=self.way.in_parts)
@@ -73,6 +73,7 @@ class Stepper:
     def _descend(self, batch: Any, step: int) -> tuple[Tensor, Mapping[str, float]]:
         """Sum the gradients of the pieces of a batch, each by its share of the rows."""
         mine, weight = own_rows(batch)
+        self.weight = weight
         if self.spec.accumulate == 1:
             with self.precision():
                 value, parts = self.way.forward(mine)
