@@ -62,12 +62,15 @@ def _again(module: nn.Module) -> Callable[..., Any]:
 
 @contextmanager
 def _uncounted(norms: Sequence[_BatchNorm]) -> Iterator[None]:
-    """Norms that train take their batch's statistics, and do not count it again."""
+    """Norms that train take their batch's statistics, and their running ones stay: they move by nothing."""
     counting = [norm for norm in norms if norm.training and norm.track_running_stats]
+    before = [norm.momentum for norm in counting]
     for norm in counting:
-        norm.track_running_stats = False
+        norm.momentum = 0.0
     try:
         yield
     finally:
-        for norm in counting:
-            norm.track_running_stats = True
+        for norm, momentum in zip(counting, before, strict=True):
+            norm.momentum = momentum
+            if norm.num_batches_tracked is not None:
+                norm.num_batches_tracked.sub_(1)
