@@ -137,6 +137,22 @@ def test_a_resumed_fit_has_the_steps_it_began_with_whatever_the_time_is_now(tmp_
     assert case.same(first, trained(tmp_path, None, resume=True))  # type: ignore[arg-type]
 
 
+def test_named_steps_are_remembered_too_and_other_ones_named_now_win(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+
+    def steps() -> int:
+        told: dict[str, int] = json.loads((tmp_path / "fit.json").read_text())
+        return told["steps"]
+
+    trained(tmp_path, Budget(steps=(6,)))
+    trained(tmp_path, None, resume=True)
+    assert steps() == 6
+    trained(tmp_path, Budget(steps=(9,)), resume=True)
+    assert steps() == 9
+    trained(tmp_path, None)
+    assert steps() == 30
+
+
 def test_timing_leaves_no_trace_in_the_weights() -> None:
     """The trial moves weights, moments and running statistics; all of them go back."""
     torch.set_num_threads(1)

@@ -164,23 +164,28 @@ class _Run:
     def _length(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """Set the number of steps: as it was derived before, from the time there is, or as the spec says."""
         spec, budget = self.stepper.spec, self.how.budget
-        told = {name: before.get(name) for name in ("budget_s", "step_s")} if before.get("budget_s") else {}
-        steps = int(from_first(float(before["steps"]) if told else 0.0))
-        if not steps and budget is not None:
+        remembered = from_first(float(before["steps"]) if "budget_s" in before else 0.0)
+        steps, told = int(remembered), {name: before[name] for name in ("budget_s", "step_s") if name in before}
+        if budget is not None and (budget.steps or not steps):
             steps, seconds = budget.next()
+            step_s = 0.0
             if not steps:
-                weights = self.stepper.snapshot()
-                drawn = self._drawn(trial_steps(spec.steps))
-                with closing(drawn):
-                    trial = (self.stepper.step(step, batch) for step, batch in drawn)
-                    step_s, spent_s = timed_step_s(trial, TRIAL_SHARE * seconds, clock=_shared_clock)
-                self.stepper.reset(weights)
-                steps = steps_within(seconds - spent_s, step_s)
-                told = {"budget_s": seconds, "step_s": step_s}
+                steps, step_s = self._timed(seconds)
                 log.info("%s for training, %.3g s a step: %d steps", lasting(seconds), step_s, steps)
+            told = {"budget_s": seconds, "step_s": step_s}
         if steps and steps != spec.steps:
             self.stepper.renew(replace(spec, steps=steps))
         return told
+
+    def _timed(self, seconds: float) -> tuple[int, float]:
+        """Return how many steps fill the time, and the seconds of one; what the trial moved goes back."""
+        weights = self.stepper.snapshot()
+        drawn = self._drawn(trial_steps(self.stepper.spec.steps))
+        with closing(drawn):
+            trial = (self.stepper.step(step, batch) for step, batch in drawn)
+            step_s, spent_s = timed_step_s(trial, TRIAL_SHARE * seconds, clock=_shared_clock)
+        self.stepper.reset(weights)
+        return steps_within(seconds - spent_s, step_s), step_s
 
     def _drawn(self, steps: list[int]) -> Generator[tuple[int, Any]]:
         device = self.stepper.device

@@ -37,21 +37,23 @@ class Table:
     """
 
     def __init__(self, path: Path | None, *, first: int) -> None:
-        self.path, self.last = path, dict[str, str]()
+        self.path, self.last, self.header = path, dict[str, str](), list[str]()
         if path is not None and path.exists():
             self._cut(path, first)
 
     def _cut(self, path: Path, first: int) -> None:
         with path.open(newline="") as stream:
             reader = csv.DictReader(stream)
-            header = list(reader.fieldnames or ())
-            rows = [row for row in reader if first and (row.get("step") or "").isdigit() and int(row["step"]) <= first]
+            self.header = list(reader.fieldnames or ())
+            whole = [row for row in reader if None not in row.values() and row.get("step", "").isdigit()]
+            rows = [row for row in whole if first and int(row["step"]) <= first]
         if not rows:
             path.unlink()
+            self.header = []
             return
         self.last = rows[-1]
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, header, extrasaction="ignore")
+        writer = csv.DictWriter(text, self.header, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
         save_text(text.getvalue(), path)
@@ -60,9 +62,9 @@ class Table:
         """Add a row."""
         if self.path is None:
             return
-        new = not self.path.exists()
+        new, self.header = not self.header, self.header or list(row)
         with self.path.open("a", newline="") as stream:
-            writer = csv.DictWriter(stream, list(row), extrasaction="ignore")
+            writer = csv.DictWriter(stream, self.header, extrasaction="ignore")
             if new:
                 writer.writeheader()
             writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
