@@ -24,6 +24,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ NEEDS = {"lightning": "lightning", "transformers": "accelerate"}
 
 def step_ms(net: Marked, clock: int) -> float:
     marks = [mark[clock] for mark in net.marks[SKIP:]]
-    return 1000 * statistics.median(b - a for a, b in zip(marks[:-1], marks[1:], strict=True))
+    return 1000 * statistics.median(b - a for a, b in pairwise(marks))
 
 
 def available() -> list[str]:
@@ -218,7 +219,7 @@ def main() -> None:
     given = asked.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
-    for name in ("lightning", "transformers"):
+    for name in ("lightning", "lightning.pytorch", "transformers"):
         logging.getLogger(name).setLevel(logging.ERROR)
     if given.inner:
         pair(given.steps, given.rounds)
@@ -226,8 +227,9 @@ def main() -> None:
     race(given.steps, given.rounds)
     if not given.no_pair:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", __file__]
-        done = subprocess.run([*command, "--inner", "--steps", str(given.steps), "--rounds", str(given.rounds)], check=True,
-                              capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
+        sizes = ["--inner", "--steps", str(given.steps), "--rounds", str(given.rounds)]
+        quiet = {"env": {**os.environ, "OMP_NUM_THREADS": "1"}, "capture_output": True, "text": True}
+        done = subprocess.run([*command, *sizes], check=True, **quiet)  # type: ignore[call-overload]
         told = json.loads(done.stdout.splitlines()[-1])
         print(f"DDP, two processes over gloo: {told['ratio']:.3f} of a bare DDP loop's CPU time a step "
               f"({told['least']:.3f}-{told['most']:.3f}), gap {told['gap']:.1e}")  # fmt: skip

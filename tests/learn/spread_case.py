@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from hilum.learn.budget import Budget
 from hilum.learn.fit import Fit, fit
 from hilum.learn.running import Running
 from hilum.learn.schedule import Curve, Group, Optimizer, Schedule
@@ -29,6 +30,8 @@ CASES = {
     "fsdp-pieces": (replace(LONG, accumulate=2), Running(spread="fsdp")),
     "gradient-ddp": (ONE, Running()),
     "gradient-fsdp": (ONE, Running(spread="fsdp")),
+    "budget": (replace(LONG, schedule=PLAN), Running(budget=Budget(1.0))),
+    "budget-fsdp": (LONG, Running(spread="fsdp", budget=Budget(1.0), ahead=1)),
     "shards": (LONG, Running(spread="fsdp", shards=True)),
 }
 
@@ -39,6 +42,7 @@ class Net(torch.nn.Module):
         layers = torch.nn.Linear(6, 17), torch.nn.GELU(), torch.nn.Linear(17, 9)
         self.encoder, self.head = torch.nn.Sequential(*layers), torch.nn.Linear(9, 3)
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("kernel", torch.ones(2, 3, 2, 2).to(memory_format=torch.channels_last))
 
 
 def net() -> Net:

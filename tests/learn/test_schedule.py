@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,3 +145,13 @@ def test_a_schedule_survives_json() -> None:
 def test_what_cannot_be_is_refused_in_a_sentence(make: Callable[[], object], said: str) -> None:
     with pytest.raises(InputError, match=said):
         make()
+
+
+def test_the_page_s_example_runs_as_written() -> None:
+    pytest.importorskip("torch")
+    page = Path(__file__).resolve().parents[2] / "docs" / "training.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    made: dict[str, Any] = {}
+    exec(code, made)
+    assert [stage.steps for stage in made["stages"]] == [200, 400]
+    assert made["falling"][2].rate == pytest.approx(1e-3 / 2.6**2)

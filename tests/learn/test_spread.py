@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ if not torch.distributed.is_available():
 
 from hilum.core.errors import InputError, MissingError  # noqa: E402
 from hilum.learn.checkpoint import gather_shards, joined_shards, read_state  # noqa: E402
+from hilum.learn.fit import fit  # noqa: E402
 from hilum.learn.running import Running, current, running  # noqa: E402
 from hilum.learn.spread import device_of, from_first, joined, means, text_from_first, world  # noqa: E402
 from tests.learn import spread_case  # noqa: E402
@@ -65,6 +67,17 @@ def test_the_gradient_of_two_uneven_parts_is_that_of_the_whole_batch(pair: Path,
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(before[name] - after[name], parameter.grad, rtol=0, atol=spread_case.TOLERANCE)
         assert float(parameter.grad.abs().max()) > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["budget", "budget-fsdp"])
+def test_two_processes_agree_on_the_steps_that_a_time_has(pair: Path, tmp_path: Path, case: str) -> None:
+    told = json.loads((pair / case / "fit.json").read_text())
+    assert told["steps"] >= 1
+    assert told["budget_s"] == 1.0
+    spec, _ = spread_case.CASES[case]
+    alone = fit(spread_case.net(), spread_case.batches, spread_case.loss, replace(spec, steps=told["steps"]), seed=1)
+    assert gap(dict(alone.state_dict()), spread_case.ended(pair / case)) <= told["steps"] * spread_case.TOLERANCE
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 from hilum.learn.ahead import Ahead
 from hilum.learn.budget import TRIAL_SHARE, steps_within, timed_step_s, trial_steps
@@ -23,7 +23,7 @@ from hilum.learn.recompute import recomputed
 from hilum.learn.records import Record, changes, lasting, read_record, write_record
 from hilum.learn.running import Running, current
 from hilum.learn.schedule import Schedule
-from hilum.learn.spread import Loss, from_first, means, text_from_first, whole, world
+from hilum.learn.spread import Loss, from_first, means, text_from_first, weights_from_first, whole, world
 from hilum.learn.stepper import LossError, Stepper
 from hilum.learn.stopping import Best, Stop, Validate
 
@@ -273,9 +273,5 @@ def _leave(net: nn.Module, run: _Run, home: torch.device) -> None:
     if run.best is not None:
         weights = run.best.weights(weights)
     net.load_state_dict(dict(weights))
-    if world()[1] > 1:
-        for value in net.state_dict().values():
-            held = value.to(run.stepper.device)
-            distributed.broadcast(held, 0)
-            value.copy_(held)
+    weights_from_first(net, run.stepper.device)
     net.to(home)

@@ -101,6 +101,17 @@ def text_from_first(text: str) -> str:
     return bytes(int(each) for each in held).decode()
 
 
+@torch.no_grad()
+def weights_from_first(net: nn.Module, device: torch.device) -> None:
+    """Give a network, wherever it lies, the weights of process 0; they travel by `device`."""
+    if world()[1] == 1:
+        return
+    for value in net.state_dict().values():
+        held = value.to(device).contiguous()
+        distributed.broadcast(held, 0)
+        value.copy_(held)
+
+
 def together() -> None:
     """Wait until every process has come here."""
     if world()[1] > 1:
@@ -194,12 +205,10 @@ class Copies:
 
     def __init__(self, net: nn.Module, loss: Loss, *, unused: bool) -> None:
         self.step, self.unused = _Step(net, loss), unused
-        for value in net.state_dict().values():
-            distributed.broadcast(value, 0)
         self.start()
 
     def start(self) -> None:
-        """Wrap again: DDP looks once which parameters learn."""
+        """Wrap again: DDP looks once which parameters learn, and takes all weights from the first process."""
         device = next(self.step.parameters()).device
         ids = [device.index] if device.type == "cuda" else None
         learns = any(parameter.requires_grad for parameter in self.step.parameters())
@@ -263,10 +272,7 @@ def way_of(net: nn.Module, loss: Loss, how: Running, device: torch.device) -> tu
     if how.spread == "ddp":
         net.to(device)
         return net, Copies(net, loss, unused=how.unused)
-    for value in net.state_dict().values():
-        held = value.to(device)
-        distributed.broadcast(held, 0)
-        value.copy_(held)
+    weights_from_first(net, device)
     cut = copy.deepcopy(net).to(device)
     return cut, Parts(cut, loss, shard=how.shard, device=device)
 

@@ -50,8 +50,16 @@ class Stepper:
         return torch.autocast(self.device.type, dtype=kind, enabled=self.spec.fp16 or self.spec.bf16)
 
     def sow(self, step: int) -> None:
-        """Seed torch's generators for a step, each process its own."""
-        torch.manual_seed(self.seed * 1_000_003 + step + world()[0] * 10_000_019_999)
+        """Seed torch's generators for a step, each process its own.
+
+        Those in use only: `torch.manual_seed` also keeps a call, with its stack, for each kind of device not yet used.
+        """
+        seed = self.seed * 1_000_003 + step + world()[0] * 10_000_019_999
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        elif self.device.type == "mps":
+            torch.mps.manual_seed(seed)
 
     def step(self, step: int, batch: Any) -> tuple[Tensor, Mapping[str, float]]:
         """Make a step, counted from 0, and return loss and parts of this process's rows."""
