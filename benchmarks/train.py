@@ -37,6 +37,7 @@ from hilum.learn.spread import joined, world
 from hilum.nets.towers import SmallImage
 
 SIZE, ROWS, CLASSES, SKIP = 64, 16, 14, 5
+TINY_SIZE, TINY_ROWS = 8, 2
 Batch = tuple[Tensor, Tensor]
 
 
@@ -57,10 +58,10 @@ class Marked(nn.Module):
         return nn.functional.binary_cross_entropy_with_logits(self(batch[0]), batch[1])
 
 
-def made_batches(steps: int) -> list[Batch]:
+def made_batches(steps: int, *, rows: int = ROWS, size: int = SIZE) -> list[Batch]:
     rng = torch.Generator().manual_seed(1)
-    films = [torch.rand(ROWS, 1, SIZE, SIZE, generator=rng) for _ in range(steps)]
-    return [(film, (torch.rand(ROWS, CLASSES, generator=rng) > 0.8).float()) for film in films]
+    films = [torch.rand(rows, 1, size, size, generator=rng) for _ in range(steps)]
+    return [(film, (torch.rand(rows, CLASSES, generator=rng) > 0.8).float()) for film in films]
 
 
 def groups(net: nn.Module, spec: Fit) -> list[dict[str, Any]]:
@@ -187,6 +188,23 @@ def race(steps: int, rounds: int) -> None:
               f"{min(ratios):9.3f}-{max(ratios):.3f}{gap:10.1e}")  # fmt: skip
 
 
+def fixed(steps: int, rounds: int) -> None:
+    """The same on films so small that what a loop adds to a step stands out, whatever the network costs."""
+    spec, names = Fit(steps=steps, rate=1e-3, bf16=False, average=0.0), available()
+    batches = made_batches(steps, rows=TINY_ROWS, size=TINY_SIZE)
+    took: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(rounds):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            net = Marked()
+            ARMS[name](net, batches, spec)
+            took[name].append(step_ms(net, 0))
+    base = statistics.median(took["bare loop"])
+    said = ", ".join(
+        f"{name} {statistics.median(each) - base:.2f} ms" for name, each in took.items() if name != "bare loop"
+    )
+    print(f"CPU time added to a step of any length, over the bare loop's {base:.2f} ms on tiny films: {said}")
+
+
 def pair(steps: int, rounds: int) -> None:
     """Run by torchrun: the bare loop under DDP and ours, each process with half of the rows."""
     spec = Fit(steps=steps, rate=1e-3, bf16=False, average=0.0)
@@ -225,6 +243,7 @@ def main() -> None:
         pair(given.steps, given.rounds)
         return
     race(given.steps, given.rounds)
+    fixed(given.steps, given.rounds)
     if not given.no_pair:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", __file__]
         sizes = ["--inner", "--steps", str(given.steps), "--rounds", str(given.rounds)]

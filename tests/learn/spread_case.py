@@ -14,6 +14,7 @@ from hilum.learn.fit import Fit, fit
 from hilum.learn.running import Running
 from hilum.learn.schedule import Curve, Group, Optimizer, Schedule
 from hilum.learn.spread import joined, world
+from hilum.learn.stopping import Stop
 
 TOLERANCE = 1e-6
 """Largest difference of a weight of size 1 after 20 steps, and of a gradient of size 1: the order of summing."""
@@ -32,6 +33,8 @@ CASES = {
     "gradient-fsdp": (ONE, Running(spread="fsdp")),
     "budget": (replace(LONG, schedule=PLAN), Running(budget=Budget(1.0))),
     "budget-fsdp": (LONG, Running(spread="fsdp", budget=Budget(1.0), ahead=1)),
+    "stop-ddp": (replace(LONG, rate=0.02), Running()),
+    "stop-fsdp": (replace(LONG, rate=0.02), Running(spread="fsdp", shard=("encoder.0",))),
     "shards": (LONG, Running(spread="fsdp", shards=True)),
 }
 
@@ -61,7 +64,12 @@ def loss(model: Net, batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Te
     return value, {"squared": float(value.detach())}
 
 
-def run(name: str, folder: Path, *, until: int = STEPS, resume: bool = False, bad: int = -1) -> None:
+def worth(model: Net) -> float:
+    x, y = batches(999)
+    return float(torch.nn.functional.mse_loss(model.head(model.encoder(x)), y))
+
+
+def run(name: str, folder: Path, *, until: int = -1, resume: bool = False, bad: int = -1) -> None:
     """Make the fit of a case, or its first steps, and write the weights that process 0 ends with."""
     from safetensors.torch import save_file
 
@@ -75,7 +83,10 @@ def run(name: str, folder: Path, *, until: int = STEPS, resume: bool = False, ba
         return (x * float("nan") if step == bad else x), y
 
     with suppress(KeyboardInterrupt):
-        trained = fit(net(), drawn, loss, spec, seed=1, folder=folder, resume=resume, how=how)
+        asked = (
+            {"validate": worth, "stop": Stop(every=4, patience=2, better="higher")} if name.startswith("stop") else {}
+        )
+        trained = fit(net(), drawn, loss, spec, seed=1, folder=folder, resume=resume, how=how, **asked)
         if world()[0] == 0:
             weights = {key: value.contiguous() for key, value in trained.state_dict().items()}
             save_file(weights, folder / "end.safetensors")

@@ -145,6 +145,17 @@ def test_without_resume_a_fit_begins_anew(tmp_path: Path) -> None:
     assert [row["step"] for row in curve(tmp_path)] == ["1", "2", "3"]
 
 
+def test_a_fit_that_begins_anew_cannot_go_on_from_the_state_of_another(tmp_path: Path) -> None:
+    run(tmp_path, spec=replace(SPEC, rate=0.5))
+
+    def stops(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, stops)
+    assert same(run(tmp_path, resume=True), run(tmp_path / "whole"))
+
+
 def test_going_on_with_other_settings_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run(tmp_path)
     run(tmp_path, spec=replace(SPEC, rate=0.5), resume=True)

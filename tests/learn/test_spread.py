@@ -47,7 +47,7 @@ def gap(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["ddp", "ddp-pieces", "fsdp", "fsdp-pieces", "shards"])
+@pytest.mark.parametrize("case", ["ddp", "ddp-pieces", "fsdp", "fsdp-pieces", "shards", "stop-ddp", "stop-fsdp"])
 def test_two_processes_end_where_one_does(pair: Path, tmp_path: Path, case: str) -> None:
     spread_case.run(case, tmp_path)
     assert gap(spread_case.ended(tmp_path), spread_case.ended(pair / case)) <= spread_case.TOLERANCE

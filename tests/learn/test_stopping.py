@@ -106,7 +106,7 @@ def test_a_resumed_fit_stops_where_the_whole_one_does(tmp_path: Path) -> None:
 
 def test_the_best_file_of_another_fit_is_not_taken(tmp_path: Path) -> None:
     best = Best(Stop(), tmp_path)
-    best.take(case.net(), lambda net: 1.0, 8)
+    best.take(case.net(), 1.0, 8)
     assert case.same(dict(best.weights({})), dict(case.net().state_dict()))
     best.step = 16
     with pytest.raises(InputError, match="not of step 16, the best one of this fit"):

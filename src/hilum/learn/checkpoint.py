@@ -20,7 +20,7 @@ from hilum.core.errors import InputError
 from hilum.io.save import save_text
 from hilum.learn.spread import is_part, like, local, together, whole, world
 
-STATE, SHARDS = "state.safetensors", "shards.json"
+STATE, SHARDS, BEST = "state.safetensors", "shards.json", "best.safetensors"
 
 
 def _names(net: nn.Module, optimizer: torch.optim.Optimizer) -> list[str]:
@@ -180,6 +180,12 @@ def read_state(folder: Path) -> dict[str, Tensor] | None:
         return single
     parts = joined_shards(folder)
     return parts if single is None or int(parts["step"]) >= int(single["step"]) else single
+
+
+def forget(folder: Path) -> None:
+    """Delete the states of a folder, so that a fit that begins anew cannot go on from an old one."""
+    for name in (STATE, *_shard_names(folder), SHARDS, BEST):
+        (folder / name).unlink(missing_ok=True)
 
 
 def fill(net: nn.Module, weights: Mapping[str, Tensor], place: str) -> None:

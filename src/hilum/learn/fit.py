@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from hilum.learn.ahead import Ahead
 from hilum.learn.budget import TRIAL_SHARE, steps_within, timed_step_s, trial_steps
-from hilum.learn.checkpoint import load_state, read_state, save_shards, save_state
+from hilum.learn.checkpoint import forget, load_state, read_state, save_shards, save_state
 from hilum.learn.faults import Watch, bad_batch
 from hilum.learn.optimise import plan_of
 from hilum.learn.pieces import moved
@@ -143,6 +143,8 @@ class _Run:
     def prepare(self, *, resume: bool) -> None:
         """Read the state, decide the number of steps, and open the log."""
         before = read_record(self.folder) if resume else {}
+        if not resume and self.folder is not None and world()[0] == 0:
+            forget(self.folder)
         facts = self._length(before)
         spec = self.stepper.spec
         now = {"seed": self.stepper.seed, **asdict(spec)}
@@ -232,7 +234,9 @@ class _Run:
     def _check(self, done: int, validate: Validate) -> None:
         assert self.best is not None
         self.stepper.average.swap()
-        value = self.best.take(self.stepper.trained, validate, done)
+        with self.stepper.way.readable():
+            value = self.best.value_of(self.stepper.trained, validate)
+        self.best.take(self.stepper.trained, value, done)
         self.stepper.average.swap()
         self.stepper.plan.train()
         if world()[0] == 0:

@@ -166,6 +166,9 @@ class Way(Protocol):
     def until_last(self, last: bool) -> AbstractContextManager[Any]:
         """Enter round a piece of a step; gradients meet those of other processes in the last one only."""
 
+    def readable(self) -> AbstractContextManager[Any]:
+        """Enter where the network itself is called, outside a step."""
+
 
 class Alone:
     """One process."""
@@ -184,6 +187,10 @@ class Alone:
 
     def until_last(self, last: bool) -> AbstractContextManager[Any]:
         """Nothing to hold back."""
+        return nullcontext()
+
+    def readable(self) -> AbstractContextManager[Any]:
+        """It always is."""
         return nullcontext()
 
 
@@ -226,6 +233,10 @@ class Copies:
         held: AbstractContextManager[Any] = nullcontext() if last else self.run.no_sync()
         return held
 
+    def readable(self) -> AbstractContextManager[Any]:
+        """It always is."""
+        return nullcontext()
+
 
 class Parts:
     """FSDP2: each process holds a part of every parameter, of its gradient and of its moments."""
@@ -259,6 +270,15 @@ class Parts:
         """Keep gradients to this process until the last piece."""
         self.step.set_requires_gradient_sync(last)
         yield
+
+    @contextmanager
+    def readable(self) -> Iterator[None]:
+        """Gather what is not gathered when a module is called."""
+        self.step.unshard()
+        try:
+            yield
+        finally:
+            self.step.reshard()
 
 
 def way_of(net: nn.Module, loss: Loss, how: Running, device: torch.device) -> tuple[nn.Module, Way]:

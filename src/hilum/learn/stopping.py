@@ -11,12 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from hilum.core.errors import InputError
-from hilum.learn.checkpoint import write_tensors
+from hilum.learn.checkpoint import BEST, write_tensors
 from hilum.learn.spread import from_first, whole, world
 
 Validate = Callable[[nn.Module], float]
 """What a network is worth on films that it does not learn from."""
-BEST = "best.safetensors"
 
 
 @dataclass(frozen=True)
@@ -68,21 +67,20 @@ class Best:
         """Tell whether to validate after `step` steps of `steps`."""
         return step % self.stop.every == 0 or step == steps
 
-    def take(self, net: nn.Module, validate: Validate, step: int) -> float:
-        """Validate a network, keep its weights if they are the best, and return the value.
-
-        Every process validates, and the first one's value counts.
-        """
+    def value_of(self, net: nn.Module, validate: Validate) -> float:
+        """Return what a network is worth; every process validates, and the first one's value counts."""
         net.eval()
         with torch.no_grad():
-            value = from_first(float(validate(net)))
+            return from_first(float(validate(net)))
+
+    def take(self, net: nn.Module, value: float, step: int) -> None:
+        """Keep the weights of a network if its value is the best."""
         gain = self.value - value if self.stop.better == "lower" else value - self.value
         if gain > self.stop.least:
             self.value, self.step, self.waited = value, step, 0
             self._keep(net)
         else:
             self.waited += 1  # so does a value that is no number
-        return value
 
     def _keep(self, net: nn.Module) -> None:
         weights = {name: whole(value).cpu().clone() for name, value in net.state_dict().items()}
