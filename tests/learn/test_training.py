@@ -324,3 +324,64 @@ def test_a_record_says_how_the_fit_was_made(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "fit.json").read_text())
     assert (told["steps"], told["spec"]["seed"], told["processes"], told["finished"]) == (10, 4, 1, True)
     assert Schedule.from_json(told["spec"]["schedule"]) == schedule
+
+
+def test_frozen_parameters_keep_their_moments_out_of_the_state(tmp_path: Path) -> None:
+    """What never learns has no moments to keep, and decay does not reach it."""
+    from safetensors.torch import load_file
+
+    groups = (Group("head.*"), Group("body.*", thaw=0.5), Group("*", thaw=None))
+    spec = replace(SPEC, decay=0.3, save_every=4, schedule=Schedule(groups))
+    fit(Blocks(), batches, loss, spec, seed=1, folder=tmp_path)
+    names = {name for name in load_file(tmp_path / "state.safetensors") if name.startswith("moment.")}
+    assert {name.split(".")[1] for name in names} == {"head", "body"}
+
+
+def test_a_momentum_that_cycles_reaches_the_optimiser() -> None:
+    """Plain descent with momentum, by hand, along a one-cycle of rate and momentum."""
+    curve = Curve("one-cycle", warmup=0.4, momentum=(0.95, 0.85))
+    schedule = Schedule(curve=curve, optimizer=Optimizer("sgd", momentum=0.95))
+    ours, bare = fit(plain(), batches, loss, replace(SPEC, schedule=schedule), seed=1), plain()
+    optimizer = torch.optim.SGD(bare.parameters(), 0.02, 0.95)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 0.02, total_steps=SPEC.steps, pct_start=0.4, final_div_factor=1e15
+    )
+    for step in range(SPEC.steps):
+        optimizer.zero_grad()
+        loss(bare, batches(step))[0].backward()
+        optimizer.step()
+        if step + 1 < SPEC.steps:
+            cycle.step()
+    assert gap(ours, bare) <= 1e-6
+
+
+def test_a_network_with_slow_parts_and_groups_obeys_the_group() -> None:
+    groups = (Group("stem.*", rate=0.0),)
+    spec = replace(SPEC, slow=0.0, slow_prefix="body.", schedule=Schedule(groups))
+    start, ours = Blocks(), fit(Blocks(), batches, loss, spec, seed=1)
+    for name, moved in (("stem.0.weight", False), ("body.0.weight", False), ("head.weight", True)):
+        assert torch.equal(start.get_parameter(name), ours.get_parameter(name)) is not moved
+
+
+def test_progress_is_told_at_each_logged_step_and_at_the_last() -> None:
+    seen: list[tuple[int, list[str]]] = []
+    spec = replace(SPEC, log_every=4)
+    fit(plain(), batches, loss, spec, seed=1, progress=lambda step, row: seen.append((step, list(row))))
+    assert seen == [(step, ["step", "seconds", "loss", "squared"]) for step in (4, 8, 10)]
+
+
+def test_the_caller_s_module_is_the_one_trained_and_ends_in_evaluation_mode() -> None:
+    model = Blocks()
+    ended = fit(model, batches, loss, SPEC, seed=1)
+    assert ended is model
+    assert not any(module.training for module in model.modules())
+    assert all(parameter.grad is None or parameter.requires_grad for parameter in model.parameters())
+
+
+def test_parameters_that_came_frozen_stay_so() -> None:
+    model = Blocks()
+    model.body.requires_grad_(False)
+    start = model.body[0].weight.clone()
+    fit(model, batches, loss, replace(SPEC, schedule=Schedule((Group("body.*", thaw=0.2),))), seed=1)
+    assert torch.equal(model.body[0].weight, start)
+    assert [parameter.requires_grad for parameter in model.body.parameters()] == [False, False]

@@ -63,8 +63,6 @@ def run(asked: Asked) -> str:
     if asked.data is None and _needs_data(recipe.train):
         raise InputError(f"'{asked.system}' learns from films that you have: give their folder with --data FOLDER")
     try:
-        import torch
-
         from hilum.learn.budget import parse_budget
         from hilum.learn.running import Running, running
         from hilum.learn.spread import joined
@@ -76,7 +74,9 @@ def run(asked: Asked) -> str:
         try:
             written = recipe.train(data=asked.data, out=out, seed=asked.seed, resume=asked.resume,
                                    settings=dict(asked.settings))  # fmt: skip
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if type(error).__name__ != "OutOfMemoryError":
+                raise
             raise InputError(f"the device ran out of memory ({str(error).splitlines()[0]}): take smaller batches, or "
                              "split them with accumulate, see docs/training.md") from None  # fmt: skip
         return summary(asked, Path(str(written)), recipe) if rank == 0 else ""
