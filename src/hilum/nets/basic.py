@@ -44,7 +44,7 @@ class BasicResNet(nn.Module):
         width: channels of the last stage.
     """
 
-    def __init__(self, *, widths: Sequence[int] = (12, 16, 24, 48), blocks: int = 1, stem: int = 5) -> None:
+    def __init__(self, *, widths: Sequence[int] = (8, 16, 24, 32), blocks: int = 1, stem: int = 5) -> None:
         """Build with torch's own initialisation."""
         super().__init__()
         self.conv1 = nn.Conv2d(1, widths[0], stem, stride=2, padding=stem // 2, bias=False)

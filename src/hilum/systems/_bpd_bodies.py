@@ -22,7 +22,7 @@ ORACLE, PREVALENCE = 0.85, 0.4
 """AUROC of one who knows the severity; share of moderate or severe disease."""
 APART = float(np.sqrt(2.0) * norm.ppf(ORACLE))
 """Distance of the classes' mean severities, in standard deviations: the AUROC is Phi(APART / sqrt 2)."""
-GRAIN, SPREAD = 0.10, 0.45
+GRAIN, SPREAD = 0.10, 0.7
 """Amplitude of the texture at the mean severity, in grey levels of 1, and the log of its rise with one deviation."""
 KINDS = 12
 """Classes of textures that the generic start is taught."""

@@ -75,7 +75,7 @@ def network(
 
 
 def small(*, seed: int | None = None) -> SiteNet:
-    """Return the small network that the claim is judged with, about 50,000 weights from nothing."""
+    """Return the small network that the claim is judged with, about 30,000 weights from nothing."""
     if seed is None:
         encoder = BasicResNet()
         return SiteNet(encoder, encoder.width)
