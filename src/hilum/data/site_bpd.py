@@ -63,7 +63,9 @@ def sheet(root: str | Path) -> dict[str, int | None]:
     found = sorted(Path(root).glob("*.csv"))
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
-        raise MissingError(f"{root} needs one .csv sheet with the columns patient_id and bpd; there is {names}; {WHERE}")
+        raise MissingError(
+            f"{root} needs one .csv sheet with the columns patient_id and bpd; there is {names}; {WHERE}"
+        )
     told: dict[str, int | None] = {}
     for number, row in enumerate(rows(found[0], *COLUMNS), start=2):
         patient = _name(row["patient_id"])

@@ -22,8 +22,10 @@ ORACLE, PREVALENCE = 0.85, 0.4
 """AUROC of one who knows the severity; share of moderate or severe disease."""
 APART = float(np.sqrt(2.0) * norm.ppf(ORACLE))
 """Distance of the classes' mean severities, in standard deviations: the AUROC is Phi(APART / sqrt 2)."""
-GRAIN, SPREAD = 0.10, 0.7
+GRAIN, SPREAD = 0.20, 0.7
 """Amplitude of the texture at the mean severity, in grey levels of 1, and the log of its rise with one deviation."""
+MOST = 0.45
+"""Amplitude that the worst come near to."""
 KINDS = 12
 """Classes of textures that the generic start is taught."""
 
@@ -80,7 +82,7 @@ def _child(body: Films, severity: float, size: int, rng: np.random.Generator) ->
     film = affine_transform(body.astype(np.float64) / 255.0, matrix, (np.array(body.shape) / 2.0) - matrix @ centre,
                             output_shape=(size, size), order=1)  # fmt: skip
     film = film ** np.exp(rng.uniform(-0.35, 0.35))
-    grain = _grain(size, rng) * GRAIN * np.exp(SPREAD * severity) * _lungs(film)
+    grain = _grain(size, rng) * MOST * np.tanh(GRAIN * np.exp(SPREAD * severity) / MOST) * _lungs(film)
     haze = gaussian_filter(rng.normal(0.0, 1.0, (size, size)), size / 8.0) * size / 8.0 * 0.06 * _lungs(film)
     film = (film + grain + haze) * rng.uniform(0.75, 1.0) + rng.uniform(0.0, 0.12)
     film = film + rng.normal(0.0, rng.uniform(0.01, 0.035), film.shape)

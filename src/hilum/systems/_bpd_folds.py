@@ -18,7 +18,9 @@ NEVER = -1
 """Fold of a patient who always trains and is never tested in a run."""
 
 
-def folds(positive: NDArray[np.bool_], *, run: int, seed: int, count: int = FOLDS, kind: Kind = "balanced") -> NDArray[np.int64]:
+def folds(
+    positive: NDArray[np.bool_], *, run: int, seed: int, count: int = FOLDS, kind: Kind = "balanced"
+) -> NDArray[np.int64]:
     """Return the fold that tests each patient in one run: (N,), `NEVER` for those whom it does not test.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -72,13 +72,16 @@ class How:
     """
 
     batch: int = BATCH
-    vary: Vary = Vary()
+    vary: Vary = field(default_factory=Vary)
     device: str = "cpu"
+
+
+PLAIN = How()
 
 
 def learn(
     net: nn.Module, films: NDArray[np.uint8], bpd: NDArray[np.bool_], stages: Sequence[Stage], *, seed: int,
-    how: How = How(), folder: Path | None = None, resume: bool = False,
+    how: How = PLAIN, folder: Path | None = None, resume: bool = False,
 ) -> nn.Module:  # fmt: skip
     """Fit a network to films by the stages of a plan, in place; the weights of the last step stand.
 
@@ -151,7 +154,7 @@ def read(net: nn.Module, films: NDArray[np.uint8], *, batch: int = 64) -> Floats
 
 def out_of_fold(
     site: Site, start: Callable[[int], nn.Module], stages: Sequence[Stage], *, seed: int, runs: int, count: int = FOLDS,
-    kind: Kind = "balanced", how: How = How(), say: Callable[[str], None] = lambda line: None,
+    kind: Kind = "balanced", how: How = PLAIN, say: Callable[[str], None] = lambda line: None,
 ) -> Floats:  # fmt: skip
     """Train one network for each fold of each run, and return logits (runs, N); NaN where a run did not test.
 

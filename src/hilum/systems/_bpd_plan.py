@@ -45,7 +45,9 @@ class Stage:
     cutmix: float = 0.0
 
 
-def plan(name: str, *, epochs: int = EPOCHS, probe: int = PROBE, norms: str = "kept", rate: float = 1.0) -> tuple[Stage, ...]:
+def plan(
+    name: str, *, epochs: int = EPOCHS, probe: int = PROBE, norms: str = "kept", rate: float = 1.0
+) -> tuple[Stage, ...]:
     """Return the stages of a schedule.
 
     Args:

@@ -17,11 +17,10 @@ from hilum.learn.objectives.classify import binary_cross_entropy
 from hilum.learn.pairs import Pairs
 from hilum.systems._bpd_augment import Vary, varied
 from hilum.systems._bpd_bodies import KINDS, Films, textures
+from hilum.systems._bpd_claims import GENERIC, IN_DOMAIN, RANDOM
 from hilum.systems._bpd_learn import as_film
 from hilum.systems._bpd_net import SiteNet, settle_norms, small
 
-IN_DOMAIN, GENERIC, RANDOM = "in-domain", "generic", "random"
-ORIGINS = (IN_DOMAIN, GENERIC, RANDOM)
 BATCH, RATE, STEPS, PICTURES = 32, 3e-3, 400, 1500
 _VARY = Vary(zoom=(0.8, 1.15), rotate_deg=8.0, blur=0.0, mask=0.0)
 
@@ -41,10 +40,14 @@ def smaller(films: Films, size: int) -> Films:
     """Return films uint8 (N, S, S) at another side."""
     if films.shape[-1] == size:
         return films
-    return np.stack([np.asarray(Picture.fromarray(each).resize((size, size), Picture.Resampling.BOX)) for each in films])
+    return np.stack(
+        [np.asarray(Picture.fromarray(each).resize((size, size), Picture.Resampling.BOX)) for each in films]
+    )
 
 
-def taught(films: Films, target: NDArray[np.float32], known: NDArray[np.bool_], *, seed: int, steps: int = STEPS) -> nn.Module:
+def taught(
+    films: Films, target: NDArray[np.float32], known: NDArray[np.bool_], *, seed: int, steps: int = STEPS
+) -> nn.Module:
     """Return a small encoder fitted to labels of films by masked cross-entropy.
 
     Half of each batch is drawn evenly over the labels, so that rare ones are seen.
@@ -64,7 +67,9 @@ def taught(films: Films, target: NDArray[np.float32], known: NDArray[np.bool_], 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = _Labels(encoder, int(encoder.width), target.shape[1])  # type: ignore[call-overload]
-    rows_with = [rows for at in range(target.shape[1]) if len(rows := np.flatnonzero((target[:, at] > 0) & known[:, at]))]
+    rows_with = [
+        rows for at in range(target.shape[1]) if len(rows := np.flatnonzero((target[:, at] > 0) & known[:, at]))
+    ]
 
     def batch(step: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = generator(seed, "first", step)

@@ -176,7 +176,9 @@ class Arm:
         )
 
 
-def arm(target: NDArray[np.bool_], scores: Floats, *, patients: tuple[str, ...], seed: int = 0, replicates: int = REPLICATES) -> Arm:
+def arm(
+    target: NDArray[np.bool_], scores: Floats, *, patients: tuple[str, ...], seed: int = 0, replicates: int = REPLICATES
+) -> Arm:
     """Return what the out-of-fold logits (runs, N) of an arm say.
 
     Raises:
