@@ -34,6 +34,11 @@ BESIDE = (
     Claim("a generic start beats none, all layers at once", PLAIN, SCRATCH, "AUROC", (arm_name(IN_DOMAIN, FULL),)),
 )  # fmt: skip
 CLAIMS = (START, WHOLE)
+CLAIMED = tuple(
+    name for name in ARMS
+    if any(name in (each.arm, each.better_than, *each.controls) for each in (*CLAIMS, *BESIDE))
+)  # fmt: skip
+"""Arms that a claim names; the others fill the table of starts and schedules."""
 REAL_ARMS = (
     (IN_DOMAIN, MIXED), (IN_DOMAIN, PROGRESSIVE), (IN_DOMAIN, FULL), (GENERIC, PROGRESSIVE), (GENERIC, FULL),
     (RANDOM, FULL),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
+from torch import nn
 
-from hilum.core.errors import MissingError
+from hilum.core.errors import InputError, MissingError
 from hilum.learn.pairs import Pairs
 from hilum.learn.virtual_pairs import virtual_pairs
 from hilum.measure.claim import Judged
@@ -20,9 +20,9 @@ from hilum.systems._bpd_picture import CAPTION, sheet
 from hilum.systems._bpd_sites import LOCAL, ROUNDS, SITES, compared, over_sites, sites, starting_from
 from hilum.systems._bpd_starts import origins
 
-
 SIZE = 112
 """Of the films that bodies are taken from."""
+Starts = Mapping[str, nn.Module | None]
 Told = tuple[list[Judged], list[Judged], list[str], dict[str, bytes]]
 
 
@@ -52,11 +52,15 @@ def experiment(
         adults, others = pairs.take(pairs.split == "train"), pairs.take(pairs.split != "train")
         figures[CAPTION] = sheet(adults.films, others.films, size=effort.size, seed=seed)
         lines += [*_bodies(adults, others, effort), *missing]
+        held = []
+        for number in range(effort.seeds):
+            say(f"seed {number + 1} of {effort.seeds}: what the networks start from")
+            held.append(origins(adults, size=effort.size, seed=seed + number, steps=effort.first))
         if "drawn" in parts:
-            judged_parts, beside, told = judged(run(adults, others.films, effort, seed=seed, say=say), seed=seed)
+            judged_parts, beside, told = judged(run(held, others.films, effort, seed=seed, say=say), seed=seed)
             lines += told
         if "sites" in parts:
-            lines += _federated(adults, others, effort, federations, seed=seed, say=say)
+            lines += _federated(held, others, effort, federations, seed=seed, say=say)
     if root is not None and "real" in parts:
         from hilum.systems._bpd_real import judge_real
 
@@ -69,8 +73,8 @@ def experiment(
 def _bodies(adults: Pairs, others: Pairs, effort: Effort) -> list[str]:
     return [
         f"adults: {len(adults)} drawn films with {len(adults.names)} findings; children: {effort.children} to a "
-        f"cohort, made of {len(others)} films of other bodies, {PREVALENCE:.0%} with disease, oracle tuned to {ORACLE},",
-        f"grain {GRAIN} rising by exp({SPREAD}) a deviation; {effort.tested} fresh children judge each cohort, "
+        f"cohort, made of {len(others)} films of other bodies, {PREVALENCE:.0%} with disease, oracle tuned to "
+        f"{ORACLE}, grain {GRAIN} rising by exp({SPREAD}) a deviation; {effort.tested} fresh children judge each cohort, "
         f"{effort.seeds} seeds of {effort.cohorts} cohorts",
     ]
 
@@ -88,7 +92,7 @@ def bodies_of(patients: int, *, seed: int, say: Callable[[str], None]) -> tuple[
 
 
 def _federated(
-    adults: Pairs, others: Pairs, effort: Effort, count: int, *, seed: int, say: Callable[[str], None]
+    held: Sequence[Starts], others: Pairs, effort: Effort, count: int, *, seed: int, say: Callable[[str], None]
 ) -> list[str]:
     """The three ways of learning over sites, or why they were not compared."""
     from importlib.util import find_spec
@@ -97,8 +101,9 @@ def _federated(
         return ["learning over sites: not tested, flwr (extra 'federated') is not installed"]
     trials, moved = [], []
     for number in range(effort.seeds):
-        start = origins(adults, size=effort.size, seed=seed + number, steps=effort.first)[IN_DOMAIN]
-        assert start is not None
+        start = held[number][IN_DOMAIN]
+        if start is None:
+            raise InputError("sites start from an encoder that knows films")
         for drawn in range(count):
             say(f"sites: federation {number * count + drawn + 1} of {effort.seeds * count}")
             found = sites(others.films, size=effort.size, seed=20_000 + (seed + number) * 100 + drawn,
@@ -110,7 +115,7 @@ def _federated(
     lines = [f"{len(trials)} federations of sites of {', '.join(map(str, SITES))} children, {ROUNDS} rounds of {LOCAL} "
              "passes, norms' statistics at home, Flower's FedAvg in one process"]  # fmt: skip
     lines += [f"    {name:24} AUROC {value}" for name, value in compared(trials, seed=seed).items()]
-    up, all_of = moved[0].up, sum(int(np.prod(each.shape)) * 4 for each in start.parameters())
+    up, all_of = moved[0].up, sum(each.numel() * 4 for each in starting_from(start, seed)().parameters())
     lines.append(f"    bytes given by all sites a round: {up[0]:,} with the head alone, {up[-1]:,} at the end; the "
                  f"whole network would be {all_of * len(SITES):,}")  # fmt: skip
     return lines

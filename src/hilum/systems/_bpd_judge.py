@@ -14,8 +14,8 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
-from hilum.learn.pairs import Pairs
 from hilum.learn.weak import one_thread
 from hilum.measure.binary import weighted_auroc
 from hilum.measure.claim import Judged, judge
@@ -25,7 +25,7 @@ from hilum.systems._bpd_bodies import Infants, infants
 from hilum.systems._bpd_claims import ARMS, BESIDE, CLAIMS, ORIGINS, arm_name
 from hilum.systems._bpd_learn import How, learn, read
 from hilum.systems._bpd_plan import PLANS, plan
-from hilum.systems._bpd_starts import origins, starting
+from hilum.systems._bpd_starts import starting
 from hilum.systems._bpd_stats import permutation_floor
 
 Floats = NDArray[np.float64]
@@ -45,6 +45,7 @@ class Effort:
         epochs, probe: of every schedule, and of the probe within.
         batch: films of a step.
         rate: factor on the published rates.
+        arms: that are trained; those that claims name are among them.
     """
 
     seeds: int = 3
@@ -57,6 +58,7 @@ class Effort:
     probe: int = 5
     batch: int = 16
     rate: float = 4.0
+    arms: tuple[str, ...] = ARMS
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,33 +87,30 @@ def _one(truth: NDArray[np.bool_], scores: Floats) -> float:
 
 
 def run(
-    adults: Pairs, bodies: NDArray[np.uint8], effort: Effort, *, seed: int, arms: Sequence[str] = ARMS,
+    held: Sequence[Mapping[str, nn.Module | None]], bodies: NDArray[np.uint8], effort: Effort, *, seed: int,
     say: Callable[[str], None] = lambda line: None,
 ) -> Trials:  # fmt: skip
     """Draw the cohorts and train every arm on each.
 
     Args:
-        adults: films with findings, of other bodies.
+        held: what the networks of each seed start from, by origin.
         bodies: uint8 (M, T, T), what infants are made of.
         effort: how much.
         seed: of every draw.
-        arms: of `ARMS`, whose networks are trained.
         say: told what is being done.
     """
-    found: dict[str, list[Floats]] = {name: [] for name in arms}
+    found: dict[str, list[Floats]] = {name: [] for name in effort.arms}
     judged: list[Infants] = []
     with one_thread():
         for number in range(effort.seeds):
-            say(f"seed {number + 1} of {effort.seeds}: what the networks start from")
-            held = origins(adults, size=effort.size, seed=seed + number, steps=effort.first)
             for cohort in range(effort.cohorts):
                 one = 10_000 + (seed + number) * 1000 + cohort  # not those that grain and rate were chosen on
                 known = infants(bodies, effort.children, size=effort.size, seed=2 * one)
                 judged.append(infants(bodies, effort.tested, size=effort.size, seed=2 * one + 1))
                 for origin in ORIGINS:
-                    start = starting(held[origin], known.films)
+                    start = starting(held[number][origin], known.films)
                     for schedule in PLANS:
-                        if (name := arm_name(origin, schedule)) in arms:
+                        if (name := arm_name(origin, schedule)) in found:
                             stages = plan(schedule, epochs=effort.epochs, probe=effort.probe, rate=effort.rate)
                             net = learn(start(one), known.films, known.bpd, stages, seed=one,
                                         how=How(batch=effort.batch))  # fmt: skip
@@ -159,15 +158,16 @@ def lines_of(trials: Trials, *, seed: int = 0) -> list[str]:
     lines = [f"{count} cohorts drawn independently; an oracle that knows the severity: AUROC {oracle.mean():.3f}"]
     lines.append(f"{'mean AUROC over cohorts':24}" + "".join(f"{schedule:>32}" for schedule in PLANS))
     for origin in ORIGINS:
-        cells = [trials.aurocs(arm_name(origin, each)).mean() for each in PLANS]
-        lines.append(f"{origin:24}" + "".join(f"{cell:32.3f}" for cell in cells))
+        names = [arm_name(origin, each) for each in PLANS]
+        cells = [f"{trials.aurocs(name).mean():.3f}" if name in trials.logits else "not run" for name in names]
+        lines.append(f"{origin:24}" + "".join(f"{cell:>32}" for cell in cells))
     for claim in (*CLAIMS, *BESIDE):
         gain = trials.aurocs(claim.arm) - trials.aurocs(claim.better_than)
         p = permutation(gain, permutations=EXCHANGES, seed=seed)
         error = gain.std(ddof=1) / np.sqrt(count) if count > 1 else float("nan")
         lines.append(
             f"{claim.arm} over {claim.better_than}: gain {gain.mean():+.3f}, sd over cohorts {gain.std():.3f}, clear "
-            f"of 0 from about {1.96 * error:.3f}; {int((gain > 0).sum())} of {count} cohorts, exchange p {p:.2g} (floor "
-            f"{max(permutation_floor(EXCHANGES), 2.0 ** (1 - count)):.2g})"
+            f"of 0 from about {1.96 * error:.3f}; {int((gain > 0).sum())} of {count} cohorts, exchange p {p:.2g} "
+            f"(floor {max(permutation_floor(EXCHANGES), 2.0 ** (1 - count)):.2g})"
         )
     return lines

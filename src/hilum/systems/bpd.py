@@ -2,9 +2,9 @@
 
 Source: arXiv 2507.12269 and its public training script, read for its numbers and written anew. `train` is the
 published protocol on a site's own folder: ResNet-50 of torchxrayvision (the user's weights), linear probe, progressive
-thawing with rates by block, CutMix, six runs of five balanced folds; `reproduce` judges on many small drawn cohorts what
-of it helps, and whether sites that never pool films reach what pooling reaches. No open data set holds newborns with
-their outcome. Research use only.
+thawing with rates by block, CutMix, six runs of five balanced folds; `reproduce` judges on many small drawn cohorts
+what of it helps, and whether sites that never pool films reach what pooling reaches. No open data set holds newborns
+with their outcome. Research use only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hilum.core.errors import InputError, need
 from hilum.core.registry import register
 from hilum.measure.claim import verdict
 from hilum.measure.verdict import Verdict
-from hilum.systems._bpd_claims import BESIDE, CLAIMS, REAL_CLAIMS
+from hilum.systems._bpd_claims import ARMS, BESIDE, CLAIMED, CLAIMS, REAL_CLAIMS
 from hilum.systems._chestx_ray8_films import whole
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
     seeds: int | str = 3, cohorts: int | str = 7, size: int | str = 48, epochs: int | str = 15, first: int | str = 300,
     parts: str = "drawn,sites,real",
-    patients: int | str = 360, children: int | str = 160, tested: int | str = 200, federations: int | str = 3,
+    arms: str = "all", patients: int | str = 360, children: int | str = 160, tested: int | str = 200, federations: int | str = 3,
     runs: int | str = 3,
 ) -> Verdict:  # fmt: skip
     """Judge starts and schedules on many small cohorts, every arm and control in one run.
@@ -95,6 +95,7 @@ def reproduce(
         seeds, cohorts: starts made anew, and cohorts of each.
         size, epochs, first: rows of a film, epochs of a schedule, steps of what networks start from.
         parts: with commas: 'drawn' cohorts, 'sites' that never pool, 'real' children (with `data`).
+        arms: 'all' twelve of a cohort, or the eight 'claimed' ones.
         patients: virtual patients that adults and bodies are taken from.
         children, tested: of each cohort, to learn from and to judge on.
         federations: of three sites, drawn for each seed.
@@ -111,6 +112,8 @@ def reproduce(
     chosen = [part.strip() for part in parts.split(",")]
     if not chosen or set(chosen) - set(PARTS):
         raise InputError(f"parts are some of {', '.join(PARTS)}; got '{parts}'")
+    if arms not in ("all", "claimed"):
+        raise InputError(f"arms are 'all' or 'claimed', got '{arms}'")
     if px % 16 or passes < 3 or kids < 20 or kept < 20:
         raise InputError(f"films measure a multiple of 16 pixels (got {px}), with 3 epochs and 20 children at least")
     _torch()
@@ -120,7 +123,7 @@ def reproduce(
     from hilum.systems._bpd_judge import Effort
 
     effort = Effort(seeds=n, cohorts=each, children=kids, tested=kept, size=px, first=steps, epochs=passes,
-                    probe=passes // 3)  # fmt: skip
+                    probe=passes // 3, arms=ARMS if arms == "all" else CLAIMED)  # fmt: skip
     root = Path(data) if data and (Path(data) / "manifest.csv").is_file() else None
     judged, beside, lines, figures = experiment(
         effort, root, parts=chosen, patients=bodies, federations=drawn, runs=rounds, seed=seed, say=say
