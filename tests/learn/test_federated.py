@@ -9,10 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("flwr", reason="flwr (extra 'federated') is not installed")
-from torch import nn
+from torch import nn  # noqa: E402
 
-from hilum.core.errors import InputError, MissingError
-from hilum.learn.federated import exchanged, federate
+from hilum.core.errors import InputError, MissingError  # noqa: E402
+from hilum.learn.federated import exchanged, federate  # noqa: E402
 
 SAMPLES = (10, 30, 60)
 
@@ -133,6 +133,7 @@ def test_flowers_simulation_gives_what_one_process_gives() -> None:
     want = federate(start, train, read, sites=3, rounds=2, share=share)
     for name, value in want.shared.items():
         torch.testing.assert_close(made.shared[name], value, rtol=1e-5, atol=1e-6)
-    assert made.up == want.up and made.down == want.down
+    assert made.up == want.up
+    assert made.down == want.down
     for told, expected in zip(made.answers, want.answers, strict=True):
         assert told == pytest.approx(expected, rel=1e-4, abs=1e-5)

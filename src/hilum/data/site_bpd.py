@@ -1,4 +1,4 @@
-"""A site's films of newborns with their bronchopulmonary dysplasia: a folder of PNGs and one sheet, as BPD's code reads.
+"""A site's films of newborns with their bronchopulmonary dysplasia: a folder of PNGs and one sheet.
 
 Layout: films named `<patient>_<anything>.png` anywhere under the folder, and one .csv sheet with the columns
 `patient_id` and `bpd` beside them (more columns do no harm). Source: the public script of arXiv 2507.12269.
@@ -67,7 +67,7 @@ def sheet(root: str | Path) -> dict[str, int | None]:
             f"{root} needs one .csv sheet with the columns patient_id and bpd; there is {names}; {WHERE}"
         )
     told: dict[str, int | None] = {}
-    for number, row in enumerate(rows(found[0], *COLUMNS), start=2):
+    for number, row in enumerate(rows(found[0], COLUMNS), start=2):
         patient = _name(row["patient_id"])
         try:
             grade = graded(row["bpd"] or "")

@@ -86,7 +86,7 @@ def _child(body: Films, severity: float, size: int, rng: np.random.Generator) ->
     haze = gaussian_filter(rng.normal(0.0, 1.0, (size, size)), size / 8.0) * size / 8.0 * 0.06 * _lungs(film)
     film = (film + grain + haze) * rng.uniform(0.75, 1.0) + rng.uniform(0.0, 0.12)
     film = film + rng.normal(0.0, rng.uniform(0.01, 0.035), film.shape)
-    return np.rint(np.clip(film, 0.0, 1.0) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(film, 0.0, 1.0) * 255), np.uint8)
 
 
 def _grain(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -103,7 +103,8 @@ def _lungs(film: NDArray[np.float64]) -> NDArray[np.float64]:
     smooth = gaussian_filter(film, size / 40.0)
     body = gaussian_filter((film > 0.06).astype(np.float64), size / 14.0)
     bright = max(float(np.percentile(smooth, 90)), 1e-3)
-    return np.clip(1.3 - 1.6 * smooth / bright, 0.0, 1.0) * np.clip((body - 0.55) * 4.0, 0.0, 1.0)
+    dark: NDArray[np.float64] = np.clip(1.3 - 1.6 * smooth / bright, 0.0, 1.0)
+    return np.asarray(dark * np.clip((body - 0.55) * 4.0, 0.0, 1.0))
 
 
 def textures(count: int, *, size: int, seed: int) -> tuple[Films, NDArray[np.int64]]:
@@ -134,7 +135,7 @@ def _texture(kind: int, size: int, rng: np.random.Generator) -> Films:
         field = zoom(rng.normal(0.0, 1.0, (tiles, tiles)), size / tiles, order=0, grid_mode=True, mode="nearest")
     field = (field - field.mean()) / (field.std() + 1e-9) + rng.normal(0.0, rng.uniform(0.05, 0.4), field.shape)
     film = 0.5 + field * rng.uniform(0.08, 0.22) + rng.uniform(-0.2, 0.2)
-    return np.rint(np.clip(film, 0.0, 1.0) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(film, 0.0, 1.0) * 255), np.uint8)
 
 
 def _cloud(size: int, fall: float, rng: np.random.Generator) -> NDArray[np.float64]:

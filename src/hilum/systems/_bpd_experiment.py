@@ -16,6 +16,7 @@ from hilum.systems._bpd_bodies import GRAIN, ORACLE, PREVALENCE, SPREAD
 from hilum.systems._bpd_claims import IN_DOMAIN, REAL_CLAIMS
 from hilum.systems._bpd_judge import Effort, judged, run
 from hilum.systems._bpd_learn import How
+from hilum.systems._bpd_net import small
 from hilum.systems._bpd_picture import CAPTION, sheet
 from hilum.systems._bpd_sites import LOCAL, ROUNDS, SITES, compared, over_sites, sites, starting_from
 from hilum.systems._bpd_starts import origins
@@ -74,8 +75,8 @@ def _bodies(adults: Pairs, others: Pairs, effort: Effort) -> list[str]:
     return [
         f"adults: {len(adults)} drawn films with {len(adults.names)} findings; children: {effort.children} to a "
         f"cohort, made of {len(others)} films of other bodies, {PREVALENCE:.0%} with disease, oracle tuned to "
-        f"{ORACLE}, grain {GRAIN} rising by exp({SPREAD}) a deviation; {effort.tested} fresh children judge each cohort, "
-        f"{effort.seeds} seeds of {effort.cohorts} cohorts",
+        f"{ORACLE}, grain {GRAIN} rising by exp({SPREAD}) a deviation; {effort.tested} fresh children judge each "
+        f"cohort, {effort.seeds} seeds of {effort.cohorts} cohorts",
     ]
 
 
@@ -115,7 +116,8 @@ def _federated(
     lines = [f"{len(trials)} federations of sites of {', '.join(map(str, SITES))} children, {ROUNDS} rounds of {LOCAL} "
              "passes, norms' statistics at home, Flower's FedAvg in one process"]  # fmt: skip
     lines += [f"    {name:24} AUROC {value}" for name, value in compared(trials, seed=seed).items()]
-    up, all_of = moved[0].up, sum(each.numel() * 4 for each in starting_from(start, seed)().parameters())
+    up = moved[0].up
+    all_of = 4 * int(sum(each.numel() for each in small(seed=seed).parameters()))
     lines.append(f"    bytes given by all sites a round: {up[0]:,} with the head alone, {up[-1]:,} at the end; the "
                  f"whole network would be {all_of * len(SITES):,}")  # fmt: skip
     return lines

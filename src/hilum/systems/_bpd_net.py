@@ -1,4 +1,4 @@
-"""BPD's network: an encoder of films, dropout and one linear layer to a logit; and the starts that it is trained from."""
+"""BPD's network: an encoder of films, dropout and one linear layer to a logit; and its starts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class SiteNet(nn.Module):
 
 
 def network(
-    start: str = "in-domain", *, weights: str | Path | None = None, size: int = 512, seed: int = 0, net: str = "published"
+    start: str = "in-domain", *, weights: str | Path | None = None, size: int = 512, seed: int = 0,
+    net: str = "published",
 ) -> SiteNet:  # fmt: skip
     """Return the network with the weights of a start.
 

@@ -53,8 +53,9 @@ def children(root: Path, *, size: int, seed: int = 0, count: int = CHILDREN) -> 
     for bacterial, wanted in ((True, ill), (False, count - ill)):
         names = sorted(name for name, (each, _) in found.items() if each is bacterial)
         if len(names) < wanted:
-            raise MissingError(f"the pack {root} has {len(names)} children of {'a bacterial' if bacterial else 'a viral'}"
-                               f" cause, and {wanted} are needed: copy it anew, or leave --data out")  # fmt: skip
+            cause = "a bacterial" if bacterial else "a viral"
+            raise MissingError(f"the pack {root} has {len(names)} children of {cause} cause, and {wanted} are needed: "
+                               "copy it anew, or leave --data out")  # fmt: skip
         chosen += [names[int(at)] for at in rng.permutation(len(names))[:wanted]]
     films = np.stack([np.rint(frame(pack.pixels(root, found[name][1]), size)[0] * 255).astype(np.uint8)
                       for name in chosen])  # fmt: skip

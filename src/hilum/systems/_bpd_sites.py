@@ -1,7 +1,7 @@
 """BPD over sites that never pool films: local, pooled and federated learning of the same plan, judged alike.
 
-Sites of 30 to 60 patients have detectors of their own, so that grey levels differ between them. What is exchanged is the
-head and the blocks that have thawed by the round; norms keep each site's own statistics.
+Sites of 30 to 60 patients have detectors of their own, so that grey levels differ between them. What is exchanged is
+the head and the blocks that have thawed by the round; norms keep each site's own statistics.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def sites(bodies: NDArray[np.uint8], *, size: int, seed: int, tested: int, count
         tested: children that each site keeps apart.
         counts: children that each learns from.
     """
-    known, judged = [], []
+    known, judged = list[Infants](), list[Infants]()
     for number, count in enumerate(counts):
         rng = generator(seed, "detector", number)
         tone, lift = float(np.exp(rng.uniform(-0.5, 0.5))), float(rng.uniform(0.0, 0.15))

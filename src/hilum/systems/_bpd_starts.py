@@ -63,10 +63,11 @@ def taught(
     """
     if not len(films):
         raise InputError("no film to learn from first")
-    encoder = small(seed=seed).encoder
+    made = small(seed=seed)
+    encoder, width = made.encoder, made.head.in_features
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = _Labels(encoder, int(encoder.width), target.shape[1])  # type: ignore[call-overload]
+        net = _Labels(encoder, width, target.shape[1])
     rows_with = [
         rows for at in range(target.shape[1]) if len(rows := np.flatnonzero((target[:, at] > 0) & known[:, at]))
     ]

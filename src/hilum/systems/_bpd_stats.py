@@ -1,8 +1,8 @@
 """What out-of-fold scores of a small cohort say: by patient, averaged over runs; and what its tests can say at most.
 
-Runs share their patients, so that they are no independent trials: six runs that all agree give a Wilcoxon p of 2 / 2 ** 6
-= .03125 whatever the gain, which is the smallest that six can give and the figure the paper prints. Here the patient is
-the unit: DeLong, a bootstrap over patients, and an exchange of the two arms' ranks patient by patient.
+Runs share their patients, so that they are no independent trials: six runs that all agree give a Wilcoxon p of
+2 / 2 ** 6 = .03125 whatever the gain, which is the smallest that six can give and what the paper prints. The patient is
+the unit here: DeLong, a bootstrap over patients, and an exchange of the two arms' ranks patient by patient.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def averaged(scores: Floats) -> tuple[Floats, NDArray[np.bool_]]:
     Args:
         scores: (runs, N), NaN where a run did not test a patient.
     """
-    tested = np.isfinite(scores).any(axis=0)
+    tested: NDArray[np.bool_] = np.asarray(np.isfinite(scores).any(axis=0))
     mean = np.full(scores.shape[1], np.nan)
     mean[tested] = np.nanmean(scores[:, tested], axis=0)
     return mean, tested
@@ -76,7 +76,7 @@ def permutation_floor(permutations: int) -> float:
 
 
 def runs_floor(runs: int) -> float:
-    """Return the smallest two-sided p of a Wilcoxon signed-rank test over a number of pairs: 2 / 2 ** runs, at most 1."""
+    """Return the smallest two-sided p of a Wilcoxon signed-rank test over so many pairs: 2 / 2 ** runs, at most 1."""
     return min(1.0, 2.0 / 2.0**runs)
 
 
@@ -153,7 +153,7 @@ class Arm:
 
     Args:
         delong, bootstrap: AUROC over patients with either interval.
-        folds: mean and standard deviation of AUROC, balanced accuracy and F1 over runs, as the paper tells them by fold.
+        folds: mean and standard deviation of AUROC, balanced accuracy and F1 over runs (the paper: over folds).
         brier, calibration: of probabilities; a balanced sampler and balanced folds shift them from the prevalence.
         tested, patients: how many were tested at all, and are there.
     """

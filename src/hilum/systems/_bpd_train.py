@@ -1,7 +1,7 @@
 """`hilum train bpd`: a site's folder cross-validated as published, then one network of all its patients.
 
-The network that is written saw every patient of the folder: its own figures would flatter it, so that the card holds the
-cross-validation's and no other.
+The network that is written saw every patient of the folder: its own figures would flatter it, so that the card holds
+those of the cross-validation and no other.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from hilum import RESEARCH_USE, __version__
@@ -97,7 +98,7 @@ def site_of(root: str | Path, *, size: int) -> Site:
     Raises:
         MissingError, InputError: see `data.site_bpd`.
     """
-    films, owner, bpd, patients = [], [], [], []
+    films, owner, bpd, patients = list[NDArray[np.uint8]](), list[int](), list[bool](), list[str]()
     for study in bpd_site(root):
         bpd.append(any(each.concept == CONCEPT and each.state == "present" for each in study.findings))
         for film in study.films:
@@ -130,8 +131,8 @@ def train(root: str | Path, out: Path, *, seed: int, resume: bool, settings: Map
     site = site_of(str(root).removeprefix("bpd-site:"), size=recipe.size)
     begin = _settled(start, site) if recipe.start == "random" and not recipe.weights else start
     out.mkdir(parents=True, exist_ok=True)
-    facts = {"settings": asdict(recipe), "seed": seed, "data": {
-        "patients": len(site.patients), "films": len(site.films), "moderate or severe": int(site.bpd.sum())}}  # fmt: skip
+    counts = {"patients": len(site.patients), "films": len(site.films), "moderate or severe": int(site.bpd.sum())}
+    facts = {"settings": asdict(recipe), "seed": seed, "data": counts}
     before = _before(out, facts) if resume else None
     with _threads(recipe):
         measured = before if before is not None else _measured(site, begin, stages, recipe, seed, how, out)

@@ -83,8 +83,8 @@ def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
     seeds: int | str = 3, cohorts: int | str = 7, size: int | str = 48, epochs: int | str = 15, first: int | str = 300,
     parts: str = "drawn,sites,real",
-    arms: str = "all", patients: int | str = 360, children: int | str = 160, tested: int | str = 200, federations: int | str = 3,
-    runs: int | str = 3,
+    arms: str = "all", patients: int | str = 360, children: int | str = 160, tested: int | str = 200,
+    federations: int | str = 3, runs: int | str = 3,
 ) -> Verdict:  # fmt: skip
     """Judge starts and schedules on many small cohorts, every arm and control in one run.
 
