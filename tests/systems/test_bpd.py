@@ -22,14 +22,18 @@ from hilum.measure.binary import auroc  # noqa: E402
 from hilum.systems import _bpd_bodies as bodies  # noqa: E402
 from hilum.systems import _bpd_judge as judging  # noqa: E402
 from hilum.systems import _bpd_stats as stats  # noqa: E402
+from hilum.systems._bpd_arm import arm as arm_of  # noqa: E402
 from hilum.systems._bpd_claims import ARMS, BESIDE, CLAIMED, CLAIMS, ORIGINS, REAL_ARMS, arm_name  # noqa: E402
+from hilum.systems._bpd_compared import compared  # noqa: E402
 from hilum.systems._bpd_learn import How, read  # noqa: E402
 from hilum.systems._bpd_net import small  # noqa: E402
 from hilum.systems._bpd_picture import sheet  # noqa: E402
 from hilum.systems._bpd_real import children  # noqa: E402
-from hilum.systems._bpd_sites import WAYS, compared, over_sites, sites, starting_from, thawed  # noqa: E402
+from hilum.systems._bpd_recipe import resolve, site_of  # noqa: E402
+from hilum.systems._bpd_sites import WAYS, over_sites, sites, starting_from, thawed  # noqa: E402
 from hilum.systems._bpd_starts import smaller, starting, taught  # noqa: E402
-from hilum.systems._bpd_train import resolve, site_of, train, trained  # noqa: E402
+from hilum.systems._bpd_train import train, trained  # noqa: E402
+from hilum.systems._bpd_trials import Trials  # noqa: E402
 from hilum.systems.bpd import Bpd, build, reproduce  # noqa: E402
 
 TINY = {"net": "small", "start": "random", "size": "32", "epochs": "3", "probe": "1", "runs": "1", "folds": "2"}
@@ -118,7 +122,7 @@ def test_an_arm_that_knows_beats_one_that_guesses_and_both_are_told() -> None:
     assert told.p_permutation == told.floor == 1 / 200
     assert (told.runs, told.agreeing, told.p_runs_floor) == (6, 6, 0.03125)
     assert "floor 0.005" in str(told)
-    arm = stats.arm(target, good, patients=names, replicates=300)
+    arm = arm_of(target, good, patients=names, replicates=300)
     assert (arm.tested, arm.patients) == (100, 120)
     assert arm.delong.value == pytest.approx(arm.bootstrap.value)
     assert arm.folds["AUROC"][0] < arm.delong.value  # runs averaged say more than each
@@ -127,13 +131,13 @@ def test_an_arm_that_knows_beats_one_that_guesses_and_both_are_told() -> None:
         stats.beaten(target, good, poor[:, ::-1], patients=names)
 
 
-def trials_of(gain: float, *, cohorts: int = 21) -> judging.Trials:
+def trials_of(gain: float, *, cohorts: int = 21) -> Trials:
     """Arms whose scores differ by design: in-domain ones lie above the others by a gain in standard deviations."""
     draw = np.random.default_rng(1)
     bpd = np.stack([draw.permutation(np.arange(100) < 40) for _ in range(cohorts)])
     severity = draw.normal(0, 1, bpd.shape) + 1.5 * bpd
     logits = {name: draw.normal(0, 1, bpd.shape) + bpd * (0.8 + gain * name.startswith("in-domain")) for name in ARMS}
-    return judging.Trials(logits, bpd, severity, np.repeat(np.arange(3), cohorts // 3))
+    return Trials(logits, bpd, severity, np.repeat(np.arange(3), cohorts // 3))
 
 
 def test_claims_hold_where_they_should_and_the_power_is_told() -> None:

@@ -15,10 +15,12 @@ from torch import nn  # noqa: E402
 from hilum.core.errors import InputError  # noqa: E402
 from hilum.learn.augment_mix import Mixed, box_of, cutmix, mixed_cross_entropy  # noqa: E402
 from hilum.systems._bpd_augment import Vary, varied  # noqa: E402
+from hilum.systems._bpd_cross import out_of_fold  # noqa: E402
 from hilum.systems._bpd_folds import NEVER, folds  # noqa: E402
-from hilum.systems._bpd_learn import How, Site, learn, out_of_fold, read  # noqa: E402
+from hilum.systems._bpd_learn import How, learn, read  # noqa: E402
 from hilum.systems._bpd_net import SiteNet, network, settle_norms, small  # noqa: E402
 from hilum.systems._bpd_plan import FULL, MIXED, PLANS, PROBED, PROGRESSIVE, Stage, plan  # noqa: E402
+from hilum.systems._bpd_site import Site  # noqa: E402
 from hilum.systems._bpd_sites import stage_of, thawed  # noqa: E402
 
 NAMES = tuple(name for name, _ in small(seed=0).named_parameters())

@@ -14,12 +14,14 @@ from hilum.measure.claim import Judged
 from hilum.phantom.patient import FAMILIES, Family
 from hilum.systems._bpd_bodies import GRAIN, ORACLE, PREVALENCE, SPREAD
 from hilum.systems._bpd_claims import IN_DOMAIN, REAL_CLAIMS
-from hilum.systems._bpd_judge import Effort, judged, run
+from hilum.systems._bpd_compared import compared
+from hilum.systems._bpd_judge import judged
 from hilum.systems._bpd_learn import How
 from hilum.systems._bpd_net import small
 from hilum.systems._bpd_picture import CAPTION, sheet
-from hilum.systems._bpd_sites import LOCAL, ROUNDS, SITES, compared, over_sites, sites, starting_from
+from hilum.systems._bpd_sites import LOCAL, ROUNDS, SITES, over_sites, sites, starting_from
 from hilum.systems._bpd_starts import origins
+from hilum.systems._bpd_trials import Effort, run
 
 SIZE = 112
 """Of the films that bodies are taken from."""

@@ -1,4 +1,4 @@
-"""A site's network fitted by the stages of a plan, and what it makes of patients it never saw."""
+"""A site's network fitted to films by the stages of a plan, and read."""
 
 from __future__ import annotations
 
@@ -16,49 +16,10 @@ from hilum.core.seed import generator
 from hilum.learn.augment_mix import Mixed, cutmix, mixed_cross_entropy
 from hilum.learn.fit import Fit, fit
 from hilum.systems._bpd_augment import Vary, varied
-from hilum.systems._bpd_folds import FOLDS, Kind, folds
 from hilum.systems._bpd_plan import BATCH, Stage
 
 Floats = NDArray[np.float64]
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
-
-
-@dataclass(frozen=True, eq=False)
-class Site:
-    """A site's patients and films.
-
-    Args:
-        films: uint8 (F, S, S), letterboxed.
-        owner: int (F,), the patient of each film; a patient's first film is the one that is tested.
-        bpd: bool (N,), moderate or severe disease.
-        patients: N names.
-    """
-
-    films: NDArray[np.uint8]
-    owner: NDArray[np.int64]
-    bpd: NDArray[np.bool_]
-    patients: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.films) != len(self.owner) or len(self.bpd) != len(self.patients):
-            raise InputError(f"{len(self.films)} films of {len(self.owner)} owners, {len(self.bpd)} labels of "
-                             f"{len(self.patients)} patients: a site needs one of each")  # fmt: skip
-        if set(self.owner.tolist()) != set(range(len(self.patients))):
-            raise InputError("each patient of a site needs a film")
-
-    def films_of(self, patients: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the rows of all films of some patients."""
-        return np.flatnonzero(np.isin(self.owner, patients))
-
-    def first(self, patients: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the row of the first film of each of some patients, in their order."""
-        return np.array([int(np.argmax(self.owner == each)) for each in patients], np.intp)
-
-    @classmethod
-    def of(cls, films: NDArray[np.uint8], bpd: NDArray[np.bool_]) -> Site:
-        """Return a site with one film for each patient."""
-        count = len(films)
-        return cls(films, np.arange(count), bpd, tuple(f"{n:05d}" for n in range(count)))
 
 
 @dataclass(frozen=True)
@@ -150,34 +111,3 @@ def read(net: nn.Module, films: NDArray[np.uint8], *, batch: int = 64) -> Floats
     parts = [net(as_film(films[at : at + batch]).to(device)).double().cpu().numpy()
              for at in range(0, len(films), batch)]  # fmt: skip
     return np.concatenate(parts) if parts else np.empty(0)
-
-
-def out_of_fold(
-    site: Site, start: Callable[[int], nn.Module], stages: Sequence[Stage], *, seed: int, runs: int, count: int = FOLDS,
-    kind: Kind = "balanced", how: How = PLAIN, say: Callable[[str], None] = lambda line: None,
-) -> Floats:  # fmt: skip
-    """Train one network for each fold of each run, and return logits (runs, N); NaN where a run did not test.
-
-    Args:
-        site: the patients.
-        start: seed -> a network to begin with.
-        stages: of a plan.
-        seed: of folds and trainings.
-        runs, count, kind: of the folds.
-        how: batch, variation, device.
-        say: told what is being done.
-
-    Raises:
-        InputError: if a class has fewer patients than folds.
-    """
-    found = np.full((runs, len(site.patients)), np.nan)
-    for run in range(runs):
-        fold = folds(site.bpd, run=run, seed=seed, count=count, kind=kind)
-        for number in range(count):
-            inside, out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-            rows = site.films_of(inside)
-            one = seed + 1009 * run + 31 * number
-            net = learn(start(one), site.films[rows], site.bpd[site.owner[rows]], stages, seed=one, how=how)
-            found[run, out] = read(net, site.films[site.first(out)])
-        say(f"run {run + 1} of {runs}")
-    return found

@@ -23,12 +23,15 @@ from hilum.measure.binary import weighted_auroc
 from hilum.measure.claim import Judged, judge
 from hilum.measure.scored import Scored
 from hilum.systems._aligned import real_films
+from hilum.systems._bpd_arm import arm
 from hilum.systems._bpd_claims import REAL_ARMS, REAL_CLAIMS, arm_name
-from hilum.systems._bpd_judge import Effort
-from hilum.systems._bpd_learn import How, Site, out_of_fold
+from hilum.systems._bpd_cross import out_of_fold
+from hilum.systems._bpd_learn import How
 from hilum.systems._bpd_plan import plan
+from hilum.systems._bpd_site import Site
 from hilum.systems._bpd_starts import origins, starting
-from hilum.systems._bpd_stats import arm, averaged, beaten
+from hilum.systems._bpd_stats import averaged, beaten
+from hilum.systems._bpd_trials import Effort
 
 CHILDREN, BACTERIAL = 163, 0.4
 """As many as the published cohort has, and a share of the positive class as in the experiment."""

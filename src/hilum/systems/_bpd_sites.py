@@ -16,8 +16,6 @@ from torch import nn
 from hilum.core.seed import generator
 from hilum.learn.federated import Federated, federate
 from hilum.learn.weak import one_thread
-from hilum.measure.binary import auroc
-from hilum.measure.stats import Interval, interval
 from hilum.systems._bpd_bodies import Infants, infants
 from hilum.systems._bpd_learn import How, learn, read
 from hilum.systems._bpd_net import SiteNet
@@ -141,16 +139,3 @@ def starting_from(origin: nn.Module, seed: int) -> Callable[[], SiteNet]:
         return net
 
     return start
-
-
-def compared(
-    trials: Sequence[tuple[Sites, Mapping[str, tuple[Floats, ...]]]], *, seed: int = 0
-) -> dict[str, Interval]:  # fmt: skip
-    """Return the mean AUROC within sites of each way, and gains between ways, with intervals over federations drawn."""
-    table = {way: np.array([np.mean([auroc(each.bpd, row) for each, row in zip(drawn.judged, logits[way], strict=True)])
-                            for drawn, logits in trials]) for way in WAYS}  # fmt: skip
-    table |= {"federated over local": table[FEDERATED] - table[LOCALLY],
-              "pooled over federated": table[POOLED] - table[FEDERATED]}  # fmt: skip
-    names = [f"{number:03d}" for number in range(len(trials))]
-    return {name: interval(lambda rows, each=values: float(each[rows].mean()), names, seed=seed)  # type: ignore[misc]
-            for name, values in table.items()}  # fmt: skip

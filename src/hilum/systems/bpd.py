@@ -120,7 +120,7 @@ def reproduce(
     if find_spec("numba") is None:
         raise need("numba", "drr", "drawing bodies")
     from hilum.systems._bpd_experiment import experiment
-    from hilum.systems._bpd_judge import Effort
+    from hilum.systems._bpd_trials import Effort
 
     effort = Effort(seeds=n, cohorts=each, children=kids, tested=kept, size=px, first=steps, epochs=passes,
                     probe=passes // 3, arms=ARMS if arms == "all" else CLAIMED)  # fmt: skip
