@@ -137,3 +137,44 @@ def test_flowers_simulation_gives_what_one_process_gives() -> None:
     assert made.down == want.down
     for told, expected in zip(made.answers, want.answers, strict=True):
         assert told == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_sites_with_the_same_films_learn_what_one_alone_would() -> None:
+    """The mean of equal weights is those weights, so that averaging changes nothing."""
+
+    def same(net: nn.Module, site: int, at: int) -> int:
+        return train(net, 0, 1)  # head and late block learn from the first round on
+
+    made = federate(start, same, read, sites=3, rounds=2, share=lambda at: ("head.*", "late.*"))
+    alone = start()
+    for _ in range(2):
+        train(alone, 0, 1)
+    held = dict(alone.named_parameters())
+    for name, value in made.shared.items():
+        torch.testing.assert_close(value, held[name].detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_site_that_has_more_children_weighs_more() -> None:
+    def constant(net: nn.Module, site: int, at: int) -> int:
+        with torch.no_grad():
+            net.head.weight.fill_(float(site))
+        return SAMPLES[site]
+
+    made = federate(start, constant, read, sites=3, rounds=1, share=share)
+    assert made.shared["head.weight"].tolist() == [pytest.approx([(0 * 10 + 1 * 30 + 2 * 60) / 100] * 3)]
+
+
+def test_each_site_sees_only_its_own_number_and_every_round_once() -> None:
+    seen: list[tuple[int, int]] = []
+
+    def note(net: nn.Module, site: int, at: int) -> int:
+        seen.append((site, at))
+        return 1
+
+    federate(start, note, lambda net, site: [float(site)], sites=4, rounds=3, share=share)
+    assert seen == [(site, at) for at in range(3) for site in range(4)]
+
+
+def test_answers_come_in_the_order_of_the_sites() -> None:
+    made = federate(start, train, lambda net, site: [float(site), 0.5], sites=3, rounds=1, share=share)
+    assert made.answers == ((0.0, 0.5), (1.0, 0.5), (2.0, 0.5))
