@@ -86,7 +86,7 @@ def federate(
     if way == "simulation" and find_spec("ray") is None:
         raise need("ray", "federated", "Flower's simulation")
     os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")  # nothing is sent anywhere
-    logging.getLogger("flwr").setLevel(logging.WARNING)
+    logging.getLogger("flwr").setLevel(logging.ERROR)  # what fails is raised below
     client, strategy = _client_app(start, train, read, share), _counted(sites)
     found: list[tuple[Any, list[Any]]] = []
 
