@@ -86,7 +86,6 @@ def federate(
     if way == "simulation" and find_spec("ray") is None:
         raise need("ray", "federated", "Flower's simulation")
     os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")  # nothing is sent anywhere
-    logging.getLogger("flwr").setLevel(logging.ERROR)  # what fails is raised below
     client, strategy = _client_app(start, train, read, share), _counted(sites)
     found: list[tuple[Any, list[Any]]] = []
 
@@ -148,6 +147,8 @@ def _client_app(start: Callable[[], nn.Module], train: Train, read: Read, share:
 def _counted(sites: int) -> Any:
     """Flower's FedAvg over all sites, which counts the bytes of weights and averages in the order of the sites."""
     from flwr.serverapp.strategy import FedAvg
+
+    logging.getLogger("flwr").setLevel(logging.ERROR)  # its import sets it; what fails is raised here
 
     class Counted(FedAvg):
         def __init__(self) -> None:
