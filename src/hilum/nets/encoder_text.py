@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,26 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """First words of a vocabulary made by `coder_of`, as BERT has them."""
 PADDED_BY_ONE = ("[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]")
 """The same for MPNet, whose positions take number 1 for padding."""
+
+
+_TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let transformers load without its bars and warnings: what matters of them becomes an error here."""
+    import transformers
+
+    logging: Any = transformers.logging
+    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()
 
 
 class Coder:
@@ -59,19 +80,23 @@ def coder_from(folder: Path, *, name: str, longest: int, fixed: bool) -> Coder:
 
     Raises:
         MissingError: if there is none.
+        InputError: if it cannot be read.
     """
-    from transformers import AutoTokenizer, BertTokenizer
+    there = [file for file in _TOKENIZERS if (folder / file).is_file()]
+    if not there:
+        raise MissingError(f"'{name}' needs its tokenizer in '{folder}': one of {', '.join(_TOKENIZERS)}")
+    import transformers
 
+    load: Any = transformers.PreTrainedTokenizerFast if there[0] == "tokenizer.json" else transformers.AutoTokenizer
     try:
-        if (folder / "vocab.txt").exists() and not (folder / "tokenizer.json").exists():
-            found: Any = BertTokenizer(str(folder / "vocab.txt"))
-        else:
-            found = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        with quiet():
+            if there[0] == "vocab.txt":
+                found: Any = transformers.BertTokenizer(str(folder / "vocab.txt"))
+            else:
+                found = load.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         said = (str(error).splitlines() or ["?"])[0]
-        raise MissingError(
-            f"'{name}' needs its tokenizer (tokenizer.json or vocab.txt) in '{folder}': {said}"
-        ) from None
+        raise InputError(f"{folder / there[0]} cannot be read as the tokenizer of '{name}': {said}") from None
     return Coder(found, longest=longest, fixed=fixed)
 
 

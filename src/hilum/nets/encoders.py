@@ -14,7 +14,16 @@ from hilum.nets.densenet import DENSENET_121, DenseNet, from_published
 from hilum.nets.encoder_biovil import BioViL
 from hilum.nets.encoder_cards import IMAGES, TEXTS, ImageCard, TextCard, Three, card_of
 from hilum.nets.encoder_image import ImageEncoder, PatchTrunk, PlainTrunk, StageTrunk, Trunk
-from hilum.nets.encoder_text import PADDED_BY_ONE, SPECIAL, Coder, ProjectionHead, TextEncoder, coder_from, coder_of
+from hilum.nets.encoder_text import (
+    PADDED_BY_ONE,
+    SPECIAL,
+    Coder,
+    ProjectionHead,
+    TextEncoder,
+    coder_from,
+    coder_of,
+    quiet,
+)
 from hilum.nets.encoder_weights import files_of, fill, find, tensors_of
 from hilum.nets.resnet import ResNet
 
@@ -127,7 +136,8 @@ def _of_transformers(kind: str, card: ImageCard | TextCard, root: Path | None, c
     files_of(folder)
     if (folder / "config.json").is_file():
         _same_family(card, folder)
-        made = config_class.from_pretrained(folder, local_files_only=True)
+        with quiet():  # the type 'cxr-bert' is a BERT that transformers has not heard of
+            made = config_class.from_pretrained(folder, local_files_only=True)
     else:
         made = config_class(**{**card.config, **config})
     return _filled(model_class, made, folder, extra)
@@ -142,24 +152,16 @@ def _same_family(card: ImageCard | TextCard, folder: Path) -> None:
 
 def _filled(model_class: Any, config: Any, folder: Path, extra: dict[str, Any]) -> nn.Module:
     """Load by transformers, which knows how names changed over time, and refuse what it would leave random."""
-    import transformers
+    from safetensors import SafetensorError
 
-    logging: Any = transformers.logging
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    bar = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
     try:
-        model, told = model_class.from_pretrained(
-            folder, config=config, local_files_only=True, use_safetensors=True, ignore_mismatched_sizes=True,
-            output_loading_info=True, trust_remote_code=False, **extra,
-        )  # fmt: skip
-    except (OSError, ValueError, RuntimeError) as error:
+        with quiet():
+            model, told = model_class.from_pretrained(
+                folder, config=config, local_files_only=True, use_safetensors=True, ignore_mismatched_sizes=True,
+                output_loading_info=True, trust_remote_code=False, **extra,
+            )  # fmt: skip
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder} cannot be loaded: {(str(error).splitlines() or ['?'])[0]}") from None
-    finally:
-        logging.set_verbosity(level)
-        if bar:
-            logging.enable_progress_bar()
     odd = sorted(told["mismatched_keys"])
     if odd:
         first = odd[0]
