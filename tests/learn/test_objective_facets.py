@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 from hilum.core.errors import InputError  # noqa: E402
 from hilum.learn.objectives.facets import (  # noqa: E402
     cosines,
+    film_alignment,
     location_contrast,
     projected_alignment,
     text_name_contrast,
@@ -92,3 +93,21 @@ def test_eight_equal_places_cost_log_eight_and_only_known_ones_count() -> None:
     assert location_contrast(scores, torch.tensor([[True, False]])).item() == pytest.approx(math.log(8), rel=1e-5)
     assert location_contrast(scores, torch.tensor([[False, True]])).item() == pytest.approx(0, abs=1e-5)
     assert location_contrast(scores, torch.tensor([[False, False]])).item() == 0
+
+
+def test_a_disease_finds_its_film_among_those_without_it() -> None:
+    """Films 0 and 1 lie on the text and beside it: log(1 + e^-1) for the one that shows it."""
+    projected = torch.stack([EYE[:1], EYE[1:2]])
+    target, known = torch.tensor([[1.0], [0.0]]), torch.ones(2, 1, dtype=torch.bool)
+    value = film_alignment(projected, EYE[:1], target, known, temperature=1.0)
+    assert value.item() == pytest.approx(math.log(1 + math.exp(-1)), rel=1e-5)
+    alone = film_alignment(projected, EYE[:1], target, torch.tensor([[True], [False]]), temperature=1.0)
+    assert alone.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_vector_that_shows_only_what_was_asked_costs_nothing_one_way_and_all_the_other_way() -> None:
+    """The gap of the reconstruction: u_c = e_c on every film, whatever it shows."""
+    projected, target = EYE.expand(4, -1, -1), torch.eye(4)[:, :3]
+    known = torch.ones(4, 3, dtype=torch.bool)
+    assert projected_alignment(projected, EYE, target, known, temperature=0.05).item() < 1e-6
+    assert film_alignment(projected, EYE, target, known).item() == pytest.approx(math.log(4), rel=1e-5)

@@ -17,6 +17,8 @@ Bools = NDArray[np.bool_]
 RADIUS = {"small": 0.034, "large": 0.075}
 """Share of the film's side."""
 AMOUNT = {"faint": 0.16, "dense": 0.42}
+PATCH = 8
+"""Pixels of a patch's side; films measure a multiple of it."""
 FEWEST = 60
 """Pixels of a lung field, below which nothing is drawn."""
 
@@ -49,7 +51,7 @@ def draw_lesion(film: Floats, lung: Bools, look: Look, rng: np.random.Generator,
     step = np.maximum(far - 1.0, -30.0) * radius * thick
     weight = 1.0 / (1.0 + np.exp(np.minimum(step / 0.35, 30.0))) if look.margin == "sharp" else np.exp(-1.2 * far**2)
     weight = (weight * np.where(lung, 1.0, 0.25)).astype(np.float32)
-    film += (AMOUNT[look.density] if look.density in AMOUNT else -0.8 * film) * weight
+    film += (AMOUNT[look.density] if look.density in AMOUNT else -0.65 * film) * weight
     np.clip(film, 0.0, 1.0, out=film)
     mask: Bools = weight > 0.25
     return mask
@@ -78,11 +80,13 @@ class Drawn:
     Args:
         films: uint8 (N, S, S).
         target: bool (N, C) of all diseases, taught and not.
+        places: bool (N, C, S / 8, S / 8), patches of which a lesion covers a tenth or more.
         patients: of the films beneath (N,).
     """
 
     films: NDArray[np.uint8]
     target: Bools
+    places: Bools
     patients: NDArray[np.str_]
 
 
@@ -106,16 +110,22 @@ def draw_films(
     usable = np.flatnonzero(lungs.reshape(len(lungs), -1).sum(axis=1) >= FEWEST)
     if not len(usable):
         raise InputError("no film has lungs to draw into: expected lung fields of some size")
-    made, target = [], np.zeros((count, len(diseases.looks)), np.bool_)
+    kinds, size = len(diseases.looks), films.shape[1]
+    side = size // PATCH
+    made, target = [], np.zeros((count, kinds), np.bool_)
+    places = np.zeros((count, kinds, side, side), np.bool_)
     for number in range(count):
         rng = generator(seed, "lesions", number)
         at = usable[number % len(usable)]
         way = slice(None, None, -1 if rng.random() < 0.5 else 1)
         film, lung, taken = films[at][:, way].astype(np.float32) / 255.0, lungs[at][:, way], list[tuple[int, int]]()
+        masks = np.zeros((kinds, size, size), np.bool_)
         for disease in _which(diseases, int(rng.integers(1, most + 1)), unseen, rng):
-            target[number, disease] |= draw_lesion(film, lung, diseases.looks[disease], rng, taken).any()
+            masks[disease] |= draw_lesion(film, lung, diseases.looks[disease], rng, taken)
         made.append(np.rint(film * 255).astype(np.uint8))
-    return Drawn(np.stack(made), target, patients[usable[np.arange(count) % len(usable)]])
+        target[number] = masks.any(axis=(1, 2))
+        places[number] = masks.reshape(len(masks), side, PATCH, side, PATCH).mean(axis=(2, 4)) >= 0.1
+    return Drawn(np.stack(made), target, places, patients[usable[np.arange(count) % len(usable)]])
 
 
 def _which(diseases: Diseases, count: int, unseen: float, rng: np.random.Generator) -> Sequence[int]:

@@ -10,18 +10,28 @@ from torch.nn import functional
 
 from hilum.learn.objectives.classify import binary_cross_entropy
 from hilum.learn.objectives.contrast import info_nce
-from hilum.learn.objectives.facets import projected_alignment, text_name_contrast
+from hilum.learn.objectives.facets import film_alignment, projected_alignment, text_name_contrast
 from hilum.systems._devide_net import Answer, Devide
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of L = bce L_bce + itc L_itc + tnc L_tnc + alpha L_pta; the published values are not known."""
+    """Weights of L = bce L_bce + itc L_itc + tnc L_tnc + alpha (L_pta + films L_films); the published are not known.
+
+    Args:
+        bce: existence, per disease; unknown labels are masked.
+        itc: films with their reports.
+        tnc: fused texts with names.
+        alpha: projected vectors with texts.
+        films: the other way of the last (ours); 0 leaves L_pta as reconstructed.
+        temperature: of all contrasts.
+    """
 
     bce: float = 1.0
     itc: float = 1.0
     tnc: float = 1.0
     alpha: float = 1.0
+    films: float = 1.0
     temperature: float = 0.07
 
 
@@ -51,5 +61,9 @@ def devide_loss(
         parts["pta"] = weights.alpha * projected_alignment(
             answer.projected, answer.texts, target, known, temperature=hot
         )
+        if weights.films:
+            parts["films"] = weights.alpha * weights.films * film_alignment(
+                answer.projected, answer.texts, target, known, temperature=hot
+            )  # fmt: skip
     total = torch.stack(list(parts.values())).sum()
     return total, {name: float(value.detach()) for name, value in parts.items()}

@@ -1,8 +1,8 @@
 """Losses of alignment with disease texts: each disease's own vector to its own text, texts to names, places.
 
 Sources: DeViDe (arXiv 2404.03618) names L_bce, L_itc, L_tnc and L_pta without their formulas; `text_name_contrast` and
-`projected_alignment` are reconstructions. `location_contrast` is MedKLIP's. L_bce and L_itc are
-`classify.binary_cross_entropy` and `contrast.info_nce`.
+`projected_alignment` are reconstructions, `film_alignment` is our addition. `location_contrast` is MedKLIP's. L_bce and
+L_itc are `classify.binary_cross_entropy` and `contrast.info_nce`.
 
 Shapes: B films, C diseases, E width of the shared space; vectors need not be of unit length.
 """
@@ -77,6 +77,22 @@ def projected_alignment(
     own = torch.eye(target.shape[1], dtype=torch.bool, device=target.device)
     kept = scores.masked_fill(~(absent.unsqueeze(1) | own), _NEVER)
     each = torch.logsumexp(kept, dim=2) - scores.diagonal(dim1=1, dim2=2)
+    return (each * there).sum() / there.sum().clamp(min=1)
+
+
+def film_alignment(
+    projected: Tensor, texts: Tensor, target: Tensor, known: Tensor, *, temperature: float = 0.07
+) -> Tensor:
+    """Return the other way of L_pta: each disease finds the films that show it among those known not to.
+
+    `projected_alignment` never looks at films without the disease. Where a vector is made by asking for a disease, the
+    way it was asked can be read off it, and that loss falls to 0 on films that show nothing: only rivals among films
+    make the cosine say whether the disease is there. Ours; arguments and result as there.
+    """
+    there, absent = known & (target > 0.5), known & (target <= 0.5)
+    own = functional.cosine_similarity(projected, texts.expand_as(projected), dim=-1) / temperature
+    rivals = torch.logsumexp(own.masked_fill(~absent, _NEVER), dim=0, keepdim=True)
+    each = torch.logaddexp(own, rivals.expand_as(own)) - own
     return (each * there).sum() / there.sum().clamp(min=1)
 
 
