@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from hilum.core.errors import InputError
 from hilum.core.seed import generator
 from hilum.systems._devide_diseases import WORDS, Diseases, Look
+from hilum.systems._devide_trunk import PATCH, patches_of
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 RADIUS = {"small": 0.034, "large": 0.075}
 """Share of the film's side."""
 AMOUNT = {"faint": 0.16, "dense": 0.42}
-PATCH = 8
-"""Pixels of a patch's side; films measure a multiple of it."""
 FEWEST = 60
 """Pixels of a lung field, below which nothing is drawn."""
 
@@ -124,7 +123,7 @@ def draw_films(
             masks[disease] |= draw_lesion(film, lung, diseases.looks[disease], rng, taken)
         made.append(np.rint(film * 255).astype(np.uint8))
         target[number] = masks.any(axis=(1, 2))
-        places[number] = masks.reshape(len(masks), side, PATCH, side, PATCH).mean(axis=(2, 4)) >= 0.1
+        places[number] = patches_of(masks)
     return Drawn(np.stack(made), target, places, patients[usable[np.arange(count) % len(usable)]])
 
 
