@@ -40,6 +40,11 @@ KINDS = (
           BOTH, DEFINITIONS, UNSEEN, (NAMES, BOTH_MOVED)),
     Claim("and it is a kind's own description that does it", BOTH, BOTH_MOVED, UNSEEN, (NAMES,)),
 )  # fmt: skip
+SHARED = "shared words, nothing learned"
+REPORTS = (
+    Claim("descriptions find reports coded with a head that was never taught better than definitions", BOTH,
+          DEFINITIONS, UNSEEN, (NAMES, BOTH_MOVED, SHARED)),
+)  # fmt: skip
 
 
 @dataclass
