@@ -80,7 +80,7 @@ def said(report: CodedReport) -> str:
 
 
 def shared_words(found: Sequence[CodedReport], told: Sequence[Entry]) -> NDArray[np.float64]:
-    """Return (N, C): the rarity (idf) of words of a finding's name and facets that a report has too; nothing learned."""
+    """Return (N, C): the rarity (idf) of the words that a report shares with a finding's name and facets."""
     bags = [set(split_words(said(each))) for each in found]
     rarity = {word: np.log(len(bags) / sum(word in bag for bag in bags)) for word in set().union(*bags)}
     asked = [set(split_words(" ".join((each.name, *each.facets)))) for each in told]

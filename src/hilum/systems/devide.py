@@ -121,12 +121,13 @@ def reproduce(
 
     drawn = aligned(count, say=say)
     test = join([drawn.val, drawn.test, drawn.unseen])
-    parts = [judge_made(drawn.train, test, seed=seed, seeds=n, films=made, tests=judged_on, steps=(shared, own), say=say),
-             judge_kinds(drawn.train, test, seed=seed, seeds=n, steps=(shared, own), say=say)]  # fmt: skip
+    lasting: Any = {"seed": seed, "seeds": n, "say": say}
+    parts = [judge_made(drawn.train, test, films=made, tests=judged_on, steps=(shared, own), **lasting),
+             judge_kinds(drawn.train, test, steps=(shared, own), **lasting)]  # fmt: skip
     lines = [f"{count} virtual patients, {len(drawn.train)} frontal films to learn from, {len(test)} of other patients "
              "(val, test, and a family of anatomy never seen) to judge"]  # fmt: skip
     try:
-        parts += [judge_reports(Path(data), seed=seed, seeds=n, say=say)] if data else []
+        parts += [judge_reports(Path(data), **lasting)] if data else []
     except MissingError as error:
         lines.append(f"reports: cannot be tested here ({error})")
     if not data:
