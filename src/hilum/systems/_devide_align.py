@@ -94,7 +94,8 @@ def align(
     """
     texts = [text for each in told for text in (each.name, each.definition, *each.facets)]
     words = Wording.of([*texts, *shown.reports])
-    coded, reports = coded_texts(told, words), words.code(shown.reports)
+    coded, (ids, mask) = coded_texts(told, words), words.code(shown.reports)
+    held = torch.tensor([bool(text) for text in shown.reports])
     torch.manual_seed(seed)
     shape = replace(how, space=WIDTH, asking=SMALL)
     net = Devide(nn.Identity(), SmallText(len(words), WIDTH, depth=0), shape)
@@ -105,7 +106,7 @@ def align(
     def minimise(model: nn.Module, rows: Tensor) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(model, Devide)
         answer = model.read(rows_of(shown.seen, rows), coded)
-        said = (reports[0][rows], reports[1][rows])
+        said = (ids[rows], mask[rows], held[rows])
         return devide_loss(model, answer, shown.target[rows], shown.known[rows], said, weights)
 
     with one_thread():

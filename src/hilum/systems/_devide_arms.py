@@ -21,12 +21,13 @@ ARMS: Mapping[str, tuple[How, bool]] = {
     ONE: (How("descriptions", projection="one"), False),
 }  # fmt: skip
 """Arm -> the network, and whether descriptions are those of other diseases, in training and when asked."""
+MADE_ARMS = (NAMES, DEFINITIONS, DESCRIPTIONS, BOTH, MOVED, ONE)
 KIND_ARMS = (NAMES, DEFINITIONS, BOTH, BOTH_MOVED)
 MADE = (
     Claim("descriptions tell invented diseases never taught better than names", DESCRIPTIONS, NAMES, UNSEEN,
           (DEFINITIONS, MOVED)),
     Claim("it is a disease's own description that does it", DESCRIPTIONS, MOVED, UNSEEN, (NAMES,)),
-    Claim("descriptions beside definitions beat definitions alone", BOTH, DEFINITIONS, UNSEEN, (BOTH_MOVED,)),
+    Claim("descriptions beside definitions beat definitions alone", BOTH, DEFINITIONS, UNSEEN, (MOVED,)),
     Claim("one vector for each disease is nearer to its text than one for all", DESCRIPTIONS, ONE, COSINE),
     Claim("and the more diseases a film shows, the more so", DESCRIPTIONS, ONE, CROWDED),
 )  # fmt: skip

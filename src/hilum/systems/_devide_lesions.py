@@ -91,7 +91,7 @@ class Drawn:
 
 def draw_films(
     films: NDArray[np.uint8], lungs: Bools, patients: NDArray[np.str_], diseases: Diseases, count: int, *, seed: int,
-    unseen: float = 0.0, most: int = 5,
+    untaught: bool = False, most: int = 5,
 ) -> Drawn:  # fmt: skip
     """Draw one to `most` lesions of different diseases into made films, which take turns and are mirrored at random.
 
@@ -100,7 +100,8 @@ def draw_films(
         diseases: to draw from.
         count: films to make.
         seed: of all draws.
-        unseen: chance of each lesion to be of a disease that is never taught.
+        untaught: every film shows exactly one disease that is never taught, so that neither the number of lesions nor
+            the sight of something new tells which.
         most: lesions of a film.
 
     Raises:
@@ -119,7 +120,7 @@ def draw_films(
         way = slice(None, None, -1 if rng.random() < 0.5 else 1)
         film, lung, taken = films[at][:, way].astype(np.float32) / 255.0, lungs[at][:, way], list[tuple[int, int]]()
         masks = np.zeros((kinds, size, size), np.bool_)
-        for disease in _which(diseases, int(rng.integers(1, most + 1)), unseen, rng):
+        for disease in _which(diseases, int(rng.integers(1, most + 1)), untaught, rng):
             masks[disease] |= draw_lesion(film, lung, diseases.looks[disease], rng, taken)
         made.append(np.rint(film * 255).astype(np.uint8))
         target[number] = masks.any(axis=(1, 2))
@@ -127,8 +128,7 @@ def draw_films(
     return Drawn(np.stack(made), target, places, patients[usable[np.arange(count) % len(usable)]])
 
 
-def _which(diseases: Diseases, count: int, unseen: float, rng: np.random.Generator) -> Sequence[int]:
-    new = len(diseases.looks) - diseases.seen
-    kept = min(int((rng.random(count) < unseen).sum()), new)
-    old = rng.choice(diseases.seen, size=min(count - kept, diseases.seen), replace=False)
-    return [*old.tolist(), *(diseases.seen + rng.choice(new, size=kept, replace=False)).tolist()]
+def _which(diseases: Diseases, count: int, untaught: bool, rng: np.random.Generator) -> Sequence[int]:
+    """Diseases of a film: all of those that are taught, or one of the others and the rest of those."""
+    kept = [int(rng.integers(diseases.seen, len(diseases.looks)))] if untaught else []
+    return [*kept, *rng.choice(diseases.seen, size=min(count - len(kept), diseases.seen), replace=False).tolist()]

@@ -36,7 +36,8 @@ class Weights:
 
 
 def devide_loss(
-    net: Devide, answer: Answer, target: Tensor, known: Tensor, reports: tuple[Tensor, Tensor] | None, weights: Weights
+    net: Devide, answer: Answer, target: Tensor, known: Tensor, reports: tuple[Tensor, Tensor, Tensor] | None,
+    weights: Weights,
 ) -> tuple[Tensor, dict[str, float]]:  # fmt: skip
     """Return L and its parts.
 
@@ -44,16 +45,17 @@ def devide_loss(
         net: for the text tower.
         answer: of the films.
         target, known: (B, C); unknown labels take no part.
-        reports: ids and mask (B, L) of the films' reports, or None where there are none.
+        reports: ids and mask (B, L) of the films' reports, and which films have one (B,); None where none has.
         weights: of the parts; one of 0 is not computed.
     """
     parts: dict[str, Tensor] = {}
     hot = weights.temperature
     if weights.bce:
         parts["bce"] = weights.bce * binary_cross_entropy(answer.logits, target, known)
-    if weights.itc and reports is not None:
-        said = functional.normalize(net.words(net.text(*reports).pooled), dim=-1)
-        parts["itc"] = weights.itc * info_nce(functional.normalize(answer.film, dim=-1) @ said.T / hot)
+    if weights.itc and reports is not None and int(reports[2].sum()) > 1:
+        ids, mask, held = reports
+        said = functional.normalize(net.words(net.text(ids[held], mask[held]).pooled), dim=-1)
+        parts["itc"] = weights.itc * info_nce(functional.normalize(answer.film[held], dim=-1) @ said.T / hot)
     if weights.tnc and net.how.told != "names":
         fused = answer.texts if answer.texts.ndim == 2 else answer.texts.mean(0)
         parts["tnc"] = weights.tnc * text_name_contrast(fused, answer.names, temperature=hot)

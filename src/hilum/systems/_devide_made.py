@@ -14,7 +14,7 @@ from hilum.learn.label_trunk import seen
 from hilum.learn.pairs import Pairs
 from hilum.measure.scored import Scored
 from hilum.systems._devide_align import WIDTH, Shown, align
-from hilum.systems._devide_arms import ARMS, DESCRIPTIONS, MADE, MADE_BESIDE, ONE, Part, told_in
+from hilum.systems._devide_arms import ARMS, DESCRIPTIONS, MADE, MADE_ARMS, MADE_BESIDE, ONE, Part, told_in
 from hilum.systems._devide_arms import judged as judged_by
 from hilum.systems._devide_diseases import Diseases, invent
 from hilum.systems._devide_knowledge import Entry
@@ -25,8 +25,8 @@ from hilum.systems._devide_trunk import fit_places
 
 Say = Callable[[str], None]
 Trials = dict[str, dict[str, list[Scored]]]
-TAUGHT, KEPT, RARE = 24, 3, 0.35
-"""Diseases that are taught, kept for the test, and the chance that a lesion of a test film is of the second kind."""
+TAUGHT, KEPT = 24, 3
+"""Diseases that are taught, and kept for the test, whose films show one of them each."""
 _TEST = 500_000
 
 
@@ -76,13 +76,14 @@ def judge_made(
     for number in range(seed, seed + seeds):
         diseases = invent(TAUGHT, KEPT, seed=number)
         known = draw_films(*grounds[0], diseases, films, seed=number)
-        judged = draw_films(*grounds[1], diseases, tests, seed=number + _TEST, unseen=RARE)
+        judged = draw_films(*grounds[1], diseases, tests, seed=number + _TEST, untaught=True)
         maps = _arms(diseases, known, judged, trials, counts, number, steps, say)
         shots.append(picture(judged, diseases, maps))
     patients = judged.patients.tolist()
     lines = [
         f"invented diseases: {TAUGHT} taught, {KEPT} never, other ones in each of {seeds} sets; {films} films to learn "
-        f"from, {tests} of {len(set(patients))} other patients to judge, 1 to 5 diseases a film",
+        f"from, {tests} of {len(set(patients))} other patients to judge, 1 to 5 diseases a film, one of "
+        "those to judge never taught",
         *_table(counts, trials),
     ]
     part = Part(lines=lines, figures={CAPTION: shots[0]})
@@ -103,10 +104,10 @@ def _arms(
     target = torch.from_numpy(known.target[:, :taught]).float()
     shown = Shown(seen(encoder, known.films), target, torch.ones_like(target, dtype=torch.bool), reports)
     looked = seen(encoder, judged.films)
-    for arm, (how, _) in ARMS.items():
+    for arm in MADE_ARMS:
         say(f"set {seed}: {arm}")
         told = told_in(arm, diseases.told, seed)
-        reader = align(shown, told[:taught], how, steps=steps[1], seed=seed)
+        reader = align(shown, told[:taught], ARMS[arm][0], steps=steps[1], seed=seed)
         scores = reader.scores(looked, told)
         for name, part in ((SEEN, slice(taught)), (UNSEEN, slice(taught, None))):
             scored = mean_auroc(name, scores.logits[:, part], judged.target[:, part], everyone[:, part])

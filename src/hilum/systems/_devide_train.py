@@ -95,7 +95,8 @@ def fit_devide(
 ) -> Devide:  # fmt: skip
     """Fit all of a network to films, their labels and their reports."""
     at = [films.column(each.name) for each in told]
-    texts, reports = coded_texts(told, tokens), tokens.code(films.report)
+    texts, (ids, mask) = coded_texts(told, tokens), tokens.code(films.report)
+    held = torch.tensor([bool(text) for text in films.report])
     target, known = torch.from_numpy(films.target[:, at]), torch.from_numpy(films.known[:, at])
 
     def draw(step: int) -> tuple[Tensor, NDArray[np.int64]]:
@@ -105,7 +106,7 @@ def fit_devide(
     def minimise(model: nn.Module, batch: tuple[Tensor, NDArray[np.int64]]) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(model, Devide)
         film, rows = batch
-        said = (reports[0][rows], reports[1][rows])
+        said = (ids[rows], mask[rows], held[rows])
         return devide_loss(model, model(film, texts), target[rows], known[rows], said, recipe.weights)
 
     spec = Fit(recipe.steps, rate=recipe.rate, bf16=False, average=0.99, save_every=recipe.save_every,
