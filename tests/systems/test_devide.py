@@ -105,7 +105,7 @@ def test_one_description_cannot_be_exchanged() -> None:
 
 def test_arms_that_are_told_of_others_are_the_controls() -> None:
     told = entries(CONCEPTS[:5])
-    assert {arm for arm in ARMS if told_in(arm, told, 0) != told} == {arm for arm, (_, moved) in ARMS.items() if moved}
+    assert {arm for arm in ARMS if told_in(arm, told, 0) != told} == {arm for arm, (*_, moved) in ARMS.items() if moved}
     assert set(MADE_ARMS) | set(KIND_ARMS) == set(ARMS)
     for claim in Devide.claims:
         named = {claim.arm, claim.better_than, *claim.controls}

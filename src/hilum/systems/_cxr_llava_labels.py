@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.learn.pairs import Pairs
+if TYPE_CHECKING:
+    from hilum.learn.pairs import Pairs
 
 NOTHING = "No finding."
 OPENINGS = ("There is", "Findings:", "The film shows", "Seen:")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +17,14 @@ from hilum.learn.weak import one_thread
 from hilum.learn.wording import Wording
 from hilum.nets.facets import Asking
 from hilum.nets.towers import Seen, SmallText
+from hilum.systems._devide_arms import ARMS
 from hilum.systems._devide_knowledge import Entry
 from hilum.systems._devide_loss import Weights, devide_loss
 from hilum.systems._devide_net import Devide, How
 from hilum.systems._devide_texts import coded_texts
 
 Floats = NDArray[np.float64]
-WIDTH, BATCH = 64, 32
+WIDTH, BATCH = 64, 24
 SMALL = Asking(image=WIDTH, text=WIDTH, width=WIDTH, layers=1, heads=4, feedforward=128, drop=0.0, among=False)
 """Queries do not meet, so that a disease is told alike whether 3 or 30 are asked for."""
 PLAIN = Weights()
@@ -72,6 +73,12 @@ class Reader:
         return Scores(logits, cosine, maps)
 
 
+def how_of(arm: str) -> How:
+    """Return the small network of an arm."""
+    told, projection, _ = ARMS[arm]
+    return How(told, projection=projection, space=WIDTH, asking=SMALL)
+
+
 def rows_of(seen: Seen, rows: Tensor) -> Seen:
     """Return some rows of what was seen."""
     return Seen(seen.pooled[rows], seen.patches[rows], seen.grid)
@@ -86,8 +93,8 @@ def align(
     Args:
         shown: films with their labels, columns as `told`.
         told: diseases that are taught.
-        how: what of a disease is told, and by which projection; widths are set here.
-        steps: of 32 films.
+        how: the network; see `how_of`.
+        steps: of 24 films.
         seed: of weights and draws; arms of one seed see the same films in the same order.
         weights: of the loss.
         rate: peak learning rate.
@@ -97,8 +104,7 @@ def align(
     coded, (ids, mask) = coded_texts(told, words), words.code(shown.reports)
     held = torch.tensor([bool(text) for text in shown.reports])
     torch.manual_seed(seed)
-    shape = replace(how, space=WIDTH, asking=SMALL)
-    net = Devide(nn.Identity(), SmallText(len(words), WIDTH, depth=0), shape)
+    net = Devide(nn.Identity(), SmallText(len(words), WIDTH, depth=0), how)
 
     def draw(step: int) -> Tensor:
         return torch.from_numpy(generator(seed, "align", step).integers(0, len(shown.reports), BATCH))

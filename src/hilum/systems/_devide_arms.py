@@ -9,18 +9,17 @@ from hilum.core.seed import generator
 from hilum.measure.claim import Claim, Judged, judge
 from hilum.measure.scored import Scored
 from hilum.systems._devide_knowledge import Entry, permuted
-from hilum.systems._devide_net import How
 from hilum.systems._devide_scores import COSINE, CROWDED, UNSEEN
 
 NAMES, DEFINITIONS, DESCRIPTIONS, BOTH = "names", "definitions", "descriptions", "definitions and descriptions"
 MOVED, BOTH_MOVED = "descriptions of other diseases", "definitions and descriptions of others"
 ONE = "descriptions, one vector for all"
-ARMS: Mapping[str, tuple[How, bool]] = {
-    NAMES: (How("names"), False), DEFINITIONS: (How("definitions"), False), DESCRIPTIONS: (How("descriptions"), False),
-    BOTH: (How("both"), False), MOVED: (How("descriptions"), True), BOTH_MOVED: (How("both"), True),
-    ONE: (How("descriptions", projection="one"), False),
+ARMS: Mapping[str, tuple[str, str, bool]] = {
+    NAMES: ("names", "many", False), DEFINITIONS: ("definitions", "many", False),
+    DESCRIPTIONS: ("descriptions", "many", False), BOTH: ("both", "many", False), MOVED: ("descriptions", "many", True),
+    BOTH_MOVED: ("both", "many", True), ONE: ("descriptions", "one", False),
 }  # fmt: skip
-"""Arm -> the network, and whether descriptions are those of other diseases, in training and when asked."""
+"""Arm -> what is told, the projection, and whether descriptions are those of other diseases, when taught and asked."""
 MADE_ARMS = (NAMES, DEFINITIONS, DESCRIPTIONS, BOTH, MOVED, ONE)
 KIND_ARMS = (NAMES, DEFINITIONS, BOTH, BOTH_MOVED)
 MADE = (
@@ -66,4 +65,4 @@ def judged(claim: Claim, trials: Mapping[str, Sequence[Scored]], patients: Seque
 
 def told_in(arm: str, told: Sequence[Entry], seed: int) -> list[Entry]:
     """Return the entries as an arm tells them; descriptions of others are exchanged by a draw of the seed."""
-    return permuted(told, generator(seed, "moved")) if ARMS[arm][1] else list(told)
+    return permuted(told, generator(seed, "moved")) if ARMS[arm][2] else list(told)

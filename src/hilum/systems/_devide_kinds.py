@@ -12,8 +12,8 @@ from hilum.core.errors import InputError
 from hilum.learn.label_trunk import seen
 from hilum.learn.pairs import Pairs
 from hilum.measure.scored import Scored
-from hilum.systems._devide_align import WIDTH, Shown, align
-from hilum.systems._devide_arms import ARMS, KIND_ARMS, KINDS, Part, judged, told_in
+from hilum.systems._devide_align import WIDTH, Shown, align, how_of
+from hilum.systems._devide_arms import KIND_ARMS, KINDS, Part, judged, told_in
 from hilum.systems._devide_knowledge import entries
 from hilum.systems._devide_scores import FEWEST, SEEN, UNSEEN, mean_auroc
 from hilum.systems._devide_trunk import fit_places, placed
@@ -69,7 +69,7 @@ def judge_kinds(
         for arm in KIND_ARMS:
             say(f"kinds, seed {seed + number}: {arm}")
             texts = told_in(arm, told, seed + number)
-            reader = align(shown, texts[: len(columns)], ARMS[arm][0], steps=steps[1], seed=seed + number)
+            reader = align(shown, texts[: len(columns)], how_of(arm), steps=steps[1], seed=seed + number)
             logits = reader.scores(looked, texts).logits
             old, new = order[: len(columns)], order[len(columns) :]
             trials[arm].append(mean_auroc(UNSEEN, logits[:, len(columns) :], known[0][:, new], known[1][:, new]))

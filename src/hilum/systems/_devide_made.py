@@ -13,8 +13,8 @@ from hilum.core.errors import MissingError, need
 from hilum.learn.label_trunk import seen
 from hilum.learn.pairs import Pairs
 from hilum.measure.scored import Scored
-from hilum.systems._devide_align import WIDTH, Shown, align
-from hilum.systems._devide_arms import ARMS, DESCRIPTIONS, MADE, MADE_ARMS, MADE_BESIDE, ONE, Part, told_in
+from hilum.systems._devide_align import WIDTH, Shown, align, how_of
+from hilum.systems._devide_arms import DESCRIPTIONS, MADE, MADE_ARMS, MADE_BESIDE, ONE, Part, told_in
 from hilum.systems._devide_arms import judged as judged_by
 from hilum.systems._devide_diseases import Diseases, invent
 from hilum.systems._devide_knowledge import Entry
@@ -25,8 +25,9 @@ from hilum.systems._devide_trunk import fit_places
 
 Say = Callable[[str], None]
 Trials = dict[str, dict[str, list[Scored]]]
-TAUGHT, KEPT = 24, 3
-"""Diseases that are taught, and kept for the test, whose films show one of them each."""
+TAUGHT, KEPT, GROUNDS, RATE = 24, 3, 150, 4e-3
+"""Diseases that are taught, and kept for the test, whose films show one of them each; films to draw into, and
+peak rate of an arm."""
 _TEST = 500_000
 
 
@@ -71,7 +72,8 @@ def judge_made(
     """
     trials: Trials = defaultdict(lambda: defaultdict(list))
     counts: dict[str, list[list[float]]] = defaultdict(list)
-    grounds = [(part.films, lung_fields(part.films, say=say), part.patient) for part in (train, test)]
+    beneath = [part.take(np.arange(min(len(part), GROUNDS))) for part in (train, test)]
+    grounds = [(part.films, lung_fields(part.films, say=say), part.patient) for part in beneath]
     shots: list[bytes] = []
     for number in range(seed, seed + seeds):
         diseases = invent(TAUGHT, KEPT, seed=number)
@@ -107,7 +109,7 @@ def _arms(
     for arm in MADE_ARMS:
         say(f"set {seed}: {arm}")
         told = told_in(arm, diseases.told, seed)
-        reader = align(shown, told[:taught], ARMS[arm][0], steps=steps[1], seed=seed)
+        reader = align(shown, told[:taught], how_of(arm), steps=steps[1], seed=seed, rate=RATE)
         scores = reader.scores(looked, told)
         for name, part in ((SEEN, slice(taught)), (UNSEEN, slice(taught, None))):
             scored = mean_auroc(name, scores.logits[:, part], judged.target[:, part], everyone[:, part])

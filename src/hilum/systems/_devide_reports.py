@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +20,8 @@ from hilum.learn.weak import one_thread
 from hilum.learn.wording import Wording, split_words
 from hilum.measure.scored import Scored
 from hilum.nets.towers import SmallText
-from hilum.systems._devide_align import SMALL, WIDTH
-from hilum.systems._devide_arms import ARMS, KIND_ARMS, REPORTS, SHARED, Part, judged, told_in
+from hilum.systems._devide_align import WIDTH, how_of
+from hilum.systems._devide_arms import KIND_ARMS, REPORTS, SHARED, Part, judged, told_in
 from hilum.systems._devide_knowledge import Entry, entries
 from hilum.systems._devide_net import Devide
 from hilum.systems._devide_scores import UNSEEN, mean_auroc
@@ -96,7 +95,7 @@ def _fitted(
     coded, (ids, mask) = coded_texts(told, words), words.code(texts, longest=LONGEST)
     target = torch.from_numpy(_coded(learned, [each.name for each in told])).float()
     torch.manual_seed(seed)
-    net = Devide(nn.Identity(), SmallText(len(words), WIDTH, depth=0), replace(ARMS[arm][0], space=WIDTH, asking=SMALL))
+    net = Devide(nn.Identity(), SmallText(len(words), WIDTH, depth=0), how_of(arm))
 
     def draw(step: int) -> NDArray[np.int64]:
         return generator(seed, "reports", step).integers(0, len(texts), BATCH)

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hilum.core.errors import MissingError, need
+from hilum.core.errors import InputError, need
 from hilum.core.registry import register
 from hilum.measure.claim import verdict
 from hilum.measure.verdict import Verdict
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Devide", "Entry", "build", "entries", "knowledge", "read_knowledge", "reproduce", "train", "trained"]
 TEXT = "facets of how a disease looks improve its alignment with films, also where it was never taught"
+PARTS = ("made", "kinds", "reports")
 NOTES = (
     "[R] losses and projection are reconstructed: the paper gives no formulas; all arms of a seed share one encoder, "
     "taught where taught diseases lie, and differ in what they are told",
@@ -94,8 +95,8 @@ def _torch() -> None:
 
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
-    patients: int | str = 360, films: int | str = 1200, tests: int | str = 300, steps: int | str = 400,
-    arm_steps: int | str = 240, seeds: int | str = 3,
+    parts: str = ",".join(PARTS), patients: int | str = 360, films: int | str = 900, tests: int | str = 300,
+    steps: int | str = 300, arm_steps: int | str = 200, seeds: int | str = 3,
 ) -> Verdict:  # fmt: skip
     """Judge facets against names and definitions, every arm and control in one run.
 
@@ -103,40 +104,33 @@ def reproduce(
         data: folder with openi/gold_findings.csv or Open-i's reports; without it reports cannot be judged.
         seed: first of the seeds; each has its own diseases and kinds kept from training.
         say: told what is being done.
+        parts: with commas: 'made' (invented diseases), 'kinds' (of virtual patients' findings), 'reports'.
         patients, films, tests: virtual patients, films with invented lesions to learn from and to judge.
         steps, arm_steps, seeds: optimiser steps of the shared encoder and of each arm, trainings of each.
 
     Raises:
-        InputError: if a size is not a whole number.
+        InputError: if a size is not a whole number, or a part is not known.
         MissingError: if torch, numba, onnxruntime or the wheel's CT is missing.
     """
     count, made, judged_on, shared, own, n = whole(patients=patients, films=films, tests=tests, steps=steps,
                                                    arm_steps=arm_steps, seeds=seeds)  # fmt: skip
+    chosen = [part.strip() for part in parts.split(",")]
+    if set(chosen) - set(PARTS):
+        raise InputError(f"parts are some of {', '.join(PARTS)}, got '{parts}'")
     _torch()
-    from hilum.learn.pairs import join
-    from hilum.systems._aligned import aligned
-    from hilum.systems._devide_kinds import judge_kinds
-    from hilum.systems._devide_made import judge_made
-    from hilum.systems._devide_reports import judge_reports
+    from hilum.systems._devide_judge import judge_parts
 
-    drawn = aligned(count, say=say)
-    test = join([drawn.val, drawn.test, drawn.unseen])
-    lasting: Any = {"seed": seed, "seeds": n, "say": say}
-    parts = [judge_made(drawn.train, test, films=made, tests=judged_on, steps=(shared, own), **lasting),
-             judge_kinds(drawn.train, test, steps=(shared, own), **lasting)]  # fmt: skip
-    lines = [f"{count} virtual patients, {len(drawn.train)} frontal films to learn from, {len(test)} of other patients "
-             "(val, test, and a family of anatomy never seen) to judge"]  # fmt: skip
-    try:
-        parts += [judge_reports(Path(data), **lasting)] if data else []
-    except MissingError as error:
-        lines.append(f"reports: cannot be tested here ({error})")
-    if not data:
-        lines.append("reports: cannot be tested here (give a folder with Open-i's coded reports: --data FOLDER)")
-    told = verdict(TEXT, [each for part in parts for each in part.judged],
-                   notes=[*lines, *(line for part in parts for line in part.lines), *NOTES])  # fmt: skip
-    beside = verdict(TEXT, [each for part in parts for each in part.beside])
-    return replace(told, lines=(*told.lines, *beside.lines), scores={**told.scores, **beside.scores},
-                   figures={name: figure for part in parts for name, figure in part.figures.items()})  # fmt: skip
+    ran = judge_parts(chosen, Path(data) if data else None, patients=count, films=made, tests=judged_on, steps=shared,
+                      arm_steps=own, seed=seed, seeds=n, say=say)  # fmt: skip
+    notes = [*(line for part in ran for line in part.lines), *NOTES]
+    judged, beside = ([each for part in ran for each in getattr(part, name)] for name in ("judged", "beside"))
+    if not judged:
+        return Verdict(TEXT, "cannot be tested here", tuple(notes))
+    told = verdict(TEXT, judged, notes=notes)
+    more = [verdict(TEXT, beside)] if beside else []
+    return replace(told, lines=(*told.lines, *(line for each in more for line in each.lines)),
+                   scores={**told.scores, **{name: value for each in more for name, value in each.scores.items()}},
+                   figures={name: figure for part in ran for name, figure in part.figures.items()})  # fmt: skip
 
 
 @register.system(
