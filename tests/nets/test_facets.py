@@ -151,3 +151,13 @@ def test_a_projection_shows_nothing_of_the_text_but_where_to_look() -> None:
     patches = torch.randn(1, 1, 6).expand(1, 9, 6)
     out = MultiLabelProjection(6, 4)(patches.mean(1), patches, torch.randn(5, 4))
     assert torch.allclose(out[0, :1].expand(5, -1), out[0], atol=1e-5)
+
+
+def test_projections_take_texts_of_each_film() -> None:
+    patches, texts = torch.randn(2, 9, 6), torch.randn(2, 3, 4)
+    many = MultiLabelProjection(6, 4)
+    both = many(patches.mean(1), patches, texts)
+    for row in range(2):
+        alone = many(patches[row : row + 1].mean(1), patches[row : row + 1], texts[row])
+        assert torch.allclose(both[row], alone[0], atol=1e-5)
+    assert SingleProjection(6, 4)(patches.mean(1), patches, texts).shape == (2, 3, 4)

@@ -211,10 +211,10 @@ class SingleProjection(nn.Module):
         self.project = nn.Linear(image, out)
 
     def forward(self, pooled: Tensor, patches: Tensor, diseases: Tensor) -> Tensor:
-        """Map a film's pooled vector (B, I) to unit vectors (B, C, E), the same for each of C diseases (C, E)."""
+        """Map a film's pooled vector (B, I) to unit vectors (B, C, E), the same for each of C diseases (.., C, E)."""
         del patches
         one = functional.normalize(self.project(pooled), dim=-1)
-        return one.unsqueeze(1).expand(-1, len(diseases), -1)
+        return one.unsqueeze(1).expand(-1, diseases.shape[-2], -1)
 
 
 class MultiLabelProjection(nn.Module):
@@ -234,9 +234,9 @@ class MultiLabelProjection(nn.Module):
         self.sharp = nn.Parameter(torch.tensor(10.0).log())
 
     def forward(self, pooled: Tensor, patches: Tensor, diseases: Tensor) -> Tensor:
-        """Map patches (B, N, I) and texts of diseases (C, E) to unit vectors (B, C, E)."""
+        """Map patches (B, N, I) and texts (C, E), or (B, C, E) of each film, to unit vectors (B, C, E)."""
         del pooled
         keys = functional.normalize(self.key(patches), dim=-1)
-        asked = functional.normalize(diseases, dim=-1)
-        weights = (self.sharp.exp() * torch.einsum("bne,ce->bcn", keys, asked)).softmax(dim=-1)
+        asked = functional.normalize(diseases, dim=-1).expand(len(patches), -1, -1)
+        weights = (self.sharp.exp() * torch.einsum("bne,bce->bcn", keys, asked)).softmax(dim=-1)
         return functional.normalize(torch.einsum("bcn,bne->bce", weights, self.value(patches)), dim=-1)
