@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from hilum.core.errors import InputError
 from hilum.core.seed import generator
 from hilum.learn.pairs import Pairs
 from hilum.measure.claim import Claim, Judged, judge
@@ -52,6 +53,8 @@ def judge_encoder(
     """
     trials: Trials = defaultdict(lambda: defaultdict(list))
     names = tuple(name for name in judged_names(test) if name in judged_names(train))
+    if not names:
+        raise InputError("no finding is on enough films of both sets to be judged: draw more virtual patients")
     real = _real(data, train.films.shape[1], say)
     for number in range(seed, seed + seeds):
         encoders = _encoders(train, test, trials, number, steps, say)
