@@ -95,7 +95,7 @@ def test_labels_are_learned_and_unknown_ones_do_not_matter() -> None:
     pairs = _bright(24)
     torch.manual_seed(0)
     encoder = SmallImage(16)
-    net = fit_stage_a(encoder, 16, pairs, Stage(60, 8, 3e-3), seed=0)
+    net = fit_stage_a(encoder, 16, pairs, Stage(150, 8, 5e-3), seed=0)
     with torch.no_grad():
         logits = net(torch.from_numpy(pairs.films)[:, None].float() / 255)[:, 0]
     assert logits[::2].mean() > logits[1::2].mean() + 0.5

@@ -99,13 +99,13 @@ def towers(recipe: Recipe, words: Wording) -> tuple[nn.Module, nn.Module, Tokens
     if recipe.image != "small":
         from hilum.nets.encoders import image_encoder
 
-        image = image_encoder(recipe.image, size=recipe.size)
-        widths[0] = int(image.width)
+        seeing = image_encoder(recipe.image, size=recipe.size)
+        image, widths[0] = seeing, seeing.width
     if recipe.text != "small":
         from hilum.nets.encoders import text_encoder
 
-        text, tokens = text_encoder(recipe.text)
-        widths[1] = int(text.width)
+        reading, tokens = text_encoder(recipe.text)
+        text, widths[1] = reading, reading.width
     return image, text, tokens, (widths[0], widths[1])
 
 
