@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hilum.core.image import MadeBy
 from hilum.core.registry import register
 from hilum.core.study import Study
+from hilum.learn.gate import Gate
 from hilum.learn.onnx import Session, read_facts
 from hilum.learn.predict import one
 from hilum.systems import _embedded_judge as judge
@@ -63,6 +64,11 @@ class Embedded:
         """The network; opening it checks its hash against the card."""
         return Session(self.folder / "model.onnx", sha256=self.card["sha256"], threads=self.threads)
 
+    @cached_property
+    def gate(self) -> Gate | None:
+        """A gate that the folder carries beside the model; None where it carries none."""
+        return Gate.beside(self.folder, model_sha256=self.card["sha256"])
+
     def assess(self, display: NDArray[np.float32], *, stated_view: str = "unknown") -> Assessment:
         """Read one film.
 
@@ -76,6 +82,9 @@ class Embedded:
         outputs, box = one(self.session, display, size=self.card["input_size"])
         everything = [*self.card["findings"], *self.card["not_assessed"]]
         reason = judge.refusal(outputs, self.card["gate"]["limits"])
+        if not reason and self.gate:
+            adults = bool(self.card.get("adults_only", False))
+            reason = self.gate.reason(outputs["features"], stated_view=stated_view, adults_only=adults)
         if reason:
             missing = dict.fromkeys(everything, f"film refused: {reason}")
             return Assessment(False, reason, "unknown", 0.0, None, (), missing, self.made_by)
