@@ -122,6 +122,12 @@ def test_the_small_network_is_built_with_the_words_of_the_store() -> None:
     assert sum(each.numel() for each in net.parameters()) < 500_000
 
 
+def test_published_towers_ask_for_their_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HILUM_WEIGHTS", raising=False)
+    with pytest.raises(MissingError, match="vit-base-imagenet21k"):
+        Devide.build()
+
+
 def test_data_that_cannot_be_named_are_refused() -> None:
     with pytest.raises(InputError, match="NAME:FOLDER"):
         films_of("somewhere", size=64, patients=1, seed=0)
