@@ -89,6 +89,7 @@ def _bright(count: int) -> Pairs:
     return replace(pairs, films=films, target=target, known=np.ones_like(pairs.known))
 
 
+@pytest.mark.slow
 def test_labels_are_learned_and_unknown_ones_do_not_matter() -> None:
     from dataclasses import replace
 

@@ -128,6 +128,7 @@ def test_places_of_findings_follow_their_regions_and_unmarked_ones_are_unknown()
     assert (placed(hidden)[1][:, 0] == ~there[:, 0]).all()
 
 
+@pytest.mark.slow
 def test_the_shared_encoder_learns_where_things_are() -> None:
     rng = generator(0, "squares")
     films, places = np.full((64, 32, 32), 60, np.uint8), np.zeros((64, 1, 4, 4), bool)
@@ -186,6 +187,7 @@ def _untaught(arm: str, told: list[Entry]) -> tuple[float, float]:
                  for values in (scores.logits, scores.cosine))  # fmt: skip
 
 
+@pytest.mark.slow
 def test_descriptions_tell_untaught_diseases_and_names_or_descriptions_of_others_do_not() -> None:
     *_, told = _world()
     own = max(_untaught(DESCRIPTIONS, told))
