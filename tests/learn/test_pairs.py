@@ -90,6 +90,14 @@ def test_two_films_of_one_visit_are_not_each_others_prior() -> None:
     assert prior[2] in (0, 1)
 
 
+def test_without_a_date_or_at_one_date_nothing_is_earlier() -> None:
+    undated = [replace(_study("a", number), time=None) for number in range(3)]
+    same = [replace(_study("b", number), time=datetime(2020, 1, 1)) for number in range(2)]
+    rows = gather([*undated, *same], size=16, names=NAMES)
+    assert not rows.visit.any()
+    assert (rows.prior_of() == -1).all()
+
+
 def test_reports_become_minimal_sentences() -> None:
     report = Report(indication="Cough.", findings="Small left pleural effusion.", impression="No pneumothorax.")
     rows = gather([replace(_study("a", 0), report=report)], size=16, names=NAMES)

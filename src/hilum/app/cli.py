@@ -16,7 +16,7 @@ from hilum.app.flags import AsJson, Plugins, Quiet, Seed
 from hilum.app.project_verb import project_command
 from hilum.app.serve.verb import serve_command
 from hilum.app.view.verb import view_command
-from hilum.core.errors import HilumError, InputError, MissingError
+from hilum.core.errors import HilumError, InputError
 
 app = typer.Typer(
     add_completion=False,
@@ -192,27 +192,29 @@ app.command("serve")(serve_command)
 @app.command("train")
 def train_command(
     system: Annotated[str, typer.Argument(help="System to train; see 'hilum list systems'.")],
-    data: Annotated[Path, typer.Option(help="Root folder of its data set.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Root folder of its data set, or NAME:FOLDER; some draw their own patients.")
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoints, log, weights and card.")] = Path(
         "runs"
     ),
     settings: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. --set epochs=3.")] = None,
+    budget: Annotated[str, typer.Option(help="Time to train for, e.g. 10min; or steps, e.g. 400steps.")] = "",
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1; where the recipe puts its network.")] = "",
+    spread: Annotated[str, typer.Option(help="Under torchrun: ddp, or fsdp for a part of the network each.")] = "ddp",
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files beside log.csv.")] = False,
     seed: Seed = 0,
-    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+    quiet: Quiet = False,
     plugin: Plugins = None,
 ) -> None:
-    """Train a system on data you have; the same command and seed give the same weights on the same machine."""
-    import logging
-
-    from hilum.core.registry import get
+    """Train a system; the same command and seed give the same weights on the same machine."""
+    from hilum.app.train_command import Asked, run
 
     _load(plugin)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
-    recipe = get("system", system)
-    if not hasattr(recipe, "train"):
-        raise MissingError(f"'{system}' has nothing to train: see docs, or 'hilum reproduce {system}'")
-    written = recipe.train(data=data, out=out, seed=seed, resume=resume, settings=_pairs(settings or []))
-    print(f"Wrote {written}. Next: 'hilum list systems', or the system's report command in its documentation.")
+    how = {"budget": budget, "device": device, "spread": spread, "tensorboard": tensorboard, "quiet": quiet}
+    if said := run(Asked(system, data, out, _pairs(settings or []), seed, resume, **how)):  # type: ignore[arg-type]
+        print(said)
 
 
 @app.command("bench")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -212,16 +211,18 @@ def gather(
 
 
 def _visits(studies: Sequence[Study]) -> list[int]:
-    """The number of each study among its patient's: by date where all are dated, else in the order given."""
+    """The number of each study among its patient's by date; alike for one date, and 0 where any of them has none."""
     numbers = [0] * len(studies)
     patients: dict[str, list[int]] = {}
     for at, study in enumerate(studies):
         patients.setdefault(study.patient or study.id, []).append(at)
     for found in patients.values():
-        times = [studies[at].time for at in found]
-        order = found if None in times else sorted(found, key=lambda at: studies[at].time or datetime.min)
-        for number, at in enumerate(order):
-            numbers[at] = number
+        times = {at: studies[at].time for at in found}
+        dates = sorted({time for time in times.values() if time is not None})
+        if None not in times.values():
+            numbers_of = {time: number for number, time in enumerate(dates)}
+            for at, time in times.items():
+                numbers[at] = numbers_of[time] if time is not None else 0
     return numbers
 
 

@@ -131,6 +131,7 @@ def train(
 class EmbeddedSystem:
     """How the shipped model is trained."""
 
+    fits = 6
     train = staticmethod(train)
 
 
