@@ -84,10 +84,14 @@ def test_a_recipe_that_draws_its_own_data_trains_without_any_and_says_what_it_di
 def test_a_budget_is_shared_by_the_fits_and_the_same_weights_come_again(
     hilum: Any, recipe: Path, tmp_path: Path
 ) -> None:
-    first = hilum("train", "toy-drawn", "--plugin", recipe, "-o", tmp_path / "a", "--budget", "2s", "-q")
+    first = hilum(
+        "train", "toy-drawn", "--plugin", recipe, "-o", tmp_path / "a", "--budget", "2s", "-q", "--set", "steps=25"
+    )
     assert first.code == 0, first.err
     assert first.err == ""
-    again = re.search(r"The same weights again: hilum train toy-drawn --budget (\d+\+\d+steps) --seed 0", first.out)
+    again = re.search(
+        r"The same weights again: hilum train toy-drawn --budget (\d+\+\d+steps) --seed 0 --set steps=25", first.out
+    )
     assert again, first.out
     second = hilum("train", "toy-drawn", "--plugin", recipe, "-o", tmp_path / "b", "--budget", again[1])
     assert second.code == 0, second.err

@@ -130,9 +130,10 @@ def summary(asked: Asked, written: Path, recipe: Any) -> str:
         )
         if any(each.get("budget_s") for each in facts):
             counted = "+".join(map(str, steps))
-            lines.append(
-                f"The same weights again: hilum train {asked.system} --budget {counted}steps --seed {asked.seed}"
-            )
+            more = f" --data {asked.data}" if asked.data else ""
+            more += "".join(f" --set {name}={value}" for name, value in asked.settings.items())
+            command = f"hilum train {asked.system} --budget {counted}steps --seed {asked.seed}{more}"
+            lines.append(f"The same weights again: {command}")
     told = str(getattr(recipe, "next_step", ""))
     judged = f"hilum reproduce {asked.system}" if hasattr(recipe, "reproduce") else "hilum list systems"
     lines.append(f"Next: {told.format(out=folder) or judged}")

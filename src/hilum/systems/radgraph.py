@@ -33,5 +33,5 @@ def train(
 class RadGraphSystem:
     """How the tagger is trained and its claim judged; `Tagger(folder)` reads reports with what was trained."""
 
-    claims, minutes = CLAIMS, 5.0
+    claims, minutes, fits = CLAIMS, 5.0, 2
     train, reproduce = staticmethod(train), staticmethod(reproduce)
