@@ -13,12 +13,16 @@ from typing import Any
 from hilum.core.errors import InputError, RefusedError
 from hilum.core.image import Image
 from hilum.core.record import from_json, to_json
-from hilum.core.registry import Entry, locate
+from hilum.core.registry import Entry, locate, register
 from hilum.core.study import Study
 from hilum.measure.log import plain
 from hilum.measure.task import Task
 
 ADDED = ("images", "findings", "questions", "provenance")
+CARD = "card.json"
+"""The file that makes a folder a trained model: its 'name' is the system that made it."""
+_LOGS = ("best.safetensors", "fit.json")
+"""What a training leaves beside the model, and is no part of it."""
 
 
 class OverwroteError(RefusedError):
@@ -44,19 +48,41 @@ class Model:
 
 
 def load_model(name: str, *, seed: int = 0) -> Model:
-    """Return a registered model; one that takes a `seed` gets it.
+    """Return a registered model, or one that was trained into a folder; one that takes a `seed` gets it.
 
     Args:
-        name: registered name, or FILE.py:name.
+        name: registered name, FILE.py:name, or the folder that `hilum train` wrote.
         seed: of what the model draws.
 
     Raises:
-        InputError: if there is none, or it cannot be called with a study.
+        InputError: if there is none, it cannot be called with a study, or the system of a folder opens none.
+        MissingError: if a folder lacks a file, or what the model needs is missing.
     """
+    if (Path(name) / CARD).is_file():
+        return _trained(Path(name))
     entry = locate("model", name)
     return Model(
         entry.name, _ready(entry, seed), tuple(entry.facts["needs"]), tuple(entry.facts["adds"]), _source(entry.thing)
     )
+
+
+def _trained(folder: Path) -> Model:
+    """The model of a folder, opened by the system that its card names; it goes by the folder's own name."""
+    card = folder / CARD
+    try:
+        system = str(json.loads(card.read_text(encoding="utf-8"))["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"'{card}' is damaged, or no card of a trained model: train it anew") from None
+    reader = getattr(register.find("system", system).thing, "reader", None)
+    if reader is None:
+        raise InputError(f"'{folder}' was trained by '{system}', which reads no studies: its documentation says what "
+                         "such a model is for")  # fmt: skip
+    opened = reader(folder)
+    mark = sha256()
+    for file in sorted(each for each in folder.iterdir() if each.suffix in (".json", ".safetensors")):
+        if not file.name.startswith("state") and file.name not in _LOGS:
+            mark.update(file.read_bytes())
+    return Model(folder.resolve().name, opened, tuple(opened.needs), tuple(opened.adds), mark.hexdigest())
 
 
 def _ready(entry: Entry, seed: int) -> Callable[[Study], Study]:
