@@ -60,6 +60,8 @@ def read_command(
     threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0 uses all, or a worker's share.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes here; actors with --ray, 1 for each processor.")] = 1,
     ray: Annotated[str, typer.Option(help="Address of a Ray cluster that sees the same folders; local.")] = "",
+    ask: Annotated[str, typer.Option(help="Ask an aligned model instead, e.g. 'right upper lobe nodule'.")] = "",
+    model: Annotated[Path | None, typer.Option(help="Folder of the aligned model that --ask asks.")] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -72,6 +74,13 @@ def read_command(
     given = [*(paths or []), *([_example()] if example or not paths else [])]
     if not paths and not example and not quiet and not as_json:
         print("No film given: reading the bundled synthetic film (the same as --example).", file=sys.stderr)
+    if ask or model:
+        from hilum.app.ask_command import run
+
+        unused = {"--prior": prior, "--formats": formats, "--resume": resume, "--ray": ray, "--workers": workers > 1}
+        run(given, out, ask, model, [name for name, value in unused.items() if value],
+            keep_identifiers=keep_identifiers, as_json=as_json, quiet=quiet)  # fmt: skip
+        return
     chosen = FORMATS if not formats else tuple(name for name in formats.split(",") if name not in ("", "none"))
     settings = Options(keep_identifiers, chosen, seed, resume, threads, records=as_json)
     with Progress(hidden=quiet or as_json) as progress:

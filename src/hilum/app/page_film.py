@@ -151,13 +151,16 @@ def _mark(drawn: Drawn, place: int, shape: tuple[int, int]) -> Html | None:
     return element("g", drawing, caption, class_=f"mark {drawn.finding.state}", data_f=drawn.number or None)
 
 
-def overlay(shape: tuple[int, int], drawn: Sequence[Drawn], fields: Sequence[Mask]) -> Html:
+def overlay(
+    shape: tuple[int, int], drawn: Sequence[Drawn], fields: Sequence[Mask], *, under: Html | None = None
+) -> Html:  # fmt: skip
     """Return the SVG over a film: lung fields, then each finding's regions, in pixels of the film.
 
     Args:
         shape: (H, W) of the film.
         drawn: regions of findings on this film.
         fields: anatomy masks of this film; scaled where their size differs from the film's.
+        under: SVG drawn first, e.g. a map.
     """
     anatomy = [
         element("path", element("title", mask.label or "lung field"), class_="field", d=path)
@@ -167,6 +170,7 @@ def overlay(shape: tuple[int, int], drawn: Sequence[Drawn], fields: Sequence[Mas
     marks = [_mark(item, place, shape) for item in drawn for place in range(len(item.regions))]
     return element(
         "svg",
+        under,
         *anatomy,
         *marks,
         class_="overlay",
@@ -205,6 +209,7 @@ def figure(
     drawn: Sequence[Drawn] = (),
     fields: Sequence[Mask] = (),
     refusal: str = "",
+    under: Html | None = None,
 ) -> Html:
     """Return one film as a figure: picture, drawing, corner letters and a caption.
 
@@ -214,6 +219,7 @@ def figure(
         when: 'current' or how long before, e.g. 'prior, 28 days earlier'.
         drawn, fields: what to draw over it.
         refusal: why it was not read, or ''.
+        under: SVG over the film and under its drawings.
     """
     shape = (film.pixels.shape[0], film.pixels.shape[1])
     view = film.view if film.view != "unknown" else "view unknown"
@@ -235,7 +241,7 @@ def figure(
         ]
     )
     refused = element("p", element("b", "Not read. "), refusal, class_="refusal") if refusal else None
-    port = element("div", _frame(film, alt, overlay(shape, drawn, fields)), class_="port")
+    port = element("div", _frame(film, alt, overlay(shape, drawn, fields, under=under)), class_="port")
     return element(
         "figure", element("figcaption", caption), refused, port, class_="film refused" if refusal else "film"
     )
