@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hilum.core.errors import InputError
 from hilum.learn.budget import Budget
@@ -62,3 +62,10 @@ def running(how: Running) -> Iterator[Running]:
 def current() -> Running:
     """Return how fits run here."""
     return _CURRENT.get()
+
+
+@contextmanager
+def unbudgeted() -> Iterator[None]:
+    """Keep fits out of the command's budget: a start that is taught once and kept, heads of a few seconds."""
+    with running(replace(current(), budget=None)):
+        yield

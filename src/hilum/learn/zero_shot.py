@@ -207,14 +207,20 @@ def ask(model: AlignedModel, film: Image, asked: Sequence[Question]) -> tuple[An
         spread = unframe(np.ascontiguousarray(map_, np.float32), box)
         platt = calibration_of(card, stands)
         chance = float(platt(float(logit))) if platt else float(1.0 / (1.0 + np.exp(-np.clip(logit, -60, 60))))
-        bare = () if platt else ("uncalibrated: no film with a known answer has tied this score to a chance",)
         y, x = np.unravel_index(int(np.argmax(spread)), spread.shape)
         made.append(Answer(
             stands, sentence, chance, platt.id if platt else "", float(logit), shown(spread, card), (x + 0.5, y + 0.5),
             box_of(spread, float(card["map"]["threshold"]), image=film.id), model.made_by,
-            (*stands.remarks, *remarks, *bare, *unseen),
+            (*stands.remarks, *remarks, _tied(platt), *unseen),
         ))  # fmt: skip
     return tuple(made)
+
+
+def _tied(platt: Platt | None) -> str:
+    if platt is None:
+        return "uncalibrated: no film with a known answer has tied this score to a chance"
+    return (f"the probability was fitted on {platt.fitted_on} ({platt.films} films, {platt.positives} with it): "
+            "on films unlike those it says little")  # fmt: skip
 
 
 def calibration_of(card: Mapping[str, Any], asked: Question) -> Platt | None:

@@ -16,6 +16,7 @@ from hilum import RESEARCH_USE, __version__
 from hilum.core.errors import InputError
 from hilum.learn.label_trunk import seen
 from hilum.learn.pairs import Pairs
+from hilum.learn.running import unbudgeted
 from hilum.learn.transfer import Labelled, Tuning, choose, kept_patients, tunings
 from hilum.learn.transfer_masks import Marked, learn_to_draw
 from hilum.learn.transfer_reports import learn_to_write
@@ -105,7 +106,8 @@ def train(data: str | Path | None, out: Path, *, seed: int, resume: bool, settin
     method = pretrain(recipe.method, split.train, wording, scale, seed=seed, folder=out, resume=resume)
     frontal = split.train.take(split.train.frontal)
     frontal = frontal.take(kept_patients(frontal.patient, recipe.share, seed=seed))
-    heads, told = fitted(method, frontal, split.val, wording, recipe, seed=seed)
+    with unbudgeted():
+        heads, told = fitted(method, frontal, split.val, wording, recipe, seed=seed)
     card = {
         "name": "benchx", "method": recipe.method, "hilum": __version__, "caution": RESEARCH_USE, "seed": seed,
         "source": METHODS[recipe.method].published.title, "settings": asdict(recipe), "scale": asdict(scale),

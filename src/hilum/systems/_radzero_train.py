@@ -17,7 +17,7 @@ from hilum.core.registry import get
 from hilum.core.study import Study
 from hilum.learn.label_trunk import label_trunk
 from hilum.learn.pairs import Pairs, gather
-from hilum.learn.running import current, running
+from hilum.learn.running import unbudgeted
 from hilum.learn.zero_shot import remember
 from hilum.nets.similarity import Aligner
 from hilum.systems._aligned import UNSEEN, aligned
@@ -138,7 +138,7 @@ def _built(films: Pairs, recipe: Recipe, seed: int) -> tuple[Aligner, Any, Size,
         return net.to("cuda" if torch.cuda.is_available() else "cpu"), words, size, {**shape, **named}
     wording = wording_of(films)
     size = Size(**chosen, steps=recipe.steps)
-    with running(replace(current(), budget=None)):  # a budget is for aligning; the encoder is taught once and kept
+    with unbudgeted():  # a budget is for aligning; the encoder is taught once and kept
         trunk = label_trunk(films, width=recipe.width, stride=size.stride, seed=seed, say=log.info)
     encoder = standardised(trunk, films.films, recipe.width)
     net = network(encoder, len(wording), size, recipe.how, seed=seed)  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from hilum.core.errors import InputError
 from hilum.core.registry import get
 from hilum.learn.label_trunk import film_batch, label_trunk
 from hilum.learn.pairs import Pairs, gather
+from hilum.learn.running import unbudgeted
 from hilum.learn.virtual_pairs import virtual_pairs
 from hilum.learn.weak import one_thread
 from hilum.measure.claim import Claim
@@ -104,7 +105,8 @@ def pairs_of(data: str | Path | None, recipe: Stage1, *, seed: int, say: Say) ->
 def trunk_of(train: Pairs, recipe: Stage1, *, say: Say) -> nn.Module:
     """Return the image encoder, frozen: a small one taught by the labels of films, or a published one by its name."""
     if recipe.encoder == "small":
-        return label_trunk(train, width=WIDTH, steps=recipe.trunk_steps, say=say).requires_grad_(False)
+        with unbudgeted():
+            return label_trunk(train, width=WIDTH, steps=recipe.trunk_steps, say=say).requires_grad_(False)
     from hilum.nets.encoders import image_encoder
 
     found: nn.Module = image_encoder(recipe.encoder).requires_grad_(False)

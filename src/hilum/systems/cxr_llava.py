@@ -114,5 +114,5 @@ def reproduce(
 class CxrLlava:
     """`build` and `train` make the encoder, `trained` reads it back, `reproduce` judges what labels teach it."""
 
-    claims, minutes = (*LABELLED, ON_REAL, *READER), 7.0
+    claims, minutes, fits = (*LABELLED, ON_REAL, *READER), 7.0, 2
     build, train, trained, reproduce = (staticmethod(each) for each in (build, train, trained, reproduce))

@@ -145,6 +145,6 @@ def reproduce(
 class RadZero:
     """`train` aligns films and sentences, `aligned` opens what it wrote, `reproduce` judges the claim."""
 
-    claims, minutes = CLAIMS, 6.0
+    claims, minutes, next_step = CLAIMS, 6.0, "hilum read --ask 'pleural effusion' --model {out} --example"
     build, train, aligned = staticmethod(build), staticmethod(train), staticmethod(aligned)
     authors, reproduce = staticmethod(authors), staticmethod(reproduce)
