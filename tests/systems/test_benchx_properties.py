@@ -107,10 +107,13 @@ def test_the_table_gives_each_arm_its_score_and_ranked_ones_a_place() -> None:
     for at, arm in enumerate(ARMS):
         spread = np.std([by_hand(cells, test, SEARCHED, seed)[at] for seed in range(2)])
         one, two = (int((means[r] > means[r][at]).sum()) + 1 for r in (DEFAULT, SEARCHED))
-        assert lines[1 + at].split() == (
-            f"{arm} default {means[DEFAULT][at]:.3f} per method {means[SEARCHED][at]:.3f} (seeds +- {spread:.3f}) "
-            f"place {one} -> {two}"
-        ).split()
+        assert (
+            lines[1 + at].split()
+            == (
+                f"{arm} default {means[DEFAULT][at]:.3f} per method {means[SEARCHED][at]:.3f} (seeds +- {spread:.3f}) "
+                f"place {one} -> {two}"
+            ).split()
+        )
     assert [line.split()[-1] for line in lines[4:6]] == ["-", "-"]
     assert all(line.split()[1:] == ["0.050", "often"] for line in lines[-5:])
 

@@ -71,7 +71,7 @@ def test_a_file_that_lacks_or_is_cut_short_is_said(tmp_path: Path, name: str) ->
     save(made(), tmp_path)
     whole = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="train it anew|not the words of a model"):
+    with pytest.raises(InputError, match=r"train it anew|not the words of a model"):
         load(tmp_path)
     (tmp_path / name).unlink()
     with pytest.raises(MissingError, match=f"no {name} in .*hilum train benchx --set method=convirt"):
@@ -122,8 +122,7 @@ def test_a_region_makes_its_finding_present_on_the_film_it_lies_on() -> None:
     reader = made(heads=("classify", "draw"))
     for bias, there in ((20.0, True), (-20.0, False)):
         with torch.no_grad():
-            for name, value in reader.heads["draw"].decoder.named_parameters():  # type: ignore[union-attr,operator]
-                last = name
+            last, value = list(reader.heads["draw"].decoder.named_parameters())[-1]  # type: ignore[union-attr,operator]
             value.fill_(bias)
             reader.heads["classify"].linear.bias.fill_(-30.0)  # type: ignore[union-attr,operator]
         assert last.endswith("bias")
