@@ -91,7 +91,7 @@ def test_settings_out_of_range_are_refused_and_the_refusal_shows_them() -> None:
     for changes in ({"batch": 0}, {"check_every": 0}, {"patience": -1}, {"rate": 0.0}, {"slow": -1.0}):
         (name, value), *_ = changes.items()
         with pytest.raises(InputError, match=rf"rates above 0: got Tuning\(.*{name}={value}"):
-            Tuning(**changes)  # type: ignore[arg-type]
+            Tuning(**changes)
     with pytest.raises(InputError, match="share of the steps, from 0 to 1"):
         Tuning(warmup=1.5).fit("encoder.")
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
+from torch import Tensor  # noqa: E402
+
 from hilum.core.errors import InputError  # noqa: E402
 from hilum.learn.transfer_reports import SPARE, report_loss, write_reports  # noqa: E402
 from hilum.learn.wording import Wording  # noqa: E402
@@ -38,12 +40,11 @@ def fixed(vocabulary: int, likely: dict[int, float], longest: int = 6) -> Writer
     return net
 
 
-@torch.no_grad()
-def mean_log_chance(net: Writer, patches: torch.Tensor, words: tuple[int, ...]) -> float:
+def mean_log_chance(net: Writer, patches: Tensor, words: tuple[int, ...]) -> float:
     """Of a text with its end, one word at a time."""
     total, said = 0.0, [net.begin]
     for word in (*words, net.end):
-        total += float(net(patches, torch.tensor([said]))[0, -1].log_softmax(-1)[word])
+        total += float(net(patches, torch.tensor([said]))[0, -1].log_softmax(-1)[word].detach())
         said.append(word)
     return total / (len(words) + 1)
 

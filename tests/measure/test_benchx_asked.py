@@ -24,8 +24,9 @@ from hilum.core.study import Study
 from hilum.learn.pairs import CONCEPTS
 from hilum.measure.asking import CARD, Model, OverwroteError, added, check_fits, digest, load_model, record_of
 from hilum.measure.metrics.retrieval import FILM_TO_TEXT, TEXT_TO_FILM
-from hilum.measure.task import Task, find_task
-from hilum.measure.tasks.benchx_retrieval import _queries
+from hilum.measure.task import Task
+from hilum.measure.tasks.benchx_findings import benchx_classification, benchx_report, benchx_segmentation
+from hilum.measure.tasks.benchx_retrieval import _queries, benchx_retrieval
 from hilum.systems.floors import NORMAL, any_order, constant_report, even_chance
 from hilum.text.findings import to_findings
 from hilum.text.parse import parse
@@ -77,13 +78,15 @@ def test_the_right_choice_stands_anywhere() -> None:
 
 
 def test_tasks_hide_what_they_ask_for_and_name_a_floor() -> None:
-    for name, hidden in (("classification", "findings"), ("segmentation", "findings"), ("report", "report"),
-                         ("retrieval", "questions")):  # fmt: skip
-        task = find_task(f"benchx/{name}")
+    for made, hidden, floor in ((benchx_classification, "findings", "even-chance"),
+                                (benchx_segmentation, "findings", "silent"),
+                                (benchx_report, "report", "constant-report"),
+                                (benchx_retrieval, "questions", "any-order")):  # fmt: skip
+        task = made()
         assert hidden in task.hide
+        assert task.controls == (floor,)
         assert task.needs_data == "a registered data set, named with --set data=NAME"
-        check_fits(task, load_model(task.controls[0]))
-    assert find_task("benchx/retrieval").metrics == tuple(
+    assert benchx_retrieval().metrics == tuple(
         f"{way}/recall@{first}" for way in ("film-to-text", "text-to-film") for first in (1, 5, 10)
     )
 
@@ -223,7 +226,6 @@ def test_a_folder_is_a_model_known_by_what_it_learnt_and_not_by_its_logs(tmp_pat
 @pytest.mark.parametrize(("text", "said"), [
     ("", "is damaged, or no card"), ("[1]", "is damaged, or no card"), ('{"title": "x"}', "is damaged, or no card"),
     ("\udcff", "is damaged, or no card"), ('{"name": "benchx-opens-none"}', "trained by 'benchx-opens-none', which r"),
-    ('{"name": "benchx-opens-fold"}', "did you mean benchx-opens-folders"),
 ])  # fmt: skip
 def test_a_card_that_opens_nothing_is_said(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / CARD).write_bytes(text.encode("utf-8", "surrogateescape"))

@@ -15,6 +15,8 @@ from scipy.stats import kendalltau
 
 torch = pytest.importorskip("torch")
 
+from torch import Tensor  # noqa: E402
+
 from hilum.core.cohort import Cohort  # noqa: E402
 from hilum.core.errors import InputError  # noqa: E402
 from hilum.core.image import Image  # noqa: E402
@@ -44,10 +46,10 @@ COUNT, ARMS = 24, ("convirt", "gloria", "mrm")
 def pairs(count: int = COUNT, *, views: Sequence[str] = ("PA",), texts: Sequence[str] = ("A mass.", "Clear.")) -> Pairs:
     rng = np.random.default_rng(count)
     at = np.arange(count)
-    report = tuple(texts[n % len(texts)] for n in at)
+    report = tuple(texts[n % len(texts)] for n in range(count))
     target, known = (rng.random((count, 2)) < 0.5).astype(np.float32), rng.random((count, 2)) < 0.8
     names = np.array([f"s{n // len(views):03}" for n in at])
-    view = np.array([views[n % len(views)] for n in at])
+    view = np.array([views[n % len(views)] for n in range(count)])
     return Pairs(
         rng.integers(0, 256, (count, 16, 16)).astype(np.uint8), view, names, names, view, view,
         np.zeros(count, np.int32), report, ("",) * count, tuple((each,) for each in report), ("a", "b"), target, known,
@@ -136,7 +138,7 @@ class Knowing(Method):
         super().__init__(torch.nn.Identity(), torch.nn.Identity(), width=1, vocabulary=5)
         self.sign = sign
 
-    def scores(self, film: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def scores(self, film: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
         """Return the signed identity."""
         return self.sign * torch.eye(len(film))
 
@@ -235,7 +237,7 @@ def test_joined_weights_are_cut_in_three_and_classifiers_left_behind() -> None:
 
 def test_a_split_of_the_sets_own_goes_before_the_hash(tmp_path: Path) -> None:
     kinds = ("train", "validate", "dev", "valid", "test")
-    studies = [Study(f"s{n}", f"p{n}", images=(Image(np.ones((8, 8), np.float32) * n / 9, view="PA", id=f"f{n}"),),
+    studies = [Study(f"s{n}", f"p{n}", images=(Image(np.full((8, 8), n / 9, np.float32), view="PA", id=f"f{n}"),),
                      report=Report(findings="Clear.")) for n in range(5)]  # fmt: skip
 
     @register.dataset("benchx-own-split", licence="CC0")
