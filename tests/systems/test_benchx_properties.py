@@ -140,7 +140,8 @@ class Knowing(Method):
 
     def scores(self, film: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
         """Return the signed identity."""
-        return self.sign * torch.eye(len(film))
+        every: Tensor = self.sign * torch.eye(len(film))
+        return every
 
 
 @pytest.mark.parametrize("count", [2, 7, 12])
