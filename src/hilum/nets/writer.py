@@ -88,7 +88,7 @@ class Writer(nn.Module):
         Raises:
             InputError: if there is no beam, or the text may be longer than the writer can tell.
         """
-        most = longest or self.longest
+        most = self.longest if longest is None else longest
         if beams < 1 or not 1 <= most <= self.longest:
             raise InputError(f"it takes a beam and 1 to {self.longest} words, got {beams} and {most}")
         self.eval()

@@ -43,6 +43,7 @@ def load(folder: Path) -> Reader:
         MissingError: if a file is not there.
         InputError: if the files do not belong together.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     for name in (WEIGHTS, CARD, WORDS):
@@ -58,7 +59,7 @@ def load(folder: Path) -> Reader:
         for part, net in {"method": method, **heads}.items():
             net.load_state_dict({key.removeprefix(f"{part}."): value for key, value in tensors.items()
                                  if key.startswith(f"{part}.")})  # fmt: skip
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"'{folder}' holds no whole model of benchx ({error}): train it anew") from None
     return Reader(method, heads, wording, card)
 

@@ -9,7 +9,7 @@ import torch
 
 from hilum.learn.pairs import Pairs
 from hilum.measure.binary import weighted_auroc
-from hilum.measure.rank import kendall_tau, places, recalls
+from hilum.measure.rank import FIRST, kendall_tau, places, recalls
 from hilum.measure.scored import Scored
 from hilum.systems._benchx_claims import RANDOM, SUPERVISED
 from hilum.systems._benchx_method import Method
@@ -93,6 +93,8 @@ def ranking_lines(values: Aurocs, cells: Cells, methods: Sequence[str], seeds: i
 def published_lines(methods: Sequence[str]) -> list[str]:
     """Return how BenchX's own figures on NIH rank the methods, against the order in which they were published."""
     held = [METHODS[m].published for m in methods if METHODS[m].published.auroc]
+    if len(held) < 2:
+        return ["BenchX's figures on NIH: it has them for fewer than two of these methods"]
     years = [each.year for each in held]
     taus = [float(kendall_tau(years, [each.auroc[at] for each in held if each.auroc])) for at in range(3)]
     return [f"BenchX's figures on NIH against the year of the paper: tau {taus[0]:.2f}, {taus[1]:.2f} and "
@@ -110,13 +112,16 @@ def retrieval_lines(
         test: frontal films; the first of each study is asked.
         code: texts to ids and mask.
     """
-    _, first = np.unique(test.study, return_index=True)
-    rows = [row for row in first if test.report[row]]
+    _, asked = np.unique(test.study, return_index=True)
+    rows = [row for row in asked if test.report[row]]
+    if not rows:
+        return ["retrieval: no film has a report"]
     films = torch.from_numpy(test.films[rows]).float()[:, None] / 255.0
     texts = [test.report[row] for row in rows]
+    chances = [100 * min(1.0, first / len(rows)) for first in FIRST]
     ids, mask = code(texts)
     lines = [f"retrieval among {len(rows)} films and {len(set(texts))} different reports, no head and no tuning: "
-             f"chance {100 / len(rows):.1f}, {500 / len(rows):.1f} and {1000 / len(rows):.1f} %"]  # fmt: skip
+             f"chance {chances[0]:.1f}, {chances[1]:.1f} and {chances[2]:.1f} %"]  # fmt: skip
     for name, nets in methods.items():
         found = [net.eval().scores(films, ids, mask) for net in nets]
         if found[0] is None:

@@ -101,27 +101,29 @@ class Reader:
         answers = []
         for question in study.questions:
             if question.family == FILM_TO_TEXT:
-                scores = self._scores(study.films[:1], question.choices)[0]
+                frames = [self._film(film)[0] for film in study.films[:1]]  # ids of films repeat between studies
+                scores = self._scores(frames, question.choices)[0]
             elif question.family == TEXT_TO_FILM and study.report is not None:
                 named = {film.id: film for film in study.films}
-                films = tuple(named[choice] for choice in question.choices)
-                scores = self._scores(
-                    films, (" ".join(filter(None, (study.report.findings, study.report.impression))),)
-                )
-                scores = scores[:, 0]
+                frames = [self._held(named[choice]) for choice in question.choices]
+                text = " ".join(filter(None, (study.report.findings, study.report.impression)))
+                scores = self._scores(frames, (text,))[:, 0]
             else:
                 continue
             best = torch.argsort(scores, descending=True, stable=True)[:NAMED].tolist()
             answers += [Question(question.text, (), question.choices[at], question.family, question.id) for at in best]
         return answers
 
-    def _scores(self, films: tuple[Image, ...], texts: tuple[str, ...]) -> Tensor:
-        for film in films:
-            if film.id not in self._frames:
-                self._frames[film.id] = self._film(film)[0]
+    def _held(self, film: Image) -> Tensor:
+        """A film of a gallery, framed once: its id is its study's."""
+        if film.id not in self._frames:
+            self._frames[film.id] = self._film(film)[0]
+        return self._frames[film.id]
+
+    def _scores(self, frames: list[Tensor], texts: tuple[str, ...]) -> Tensor:
         ids, mask = self.wording.code(texts, longest=int(self.card["scale"]["words"]))
         with one_thread():
-            scores = self.method.scores(torch.cat([self._frames[film.id] for film in films]), ids, mask)
+            scores = self.method.scores(torch.cat(frames), ids, mask)
         if scores is None:
             raise RefusedError(f"{self.card['method']} compares no films with texts: it has no common space")
         return scores

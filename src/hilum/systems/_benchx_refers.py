@@ -62,7 +62,8 @@ class Refers(Method):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Parts]:
         """Return matching and telling, equally weighed, over studies of up to two films."""
-        films = [self.image(film) for film in (batch.film, batch.again)]
+        both = [self.image(film) for film in (batch.film, batch.again)]
+        films = [both[at % 2] for at in range(self.count)]  # a study of fewer films repeats what it has
         fused, weights = self.fuse(torch.stack([seen.pooled for seen in films], dim=1))
         match = 2 * info_nce(cosines(fused, self.tell(self.text(batch.report, batch.report_mask).pooled)) / self.tau)
         patches = torch.cat([s.patches * w[:, None, None] for s, w in zip(films, weights.unbind(1), strict=True)], 1)

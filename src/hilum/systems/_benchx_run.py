@@ -92,6 +92,8 @@ def real_lines(cells: Cells, split: Split, *, seed: int) -> list[str]:
     if split.real is None:
         return ["real films: none were given (--data with a pack of them)"]
     names = [name for name in judged_names(split.real) if name in split.train.names]
+    if not names:
+        return ["real films: no finding is on ten of them and missing from ten"]
     columns = [split.train.column(name) for name in names]
     patients = [str(each) for each in split.real.patient]
     lines = [f"real films ({len(split.real)} of {len(set(patients))} patients), no tuning on any: mean AUROC of "
