@@ -299,11 +299,14 @@ def test_choices_that_cannot_be_judged_are_told() -> None:
 def test_the_whole_runs_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba")
     monkeypatch.setenv("HILUM_CACHE", str(tmp_path))
-    made = reproduce(seeds=3, cohorts=2, size=32, epochs=3, first=3, patients=6, children=20, tested=20, federations=1,
+    made = reproduce(seeds=3, cohorts=1, size=32, epochs=3, first=2, patients=3, children=20, tested=20, parts="drawn",
                      arms="claimed")  # fmt: skip
     assert made.outcome in ("holds", "fails")
     text = "\n".join(made.lines)
-    for part in ("an oracle that knows the severity", *ORIGINS, "federated over local", "not tested without --data"):
+    for part in ("an oracle that knows the severity", *ORIGINS, "20 to a cohort", "3 seeds of 1 cohorts",
+                 "not tested without --data"):  # fmt: skip
         assert part in text
+    assert "federated over local" not in text  # sites are told alone, in test_bpd_experiment.py
+    assert [claim.text for claim in BESIDE if claim.text not in text] == []
     assert json.dumps([str(line) for line in made.lines])
     assert len(made.figures) == 1

@@ -87,7 +87,7 @@ def test_adults_and_bodies_are_told_with_what_makes_the_label() -> None:
 def test_sites_are_told_with_bytes_and_need_an_encoder() -> None:
     pytest.importorskip("flwr", reason="flwr (extra 'federated') is not installed")
     held = [{IN_DOMAIN: small(seed=0).encoder}]
-    effort = replace(EFFORT, tested=20)
+    effort = replace(EFFORT, batch=64)  # a site's pass is one step
     lines = experiment._federated(held, pairs(), effort, 1, seed=0, say=lambda line: None)
     text = "\n".join(lines)
     assert "1 federations" in lines[0]
