@@ -91,8 +91,8 @@ def test_weights_are_as_many_as_the_layers_come_to(widths: tuple[int, ...], bloc
 def test_a_mid_grey_film_is_seen_as_nothing_by_a_fresh_network() -> None:
     """Films are centred at mid-grey, no convolution has a bias and fresh norms have none: zero goes all the way."""
     net = BasicResNet().eval()
-    assert float(net(torch.full((1, 1, 64, 64), 0.5)).patches.abs().max()) == 0.0
-    assert float(net(torch.full((1, 1, 64, 64), 0.7)).patches.abs().max()) > 0.0
+    assert not net(torch.full((1, 1, 64, 64), 0.5)).patches.any()
+    assert net(torch.full((1, 1, 64, 64), 0.7)).patches.any()
 
 
 def test_a_fresh_network_doubles_what_it_sees_with_the_contrast() -> None:

@@ -1,9 +1,10 @@
-"""BPD's statistics, folds, sites and plans by their laws: symmetry, shift, order, and what by hand comes to the same."""
+"""BPD's statistics, folds, sites and plans by their laws: symmetry, shift, order, and what comes of it by hand."""
 
 from __future__ import annotations
 
 import csv
 import io
+from itertools import pairwise
 from math import comb
 
 import numpy as np
@@ -146,7 +147,7 @@ def test_a_table_of_scores_reads_back_whatever_patients_are_called() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"rate": "nan"}, "rate above 0"), ({"rate": "inf"}, "rate above 0"), ({"epochs": None}, "epochs must be a number"),
+    [({"rate": "nan"}, "rate above 0"), ({"rate": "inf"}, "rate above 0"), ({"epochs": None}, "epochs must be"),
      ({"size": float("inf")}, "size must be a number"), ({"mirror": 2}, "mirror 0 or 1"), ({"batch": 1}, "batch 2"),
      ({"norms": "still"}, "norms must be one of kept, moving"), ({"kind": "all"}, "kind must be one of")],
 )  # fmt: skip
@@ -169,7 +170,7 @@ def test_plans_come_to_their_epochs_and_thaw_in_order(epochs: int, probe: int, r
             continue
         thaws = [group.thaw for group in stages[-1].schedule.groups[1:4]]
         left = stages[-1].epochs
-        assert all(a <= b for a, b in zip(thaws, thaws[1:], strict=False))
+        assert all(a <= b for a, b in pairwise(thaws))
         for thaw, share in zip(thaws, THAWS.values(), strict=True):
             assert round(thaw * left) == pytest.approx(thaw * left)  # whole epochs, never later than the share
             assert share - 1 / left - 1e-9 <= thaw <= share + 1e-9
@@ -180,7 +181,7 @@ def test_plans_come_to_their_epochs_and_thaw_in_order(epochs: int, probe: int, r
 @given(rounds=st.integers(1, 20), local=st.integers(1, 4))
 def test_rounds_only_ever_thaw_more(rounds: int, local: int) -> None:
     given_away = [set(thawed(at, rounds)) for at in range(rounds)]
-    assert all(a <= b for a, b in zip(given_away, given_away[1:], strict=False))
+    assert all(a <= b for a, b in pairwise(given_away))
     assert all("head.*" in each for each in given_away)
     assert [stage_of(at, rounds=rounds, local=local).epochs for at in range(rounds)] == [local] * rounds
 
