@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hilum.core.errors import InputError, MissingError
 from hilum.core.registry import get
-from hilum.data.site_bpd import CONCEPT, bpd_site, films_of, graded, sheet
+from hilum.data.site_bpd import CONCEPT, GRADES, bpd_site, films_of, graded, sheet
 from tests.data.layouts import layout, picture, table
 
 ROWS = [
@@ -83,3 +85,39 @@ def test_sheets_with_faults_are_refused_by_their_line(tmp_path: Path) -> None:
     picture(tmp_path / "strangers" / "9_a.png")
     with pytest.raises(InputError, match=r"no film .* known grade"):
         bpd_site(tmp_path / "strangers")
+
+
+@given(grade=st.sampled_from(sorted(GRADES)), before=st.text(" \t", max_size=3), after=st.text(" \t", max_size=3))
+def test_a_grade_is_read_whatever_its_case_and_the_blanks_about_it(grade: str, before: str, after: str) -> None:
+    want = {"m": {"mild": 0, "moderate": 1}.get(grade), "s": 1, "2": 1, "3": 1, "0": 0, "1": 0}.get(grade[:1])
+    if grade in ("no", "none"):
+        want = 0
+    assert graded(before + grade.upper() + after) == graded(before + grade.title() + after) == want
+
+
+@given(number=st.integers(0, 10**6), zeros=st.integers(0, 4))
+def test_a_patients_number_is_the_same_with_any_zeros_before_it(
+    number: int, zeros: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("site")
+    table(root / "sheet.csv", ("patient_id", "bpd"), [("0" * zeros + str(number), "severe")])
+    (root / f"{number}_a.png").touch()
+    (root / f"000{number}_b_c.png").touch()
+    assert sheet(root) == {str(number): 1}
+    assert [path.name for path in films_of(root)[str(number)]] == sorted([f"000{number}_b_c.png", f"{number}_a.png"])
+
+
+def test_the_same_grade_twice_is_no_fault_and_one_without_a_name_is_told(tmp_path: Path) -> None:
+    table(tmp_path / "sheet.csv", ("bpd", "patient_id"), [("severe", "05"), ("3", "5"), ("no", "x1 ")])
+    assert sheet(tmp_path) == {"5": 1, "x1": 0}
+    picture(tmp_path / "sub" / "_a.png")
+    with pytest.raises(InputError, match=r"_a\.png is not named <patient>_<anything>\.png"):
+        films_of(tmp_path)
+
+
+def test_a_site_is_read_anew_each_time_and_all_of_it_is_to_learn_from(tmp_path: Path) -> None:
+    cohort = bpd_site(made(tmp_path))
+    first, again = ([study.patient for study in cohort] for _ in range(2))
+    assert first == again == ["7", "12", "ab-3", "44"]  # by the path of the first film
+    assert {cohort.split_of(str(patient)) for patient in first} == {"train"}
+    assert "not to be passed on" in cohort.licence

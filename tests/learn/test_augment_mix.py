@@ -95,3 +95,27 @@ def test_the_seed_alone_decides_and_the_batch_given_is_left_as_it_is() -> None:
 def test_what_is_no_probability_or_distribution_is_refused(probability: float, concentration: float) -> None:
     with pytest.raises(InputError, match="probability of 0 to 1"):
         cutmix(torch.rand(2, 1, 8, 8), np.random.default_rng(0), probability=probability, concentration=concentration)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 6), st.integers(0, 10_000), st.floats(0.1, 5.0))
+def test_labels_mixed_by_the_share_add_up_to_the_pixels(count: int, seed: int, concentration: float) -> None:
+    """A film of one grey, its label, has a mean that is the mix of both labels: the share is of pixels."""
+    label = torch.arange(count, dtype=torch.float32)
+    film = label.view(-1, 1, 1, 1).expand(-1, 2, 12, 20).contiguous()
+    mixed = cutmix(film, np.random.default_rng(seed), probability=1.0, concentration=concentration)
+    want = mixed.share * label + (1 - mixed.share) * label[mixed.other]
+    torch.testing.assert_close(mixed.film.mean(dim=(1, 2, 3)), want, rtol=1e-5, atol=1e-5)
+    assert sorted(mixed.other.tolist()) == list(range(count))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.0, 1.0))
+def test_mixing_twice_the_same_label_is_no_mixing_and_the_loss_is_linear_in_the_share(seed: int, share: float) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    logits, target = torch.randn(4, 3, generator=draw), (torch.rand(4, 3, generator=draw) > 0.5).float()
+    film, other = torch.zeros(4, 1, 2, 2), torch.randperm(4, generator=draw)
+    itself = mixed_cross_entropy(logits, target, Mixed(film, torch.arange(4), share))
+    own, theirs, mixed = (mixed_cross_entropy(logits, target, Mixed(film, other, each)) for each in (1.0, 0.0, share))
+    torch.testing.assert_close(itself, own)
+    torch.testing.assert_close(mixed, share * own + (1 - share) * theirs)

@@ -129,8 +129,8 @@ def test_what_cannot_be_is_refused() -> None:
 def test_flowers_simulation_gives_what_one_process_gives() -> None:
     pytest.importorskip("ray", reason="ray (extra 'federated') is not installed")
     pytest.importorskip("flwr.simulation", reason="flwr[simulation] is not installed")
-    made = federate(start, train, read, sites=3, rounds=2, share=share, way="simulation")
-    want = federate(start, train, read, sites=3, rounds=2, share=share)
+    made = federate(start, train, read, sites=2, rounds=2, share=share, way="simulation")
+    want = federate(start, train, read, sites=2, rounds=2, share=share)
     for name, value in want.shared.items():
         torch.testing.assert_close(made.shared[name], value, rtol=1e-5, atol=1e-6)
     assert made.up == want.up
@@ -178,3 +178,60 @@ def test_each_site_sees_only_its_own_number_and_every_round_once() -> None:
 def test_answers_come_in_the_order_of_the_sites() -> None:
     made = federate(start, train, lambda net, site: [float(site), 0.5], sites=3, rounds=1, share=share)
     assert made.answers == ((0.0, 0.5), (1.0, 0.5), (2.0, 0.5))
+
+
+@pytest.mark.parametrize("counts", [(1, 1), (1, 3), (5, 2, 3), (1, 0, 4)])
+def test_every_parameter_that_is_shared_is_averaged_by_share(counts: tuple[int, ...]) -> None:
+    def paint(net: nn.Module, site: int, at: int) -> int:
+        with torch.no_grad():
+            for number, weight in enumerate(net.parameters()):
+                weight.fill_(float((site + 1) ** 2 + number))
+        return counts[site]
+
+    made = federate(start, paint, read, sites=len(counts), rounds=1, share=lambda at: ("*",))
+    mean = sum(count * (site + 1) ** 2 for site, count in enumerate(counts)) / sum(counts)
+    for number, (name, _) in enumerate(start().named_parameters()):
+        want = torch.full_like(made.shared[name], mean + number)
+        torch.testing.assert_close(made.shared[name], want, rtol=1e-6, atol=1e-6)
+    assert set(made.shared) == {name for name, _ in start().named_parameters()}
+
+
+def test_training_that_changes_nothing_gives_the_start_back() -> None:
+    made = federate(start, lambda net, site, at: 7, read, sites=2, rounds=3, share=lambda at: ("late.*", "norm.*"))
+    held = dict(start().named_parameters())
+    assert set(made.shared) == {"late.weight", "late.bias", "norm.weight", "norm.bias"}
+    for name, value in made.shared.items():
+        torch.testing.assert_close(value, held[name].detach(), rtol=1e-6, atol=1e-7)
+    untouched = [read(start(), site) for site in range(2)]
+    assert [list(each) for each in made.answers] == [pytest.approx(each, abs=1e-5) for each in untouched]
+
+
+def test_what_is_not_exchanged_comes_fresh_to_every_round() -> None:
+    """A site that trains what does not travel loses it: only buffers are kept at home."""
+    seen: list[float] = []
+
+    def spoil(net: nn.Module, site: int, at: int) -> int:
+        seen.append(float(net.early.weight.detach().sum()))
+        with torch.no_grad():
+            net.early.weight.add_(100.0)
+        net.norm.running_mean.add_(1.0)
+        return 1
+
+    made = federate(start, spoil, lambda net, site: net.norm.running_mean.tolist(), sites=2, rounds=3, share=share)
+    assert seen == [pytest.approx(float(start().early.weight.detach().sum()))] * 6
+    assert made.answers == ((3.0, 3.0, 3.0), (3.0, 3.0, 3.0))  # one more in each round
+
+
+@pytest.mark.parametrize(("patterns", "names"), [
+    (("head.*",), ("head.weight", "head.bias")), (("*.bias",), ("norm.bias", "early.bias", "late.bias", "head.bias")),
+    (("late.weight", "l*.bias"), ("late.weight", "late.bias")), (("norm.*",), ("norm.weight", "norm.bias")),
+])  # fmt: skip
+def test_patterns_choose_parameters_in_the_networks_order(patterns: tuple[str, ...], names: tuple[str, ...]) -> None:
+    assert exchanged(start(), patterns) == names
+
+
+def test_a_pattern_that_fits_nothing_is_named() -> None:
+    with pytest.raises(InputError, match=r"no parameter is called like Head\.\*, tail"):
+        exchanged(start(), ("Head.*", "tail"))
+    with pytest.raises(InputError, match="got 1, 1 and 'in process'"):
+        federate(start, train, read, sites=1, rounds=1, share=share)

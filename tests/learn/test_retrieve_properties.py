@@ -126,3 +126,21 @@ def test_a_query_of_no_case_left_says_so() -> None:
     assert np.isneginf(cosine).all()
     assert np.isnan(fact_overlap(rows, [frozenset()] * 2, [frozenset()] * 2, 2)).all()
     assert hit_at(rows, lambda at, row: True, 2).tolist() == [0, 0]
+
+
+@given(seed=SEEDS, power=st.integers(-36, 36))
+def test_rows_are_of_length_one_however_small_or_large_they_came(seed: int, power: int) -> None:
+    """Squares of float32 vanish below 1e-23 and overflow above 1e19; features between hold either way."""
+    rows = np.random.default_rng(seed).normal(size=(3, 5))
+    made = normalised(rows * 10.0**power)
+    np.testing.assert_allclose(np.linalg.norm(made, axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_allclose(made, rows / np.linalg.norm(rows, axis=1, keepdims=True), rtol=1e-4, atol=1e-6)
+
+
+def test_lengths_of_simple_rows_are_those_of_pythagoras() -> None:
+    made = normalised(np.array([[3, 4], [0, -2], [0, 0]]))
+    np.testing.assert_allclose(made, [[0.6, 0.8], [0.0, -1.0], [0.0, 0.0]], rtol=1e-6)
+    assert made.dtype == np.float32
+    assert normalised(np.empty((0, 4))).shape == (0, 4)
+    with pytest.raises(InputError, match=r"one row a case, \(N, D\): got \(3,\)"):
+        normalised(np.ones(3))

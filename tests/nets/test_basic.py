@@ -74,3 +74,48 @@ def test_more_blocks_are_more_weights_and_every_weight_learns() -> None:
     assert sum(each.numel() for each in deep.parameters()) > sum(each.numel() for each in small.parameters())
     small(torch.rand(4, 1, 64, 64)).pooled.sum().backward()
     assert all(each.grad is not None for each in small.parameters())
+
+
+@pytest.mark.parametrize(("widths", "blocks", "stem"), [((4, 6), 1, 3), ((8, 16, 24, 32), 1, 5), ((2, 2, 2), 3, 7)])
+def test_weights_are_as_many_as_the_layers_come_to(widths: tuple[int, ...], blocks: int, stem: int) -> None:
+    count, inputs = widths[0] * stem**2 + 2 * widths[0], widths[0]
+    for number, outputs in enumerate(widths):
+        for block in range(blocks):
+            count += 9 * outputs * (inputs + outputs) + 4 * outputs
+            if (number and not block) or inputs != outputs:
+                count += inputs * outputs + 2 * outputs
+            inputs = outputs
+    assert sum(each.numel() for each in BasicResNet(widths=widths, blocks=blocks, stem=stem).parameters()) == count
+
+
+def test_a_mid_grey_film_is_seen_as_nothing_by_a_fresh_network() -> None:
+    """Films are centred at mid-grey, no convolution has a bias and fresh norms have none: zero goes all the way."""
+    net = BasicResNet().eval()
+    assert not net(torch.full((1, 1, 64, 64), 0.5)).patches.any()
+    assert net(torch.full((1, 1, 64, 64), 0.7)).patches.any()
+
+
+def test_a_fresh_network_doubles_what_it_sees_with_the_contrast() -> None:
+    """Without biases every layer is positively homogeneous: twice the distance from mid-grey, twice the features."""
+    torch.manual_seed(1)
+    net = BasicResNet(widths=(4, 8)).eval()
+    off = torch.rand(2, 1, 32, 32) * 0.4 - 0.2
+    torch.testing.assert_close(net(0.5 + 2 * off).patches, 2 * net(0.5 + off).patches, rtol=1e-4, atol=1e-5)
+
+
+def test_films_of_a_batch_are_seen_each_by_itself_and_in_their_order() -> None:
+    torch.manual_seed(2)
+    net, films = BasicResNet(widths=(4, 6, 8)).eval(), torch.rand(5, 1, 48, 48)
+    together, order = net(films).pooled, torch.tensor([3, 0, 4, 1, 2])
+    torch.testing.assert_close(torch.cat([net(each[None]).pooled for each in films]), together)
+    torch.testing.assert_close(net(films[order]).pooled, together[order])
+
+
+def test_a_shift_by_the_stride_moves_the_patches_by_one() -> None:
+    torch.manual_seed(3)
+    net = BasicResNet(widths=(4, 6)).eval()  # stride 8 over two stages
+    film = torch.full((1, 1, 128, 128), 0.5)
+    film[..., 48:72, 48:72] = torch.rand(24, 24)
+    maps = [net(each).patches[0].reshape(16, 16, 6) for each in (film, film.roll(8, dims=-1))]
+    torch.testing.assert_close(maps[1][:, 1:], maps[0][:, :-1], rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(maps[1], maps[0])

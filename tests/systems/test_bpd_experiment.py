@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from hilum.core.errors import InputError  # noqa: E402
 from hilum.learn.pairs import Pairs  # noqa: E402
+from hilum.measure.claim import verdict  # noqa: E402
 from hilum.measure.significance import permutation  # noqa: E402
 from hilum.systems import _bpd_experiment as experiment  # noqa: E402
 from hilum.systems._bpd_bodies import infants, textures  # noqa: E402
@@ -87,7 +88,7 @@ def test_adults_and_bodies_are_told_with_what_makes_the_label() -> None:
 def test_sites_are_told_with_bytes_and_need_an_encoder() -> None:
     pytest.importorskip("flwr", reason="flwr (extra 'federated') is not installed")
     held = [{IN_DOMAIN: small(seed=0).encoder}]
-    effort = replace(EFFORT, tested=20)
+    effort = replace(EFFORT, batch=64)  # a site's pass is one step
     lines = experiment._federated(held, pairs(), effort, 1, seed=0, say=lambda line: None)
     text = "\n".join(lines)
     assert "1 federations" in lines[0]
@@ -167,3 +168,20 @@ def test_textures_are_the_same_for_the_same_seed_and_no_class_is_empty_of_contra
     assert np.array_equal(made, again)
     assert np.array_equal(kind, same)
     assert min(float(made[kind == each].std()) for each in np.unique(kind)) > 5
+
+
+@pytest.mark.slow
+def test_the_whole_runs_small() -> None:
+    effort = replace(EFFORT, seeds=3, cohorts=2, first=2, arms=CLAIMED)
+    bodies = replace(pairs(), split=np.array(["train"] * 5 + ["test"] * 3))
+    parts, beside, lines, figures = experiment.experiment(
+        effort, None, parts=("drawn",), patients=0, federations=0, runs=0, seed=0, bodies=bodies
+    )
+    assert verdict("the whole", parts).outcome in ("holds", "fails")
+    assert [part.seeds for part in (*parts, *beside)] == [3] * 7
+    text = "\n".join(lines)
+    for told in ("5 drawn films", "films of other bodies", "an oracle that knows the severity", "6 cohorts", "not run",
+                 IN_DOMAIN, GENERIC, RANDOM, "not tested without --data"):  # fmt: skip
+        assert told in text
+    assert "federated" not in text
+    assert len(figures) == 1

@@ -28,6 +28,8 @@ def normalised(features: NDArray[np.generic]) -> Floats:
     rows = np.asarray(features, np.float32)
     if rows.ndim != 2:
         raise InputError(f"features are one row a case, (N, D): got {rows.shape}")
+    peak = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
+    rows = np.ldexp(rows, -np.frexp(peak)[1])  # by a power of two, which is exact: squares neither vanish nor overflow
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(length > 0, length, 1.0), np.float32)
 

@@ -31,7 +31,7 @@ Told = tuple[list[Judged], list[Judged], list[str], dict[str, bytes]]
 
 def experiment(
     effort: Effort, root: Path | None, *, parts: Sequence[str], patients: int, federations: int, runs: int,
-    seed: int, say: Callable[[str], None] = lambda line: None,
+    seed: int, bodies: Pairs | None = None, say: Callable[[str], None] = lambda line: None,
 ) -> Told:  # fmt: skip
     """Return the claims as judged, what stands beside them, the lines of evidence, and a picture.
 
@@ -43,6 +43,7 @@ def experiment(
         federations: drawn for each seed.
         runs: of five folds on real films.
         seed: of every draw.
+        bodies: frontal films that adults (split 'train') and children are taken from; None draws virtual patients.
         say: told what is being done.
     """
     judged_parts, beside, figures = list[Judged](), list[Judged](), dict[str, bytes]()
@@ -51,7 +52,7 @@ def experiment(
         f"{effort.batch}, rates {effort.rate:g} times the published"
     ]
     if {"drawn", "sites"} & set(parts):
-        pairs, missing = bodies_of(patients, seed=seed, say=say)
+        pairs, missing = (bodies, []) if bodies is not None else bodies_of(patients, seed=seed, say=say)
         adults, others = pairs.take(pairs.split == "train"), pairs.take(pairs.split != "train")
         figures[CAPTION] = sheet(adults.films, others.films, size=effort.size, seed=seed)
         lines += [*_bodies(adults, others, effort), *missing]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,13 @@ def resolve(changes: Mapping[str, Any]) -> Recipe:
             raise InputError(f"unknown setting '{name}': choose from {', '.join(Recipe.__dataclass_fields__)}")
         try:
             recipe = replace(recipe, **{name: type(getattr(recipe, name))(value)})
-        except ValueError:
+        except (TypeError, ValueError, OverflowError):
             raise InputError(f"{name} must be a number, got '{value}'") from None
     for name, among in (("net", NETS), ("start", STARTS), ("schedule", PLANS), ("kind", KINDS), ("norms", NORMS)):
         if getattr(recipe, name) not in among:
             raise InputError(f"{name} must be one of {', '.join(among)}; got '{getattr(recipe, name)}'")
-    if recipe.size < 32 or recipe.batch < 2 or recipe.runs < 0 or recipe.mirror not in (0, 1) or recipe.rate <= 0:
+    usable = isfinite(recipe.rate) and recipe.rate > 0
+    if recipe.size < 32 or recipe.batch < 2 or recipe.runs < 0 or recipe.mirror not in (0, 1) or not usable:
         raise InputError("size is 32 or more, batch 2 or more, runs 0 or more, mirror 0 or 1, and rate above 0")
     return recipe
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +42,16 @@ class Site:
     def first(self, patients: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return the row of the first film of each of some patients, in their order."""
         return np.array([int(np.argmax(self.owner == each)) for each in patients], np.intp)
+
+    def table(self, scores: NDArray[np.float64]) -> str:
+        """Return a .csv of each patient's label and logits (runs, N), empty where a run did not test the patient."""
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["patient", "bpd", *(f"logit_run_{run + 1}" for run in range(len(scores)))])
+        for at, patient in enumerate(self.patients):
+            cells = ["" if np.isnan(each) else f"{each:.5f}" for each in scores[:, at]]
+            writer.writerow([patient, int(self.bpd[at]), *cells])
+        return stream.getvalue()
 
     @classmethod
     def of(cls, films: NDArray[np.uint8], bpd: NDArray[np.bool_]) -> Site:

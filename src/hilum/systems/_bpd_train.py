@@ -14,7 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -95,11 +94,7 @@ def _measured(
         return {}
     scores = out_of_fold(site, start, stages, seed=seed, runs=recipe.runs, count=recipe.folds, kind=recipe.kind,
                          how=how, say=log.info)  # fmt: skip
-    lines = ["patient,bpd," + ",".join(f"logit_run_{run + 1}" for run in range(recipe.runs))]
-    for at, patient in enumerate(site.patients):
-        cells = ["" if np.isnan(each) else f"{each:.5f}" for each in scores[:, at]]
-        lines.append(",".join([patient, str(int(site.bpd[at])), *cells]))
-    save_text("\n".join(lines) + "\n", out / SCORES)
+    save_text(site.table(scores), out / SCORES)
     found = arm(site.bpd, scores, patients=site.patients, seed=seed)
     log.info("%s", found)
     return {**asdict(found), "in words": str(found)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,11 +75,11 @@ def resolve(recipe: Settings, changes: Mapping[str, Any]) -> Settings:
             raise InputError(f"unknown setting '{name}': choose from {', '.join(asdict(recipe))}")
         try:
             recipe = replace(recipe, **{name: type(getattr(recipe, name))(value)})
-        except ValueError:
+        except (TypeError, ValueError, OverflowError):
             raise InputError(f"{name} must be a number, got '{value}'") from None
     least = min(recipe.patients, recipe.steps, recipe.longest, recipe.save_every)
-    low = min(recipe.rate, recipe.clip, recipe.tau)
-    if least < 1 or recipe.size < 32 or recipe.batch < 2 or recipe.grid < 0 or low <= 0:
+    usable = recipe.clip > 0 and all(0 < each < inf for each in (recipe.rate, recipe.tau))
+    if least < 1 or recipe.size < 32 or recipe.batch < 2 or recipe.grid < 0 or not usable:
         raise InputError("size is 32 or more, batch 2 or more, grid 0 or more, and every other number above 0")
     return recipe
 
