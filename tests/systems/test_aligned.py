@@ -34,7 +34,7 @@ def _by_pairs(truth: np.ndarray, score: np.ndarray) -> float:
     return float(((ahead > 0) + 0.5 * (ahead == 0)).mean())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10_000))
 def test_the_auroc_is_the_share_of_pairs_in_order_where_a_finding_is_known(seed: int) -> None:
     rng = np.random.default_rng(seed)
