@@ -28,6 +28,7 @@ from hilum.systems._devide_lesions import RADIUS, draw_films, draw_lesion  # noq
 from hilum.systems._devide_scores import by_count, crowded  # noqa: E402
 from hilum.systems._devide_texts import coded_texts  # noqa: E402
 from hilum.systems._devide_trunk import patches_of, placed  # noqa: E402
+from hilum.systems._radzero_folder import read  # noqa: E402
 from hilum.systems._radzero_names import as_written, authors_name  # noqa: E402
 from hilum.systems._radzero_reading import Reading  # noqa: E402
 from hilum.systems._radzero_real import concerned  # noqa: E402
@@ -319,3 +320,12 @@ def test_names_of_tensors_are_turned_back_and_no_two_become_one() -> None:
 def test_a_claim_is_told_of_its_own_arms_alone() -> None:
     trials = {"m": {name: [] for name in ("a", "b", "c", "d")}}
     assert list(concerned(Claim("x", "b", "a", "m", ("d",)), trials)) == ["b", "a", "d"]
+
+
+@pytest.mark.parametrize(("card", "sentence"), [("7", "no card in JSON"), ("{", "no card in JSON"), ("[1]", "no card"),
+                                                ("[]", "not the file that its card names")])  # fmt: skip
+def test_a_folder_whose_card_is_damaged_is_named(tmp_path: Path, card: str, sentence: str) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"whatever")
+    (tmp_path / "card.json").write_text(card)
+    with pytest.raises(InputError, match=sentence):
+        read(tmp_path)
