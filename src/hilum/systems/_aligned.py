@@ -82,6 +82,8 @@ def real_films(root: Path, *, size: int = SIZE) -> Pairs:
     names = (OPACITY, *MINED.values())
     blank = gather((pack.study(root, row) for row in rows), size=size, names=names, group="nih512",
                    split=lambda study: "mined")  # fmt: skip
+    there = set(blank.study.tolist())
+    rows = [row for row in rows if row.file in there]  # a film that cannot be read is left out, not the others moved
     target, known = np.zeros_like(blank.target), np.zeros_like(blank.known)
     marked, bits = np.zeros_like(blank.marked), np.zeros_like(blank.bits)
     known[:, 1:] = True

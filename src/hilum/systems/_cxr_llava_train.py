@@ -69,6 +69,8 @@ def settings_of(changes: Mapping[str, Any]) -> Recipe:
         raise InputError(f"encoder is 'small' or 'vit-l-16', got '{recipe.encoder}'")
     if min(recipe.steps, recipe.patients, recipe.save_every) < 1 or recipe.batch < 2 or recipe.clip_steps < 0:
         raise InputError("steps, patients and save_every are 1 or more, batch 2 or more, clip_steps 0 or more")
+    if min(recipe.rate, recipe.clip_rate) <= 0:
+        raise InputError(f"rate and clip_rate are above 0, got {recipe.rate} and {recipe.clip_rate}")
     if recipe.size < 32 or recipe.size % 16:
         raise InputError(f"size is a multiple of 16 from 32, got {recipe.size}")
     return recipe

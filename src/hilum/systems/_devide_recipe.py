@@ -82,8 +82,9 @@ def settings_of(changes: Mapping[str, Any]) -> Recipe:
     recipe = changed(replace(Recipe(), **(PUBLISHED if preset == "published" else {})), changes)  # type: ignore[arg-type]
     if min(recipe.steps, recipe.batch, recipe.patients, recipe.save_every, recipe.layers) < 1 or recipe.size < 32:
         raise InputError("steps, batch, patients, save_every and layers are 1 or more, and size 32 or more")
-    if recipe.width % 4 or recipe.temperature <= 0 or recipe.rate <= 0:
-        raise InputError("width is a multiple of 4, and temperature and rate are above 0")
+    above = (recipe.width, recipe.feedforward, recipe.space, recipe.temperature, recipe.rate)
+    if recipe.width % 4 or min(above) <= 0:
+        raise InputError("width is a multiple of 4, and width, feedforward, space, temperature and rate are above 0")
     if not any((recipe.bce, recipe.itc, recipe.tnc, recipe.alpha)):
         raise InputError("every weight of the loss is 0: nothing would be learned")
     How(recipe.told, recipe.fusion, recipe.projection)

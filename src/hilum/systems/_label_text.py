@@ -61,8 +61,11 @@ def changed(recipe: Settings, changes: Mapping[str, Any]) -> Settings:
         if name not in known:
             raise InputError(f"unknown setting '{name}': choose from {', '.join(known)}")
         try:
-            recipe = replace(recipe, **{name: type(getattr(recipe, name))(value)})  # type: ignore[type-var]
-        except (TypeError, ValueError):
+            made = type(getattr(recipe, name))(value)
+            if isinstance(made, float) and not np.isfinite(made):
+                raise ValueError
+            recipe = replace(recipe, **{name: made})  # type: ignore[type-var]
+        except (TypeError, ValueError, OverflowError):
             raise InputError(f"{name} must be {type(getattr(recipe, name)).__name__}, got '{value}'") from None
     return recipe
 
@@ -87,13 +90,17 @@ def card_of(folder: Path, name: str) -> dict[str, Any]:
 
     Raises:
         MissingError: if the folder holds none.
-        InputError: if it is of another system.
+        InputError: if it is of another system, or no card.
     """
     if not (folder / WEIGHTS).is_file() or not (folder / CARD).is_file():
         raise MissingError(f"no {WEIGHTS} and {CARD} in '{folder}': train with 'hilum train {name} -o {folder}'")
-    card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    if card.get("name") != name:
-        raise InputError(f"'{folder}' holds '{card.get('name')}', not '{name}'")
+    try:
+        card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        held = card.get("name")
+    except (ValueError, AttributeError):
+        raise InputError(f"'{folder / CARD}' is no card of a system: train anew, or copy the folder again") from None
+    if held != name:
+        raise InputError(f"'{folder}' holds '{held}', not '{name}'")
     return card
 
 
@@ -101,11 +108,15 @@ def filled(net: nn.Module, folder: Path) -> nn.Module:
     """Return a network with the weights of a folder, in evaluation mode.
 
     Raises:
-        InputError: naming the first tensor that does not fit.
+        InputError: if the file is damaged; naming the first tensor that does not fit.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    held: dict[str, Tensor] = load_file(folder / WEIGHTS)
+    try:
+        held: dict[str, Tensor] = load_file(folder / WEIGHTS)
+    except SafetensorError as error:
+        raise InputError(f"'{folder / WEIGHTS}' is damaged ({error}): train anew, or copy the folder again") from None
     own = net.state_dict()
     for name in (*own, *held):
         there = [tuple(state[name].shape) if name in state else "missing" for state in (held, own)]

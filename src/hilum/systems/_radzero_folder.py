@@ -44,14 +44,14 @@ def read(folder: Path) -> Model:
         InputError: if the weights are not those that the card names, or of another network.
     """
     try:
-        card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        card: dict[str, Any] = dict(json.loads((folder / CARD).read_text(encoding="utf-8")))
         data = (folder / WEIGHTS).read_bytes()
     except OSError as error:
         raise MissingError(
             f"'{folder}' lacks a file of a trained radzero ({error.strerror}): {error.filename}"
         ) from None
-    except ValueError:
-        raise InputError(f"'{folder / CARD}' is no JSON: train anew, or copy the folder again") from None
+    except (ValueError, TypeError):
+        raise InputError(f"'{folder / CARD}' is no card in JSON: train anew, or copy the folder again") from None
     if hashlib.sha256(data).hexdigest() != card.get("sha256"):
         raise InputError(f"'{folder / WEIGHTS}' is not the file that its card names: copy the folder again")
     tensors = load(data)

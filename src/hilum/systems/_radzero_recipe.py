@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, get_args
 
 from hilum.core.errors import InputError
+from hilum.nets.similarity import How
 from hilum.systems._aligned import PATIENTS, SIZE
 from hilum.systems._radzero_fit import Size
 
@@ -83,8 +84,12 @@ def resolve(changes: Mapping[str, Any]) -> Recipe:
     for name, value in preset.items():
         if not getattr(recipe, name) or name == "dedupe":
             recipe = replace(recipe, **{name: value})  # type: ignore[arg-type]
-    if min(recipe.patients, recipe.px, recipe.batch, recipe.width, recipe.heads, recipe.layers) < 1 or recipe.rate <= 0:
-        raise InputError("patients, px, batch, width, heads and layers are 1 or more, and rate is above 0")
+    if recipe.how not in get_args(How):
+        raise InputError(f"how is one of {', '.join(get_args(How))}, got '{recipe.how}'")
+    counts = (recipe.patients, recipe.px, recipe.batch, recipe.width, recipe.heads, recipe.layers)
+    if min(counts) < 1 or recipe.steps < 0 or not 0 < recipe.rate < float("inf"):
+        raise InputError("patients, px, batch, width, heads and layers are 1 or more, steps 0 or more, and rate is "
+                         "above 0")  # fmt: skip
     if recipe.preset == "small" and (recipe.width % recipe.heads or recipe.px % 16):
         raise InputError(f"width {recipe.width} is a multiple of heads {recipe.heads}, and px {recipe.px} of 16")
     return recipe

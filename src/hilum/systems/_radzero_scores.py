@@ -87,6 +87,6 @@ def following(pairs: Pairs, names: Sequence[str], reading: Reading) -> Scored:
         rows = np.flatnonzero(np.isin(pairs.sides[:, pairs.column(name)], (1, 2)))
         peak = reading.sided[torch.from_numpy(rows), place].argmax(-1).numpy() % reading.grid[1] + reading.first
         # the patient's right is on the left of the film
-        values = 0.5 * (peak[:, 0] < half) + 0.5 * (peak[:, 1] > half)
+        values = 0.25 * (1.0 - np.sign(peak[:, 0] - half)) + 0.25 * (1.0 + np.sign(peak[:, 1] - half))  # midline: half
         columns.append((rows, values.astype(np.float64)))
     return macro("follows the side", len(pairs), columns, f"mean over {', '.join(names)}")
