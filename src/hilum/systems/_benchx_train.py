@@ -83,7 +83,7 @@ def resolve(changes: Mapping[str, Any]) -> Recipe:
 
 
 def train(data: str | Path | None, out: Path, *, seed: int, resume: bool, settings: Mapping[str, Any]) -> Path:
-    """Pre-train a method, fit its heads on its frozen encoder, and write the folder.
+    """Pre-train a method, fit its heads on its frozen encoder, write the folder and return it.
 
     Args:
         data: of `films`; None for virtual patients.
@@ -91,9 +91,6 @@ def train(data: str | Path | None, out: Path, *, seed: int, resume: bool, settin
         seed: of every draw.
         resume: go on with the pre-training that lies there.
         settings: of `Recipe`.
-
-    Returns:
-        The folder.
 
     Raises:
         InputError: if a setting cannot be used.
