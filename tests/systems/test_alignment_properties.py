@@ -322,8 +322,15 @@ def test_a_claim_is_told_of_its_own_arms_alone() -> None:
     assert list(concerned(Claim("x", "b", "a", "m", ("d",)), trials)) == ["b", "a", "d"]
 
 
-@pytest.mark.parametrize(("card", "sentence"), [("7", "no JSON of a card"), ("{", "no JSON of a card"), ("[1]", "no JSON of a card"),
-                                                ("[]", "not the file that its card names")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("card", "sentence"),
+    [
+        ("7", "no JSON of a card"),
+        ("{", "no JSON of a card"),
+        ("[1]", "no JSON of a card"),
+        ("[]", "not the file that its card names"),
+    ],
+)
 def test_a_folder_whose_card_is_damaged_is_named(tmp_path: Path, card: str, sentence: str) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"whatever")
     (tmp_path / "card.json").write_text(card)
