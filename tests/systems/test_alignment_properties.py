@@ -17,6 +17,7 @@ from hilum.core.errors import InputError  # noqa: E402
 from hilum.core.seed import generator  # noqa: E402
 from hilum.learn.wording import Wording  # noqa: E402
 from hilum.measure.claim import Claim  # noqa: E402
+from hilum.measure.scored import Scored  # noqa: E402
 from hilum.systems import _cxr_llava_train as llava  # noqa: E402
 from hilum.systems import _devide_recipe as devide  # noqa: E402
 from hilum.systems._cxr_llava_labels import renderings, vocabulary_texts  # noqa: E402
@@ -263,7 +264,8 @@ def test_a_map_that_never_moves_follows_half_of_the_sides_also_on_the_midline(co
 @given(st.integers(0, 10_000))
 def test_dice_and_pointing_are_those_counted_film_by_film(seed: int) -> None:
     pairs, rng = toy_pairs(8, seed=seed), np.random.default_rng(seed)
-    table = rng.random((8, 2, PX, PX)).astype(np.float32) + pairs.mask(np.arange(8)[:, None], np.arange(2)[None]) * 0.3
+    masks = np.stack([pairs.mask(np.arange(8), at) for at in range(2)], axis=1)
+    table = rng.random((8, 2, PX, PX)).astype(np.float32) + 0.3 * masks
     overlap, hit = [], []
     for at, name in enumerate(NAMES):
         rows = np.flatnonzero(pairs.target[:, at])
@@ -275,7 +277,7 @@ def test_dice_and_pointing_are_those_counted_film_by_film(seed: int) -> None:
                             for row, (_, b) in zip(rows, said, strict=True)]))  # fmt: skip
 
     def maps(rows: np.ndarray, place: int) -> np.ndarray:
-        return table[rows, place]
+        return np.asarray(table[rows, place])
 
     assert dice(pairs, NAMES, maps, 0.9).value == pytest.approx(np.mean(overlap))
     assert pointing(pairs, NAMES, maps).value == pytest.approx(np.mean(hit))
@@ -318,7 +320,7 @@ def test_names_of_tensors_are_turned_back_and_no_two_become_one() -> None:
 
 
 def test_a_claim_is_told_of_its_own_arms_alone() -> None:
-    trials = {"m": {name: [] for name in ("a", "b", "c", "d")}}
+    trials: dict[str, dict[str, list[Scored]]] = {"m": {name: [] for name in ("a", "b", "c", "d")}}
     assert list(concerned(Claim("x", "b", "a", "m", ("d",)), trials)) == ["b", "a", "d"]
 
 
