@@ -17,6 +17,7 @@ from hilum.core.errors import InputError  # noqa: E402
 from hilum.core.seed import generator  # noqa: E402
 from hilum.learn.wording import Wording  # noqa: E402
 from hilum.measure.claim import Claim  # noqa: E402
+from hilum.measure.scored import Scored  # noqa: E402
 from hilum.systems import _cxr_llava_train as llava  # noqa: E402
 from hilum.systems import _devide_recipe as devide  # noqa: E402
 from hilum.systems._cxr_llava_labels import renderings, vocabulary_texts  # noqa: E402
@@ -263,7 +264,8 @@ def test_a_map_that_never_moves_follows_half_of_the_sides_also_on_the_midline(co
 @given(st.integers(0, 10_000))
 def test_dice_and_pointing_are_those_counted_film_by_film(seed: int) -> None:
     pairs, rng = toy_pairs(8, seed=seed), np.random.default_rng(seed)
-    table = rng.random((8, 2, PX, PX)).astype(np.float32) + pairs.mask(np.arange(8)[:, None], np.arange(2)[None]) * 0.3
+    masks = np.stack([pairs.mask(np.arange(8), at) for at in range(2)], axis=1)
+    table = rng.random((8, 2, PX, PX)).astype(np.float32) + 0.3 * masks
     overlap, hit = [], []
     for at, name in enumerate(NAMES):
         rows = np.flatnonzero(pairs.target[:, at])
@@ -275,7 +277,7 @@ def test_dice_and_pointing_are_those_counted_film_by_film(seed: int) -> None:
                             for row, (_, b) in zip(rows, said, strict=True)]))  # fmt: skip
 
     def maps(rows: np.ndarray, place: int) -> np.ndarray:
-        return table[rows, place]
+        return np.asarray(table[rows, place])
 
     assert dice(pairs, NAMES, maps, 0.9).value == pytest.approx(np.mean(overlap))
     assert pointing(pairs, NAMES, maps).value == pytest.approx(np.mean(hit))
@@ -318,12 +320,19 @@ def test_names_of_tensors_are_turned_back_and_no_two_become_one() -> None:
 
 
 def test_a_claim_is_told_of_its_own_arms_alone() -> None:
-    trials = {"m": {name: [] for name in ("a", "b", "c", "d")}}
+    trials: dict[str, dict[str, list[Scored]]] = {"m": {name: [] for name in ("a", "b", "c", "d")}}
     assert list(concerned(Claim("x", "b", "a", "m", ("d",)), trials)) == ["b", "a", "d"]
 
 
-@pytest.mark.parametrize(("card", "sentence"), [("7", "no card in JSON"), ("{", "no card in JSON"), ("[1]", "no card"),
-                                                ("[]", "not the file that its card names")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("card", "sentence"),
+    [
+        ("7", "no JSON of a card"),
+        ("{", "no JSON of a card"),
+        ("[1]", "no JSON of a card"),
+        ("[]", "not the file that its card names"),
+    ],
+)
 def test_a_folder_whose_card_is_damaged_is_named(tmp_path: Path, card: str, sentence: str) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"whatever")
     (tmp_path / "card.json").write_text(card)

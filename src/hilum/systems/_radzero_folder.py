@@ -51,7 +51,7 @@ def read(folder: Path) -> Model:
             f"'{folder}' lacks a file of a trained radzero ({error.strerror}): {error.filename}"
         ) from None
     except (ValueError, TypeError):
-        raise InputError(f"'{folder / CARD}' is no card in JSON: train anew, or copy the folder again") from None
+        raise InputError(f"'{folder / CARD}' is no JSON of a card: train anew, or copy the folder again") from None
     if hashlib.sha256(data).hexdigest() != card.get("sha256"):
         raise InputError(f"'{folder / WEIGHTS}' is not the file that its card names: copy the folder again")
     tensors = load(data)
