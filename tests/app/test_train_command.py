@@ -71,13 +71,19 @@ def ended(folder: Path) -> bytes:
 def test_a_recipe_that_draws_its_own_data_trains_without_any_and_says_what_it_did(
     hilum: Any, recipe: Path, tmp_path: Path
 ) -> None:
-    done = hilum("train", "toy-drawn", "--plugin", recipe, "-o", tmp_path / "o", "--tensorboard", "--device", "cpu")
+    done = hilum("train", "toy-drawn", "--plugin", recipe, "-o", tmp_path / "o", "--device", "cpu")
     assert done.code == 0, done.err
     assert f"Wrote {tmp_path / 'o'}: card.json" in done.out
     assert re.search(r"30 \+ 30 steps in \d+ s, [\d.]+ % of it waiting for batches", done.out)
     assert f"Next: hilum read film.dcm --model {tmp_path / 'o'}" in done.out
     assert "step 30 of 30  loss" in done.err
     assert "left" in done.err
+
+
+def test_event_files_are_written_where_they_are_asked_for(hilum: Any, recipe: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="event files need the extra log (tensorboard)")
+    done = hilum("train", "toy-drawn", "--plugin", recipe, "-o", tmp_path / "o", "--tensorboard", "--device", "cpu")
+    assert done.code == 0, done.err
     assert list((tmp_path / "o" / "first" / "tensorboard").iterdir())
 
 

@@ -89,7 +89,7 @@ def test_visits_go_by_date_and_splits_are_the_data_sets() -> None:
 def test_mlrg_is_trained_written_and_read_back(tmp_path: Path) -> None:
     out = mlrg.train(data=made_dataset(), out=tmp_path / "run", settings=QUICK)
     assert sorted(path.name for path in out.iterdir()) == [
-        "card.json", "encoder.safetensors", "log.csv", "state.safetensors",
+        "card.json", "encoder.safetensors", "fit.json", "log.csv", "state.safetensors",
     ]  # fmt: skip
     stage = mlrg.trained(out)
     assert stage.card["data"]["train"] == {"films": 32, "patients": 8}

@@ -13,15 +13,16 @@ from hilum.core.check import Verdict, example_studies
 from hilum.core.errors import HilumError, MissingError
 from hilum.core.finding import Finding
 from hilum.core.image import MadeBy
-from hilum.core.region import Box
+from hilum.core.region import Box, Mask
 from hilum.core.registry import Entry, register
-from hilum.core.report import Report
+from hilum.core.report import Question, Report
 from hilum.core.study import Study
 from hilum.measure.metric import Metric, metric
 from hilum.measure.pairs import Pairs
 from hilum.measure.scored import Scored
 from hilum.measure.task import Task, find_task
 
+_FAMILIES = ("film-to-text", "text-to-film")
 KINDS = ("model", "dataset", "metric", "task")
 _TEXTS = (
     "There is a small right pleural effusion. The heart is enlarged.",
@@ -74,6 +75,16 @@ def _study(number: int, concept: str, there: bool) -> Study:
     return study.add(findings=(finding,), made_by=MadeBy("example"))
 
 
+def _asked(study: Study, number: int) -> Study:
+    """The study with a drawn outline, and an answered question of each family that a metric asks for."""
+    choices = ("a", "b", "c")
+    asked = [Question(f"Which of these, by {family}?", choices, choices[number % 3], family, f"{study.id}-{family}")
+             for family in _FAMILIES]  # fmt: skip
+    outline = Mask(np.tri(6, dtype=np.bool_), "film")
+    return study.add(findings=(Finding("lung nodule", regions=(outline,)),), questions=asked,
+                     made_by=MadeBy("example"))  # fmt: skip
+
+
 def _right(found: Metric) -> Pairs[Any]:
     """Pairs whose answers are their references."""
     if found.takes == "study":
@@ -108,6 +119,9 @@ def _identity(entry: Entry) -> str:
     value = found(_right(found)).value
     if not np.isfinite(value) and found.takes == "report":
         value = found(_by_section()).value  # a metric may ask of sections only
+    if not np.isfinite(value) and found.takes == "study":
+        asked = tuple(_asked(study, number) for number, study in enumerate(_right(found).references))
+        value = found(Pairs(asked, asked)).value  # or of outlines and questions only
     if not np.isfinite(value):
         return "it is undefined where every answer is its reference"
     if np.isfinite(best) and abs(value - best) > _NEAR:
