@@ -124,7 +124,7 @@ def _client_app(start: Callable[[], nn.Module], train: Train, read: Read, share:
         net.load_state_dict(message.content[_SHARED].to_torch_state_dict(), strict=False)
         return net
 
-    @app.train()
+    @app.train()  # type: ignore[untyped-decorator,unused-ignore]
     def fit_site(message: Any, context: Any) -> Any:
         site, at = int(context.node_config["partition-id"]), int(message.content["config"]["server-round"]) - 1
         net = taken(message, context)
@@ -135,7 +135,7 @@ def _client_app(start: Callable[[], nn.Module], train: Train, read: Read, share:
         told = MetricRecord({"num-examples": samples, "site": site})
         return Message(RecordDict({_SHARED: given, _TOLD: told}), reply_to=message)
 
-    @app.evaluate()
+    @app.evaluate()  # type: ignore[untyped-decorator,unused-ignore]
     def read_site(message: Any, context: Any) -> Any:
         site = int(context.node_config["partition-id"])
         scores = [float(each) for each in read(taken(message, context), site)]
@@ -150,7 +150,7 @@ def _counted(sites: int) -> Any:
 
     logging.getLogger("flwr").setLevel(logging.ERROR)  # its import sets it; what fails is raised here
 
-    class Counted(FedAvg):
+    class Counted(FedAvg):  # type: ignore[misc,unused-ignore]
         def __init__(self) -> None:
             super().__init__(fraction_evaluate=0.0, min_train_nodes=sites, min_available_nodes=sites)
             self.down: list[int] = []
@@ -201,7 +201,7 @@ def _grid(client: Any, sites: int) -> Any:
     contexts = {node: Context(0, node, {"partition-id": node - 1, "num-partitions": sites}, RecordDict(), {})
                 for node in range(1, sites + 1)}  # fmt: skip
 
-    class InProcess(Grid):
+    class InProcess(Grid):  # type: ignore[misc,unused-ignore]
         def set_run(self, run: Any) -> None:
             raise NotImplementedError
 
@@ -238,7 +238,7 @@ def _simulated(serve: Callable[[Any], None], client: Any, sites: int) -> None:
 
     server = ServerApp()
 
-    @server.main()
+    @server.main()  # type: ignore[untyped-decorator,unused-ignore]
     def main(grid: Any, context: Any) -> None:
         serve(grid)
 
