@@ -12,7 +12,7 @@ import typer
 
 from hilum import RESEARCH_USE, __version__
 from hilum.app.draw_verb import draw_command
-from hilum.app.flags import AsJson, Plugins, Quiet, Seed
+from hilum.app.flags import AsJson, Plugins, Quiet, Seed, load_plugins, pairs_of
 from hilum.app.project_verb import project_command
 from hilum.app.serve.verb import serve_command
 from hilum.app.view.verb import view_command
@@ -179,10 +179,10 @@ def score_command(
     from hilum.app.score import Choices
     from hilum.app.score_command import examples, run
 
-    _load(plugin)
+    load_plugins(plugin)
     names = tuple(name.strip() for name in chosen.split(",") if name.strip())
-    theirs = _pairs(candidate_column, "--candidate-column") if candidate_column else None
-    choices = Choices(names, section, _pairs(column or [], "--column"), theirs, audit, seed, replicates)  # type: ignore[arg-type]
+    theirs = pairs_of(candidate_column, "--candidate-column") if candidate_column else None
+    choices = Choices(names, section, pairs_of(column or [], "--column"), theirs, audit, seed, replicates)  # type: ignore[arg-type]
     if example or reference is None:
         if not (example or quiet or as_json):
             print("No reports given: scoring the bundled examples (the same as --example).", file=sys.stderr)
@@ -220,9 +220,9 @@ def train_command(
     """Train a system; the same command and seed give the same weights on the same machine."""
     from hilum.app.train_command import Asked, run
 
-    _load(plugin)
+    load_plugins(plugin)
     how = {"budget": budget, "device": device, "spread": spread, "tensorboard": tensorboard, "quiet": quiet}
-    if said := run(Asked(system, data, out, _pairs(settings or []), seed, resume, **how)):  # type: ignore[arg-type]
+    if said := run(Asked(system, data, out, pairs_of(settings or []), seed, resume, **how)):  # type: ignore[arg-type]
         print(said)
 
 
@@ -248,10 +248,10 @@ def bench_command(
     from hilum.app.bench import Asked
     from hilum.app.bench_command import run
 
-    _load(plugin)
+    load_plugins(plugin)
     names = tuple(name for name in map(str.strip, models.split(",")) if name)
     task = (targets or [""])[0]
-    asked = Asked(task, names, out, data, limit, resume, _pairs(settings or []), seed, controls, compare)
+    asked = Asked(task, names, out, data, limit, resume, pairs_of(settings or []), seed, controls, compare)
     if not run(targets or [], asked, as_json=as_json, quiet=quiet):
         raise typer.Exit(1)
 
@@ -270,7 +270,7 @@ def reproduce_command(
     """Judge one published claim beside its control arms: holds, fails, or cannot be tested here."""
     from hilum.app.claims import EXIT_CODES, claims, reproduce, summary
 
-    _load(plugin)
+    load_plugins(plugin)
     if not system:
         print(json.dumps(claims()) if as_json else "\n".join(each["line"] for each in claims()))
         return
@@ -279,20 +279,13 @@ def reproduce_command(
         if not quiet:
             print(line, file=sys.stderr)
 
-    verdict, written = reproduce(system, data, out / system, seed=seed, settings=_pairs(settings or []), say=say)
+    verdict, written = reproduce(system, data, out / system, seed=seed, settings=pairs_of(settings or []), say=say)
     if as_json:
         print(written.read_text(encoding="utf-8"))
     elif not quiet:
         print(summary(verdict, written))
     if EXIT_CODES[verdict.outcome]:
         raise typer.Exit(EXIT_CODES[verdict.outcome])
-
-
-def _pairs(settings: list[str], option: str = "--set") -> dict[str, str]:
-    wrong = [item for item in settings if "=" not in item]
-    if wrong:
-        raise InputError(f"{option} needs key=value, got '{wrong[0]}'")
-    return dict(item.split("=", 1) for item in settings)
 
 
 @app.command("list")
@@ -306,7 +299,7 @@ def list_command(
     """List what is registered: models, data sets, metrics, tasks and systems."""
     from hilum.core.registry import listing
 
-    _load(plugin)
+    load_plugins(plugin)
     kinds = {"": "", "models": "model", "datasets": "dataset", "data": "dataset", "metrics": "metric"}
     kinds |= {"tasks": "task", "systems": "system"}
     if kind not in kinds:
@@ -377,13 +370,6 @@ def check_command(
             print(f"{'ok  ' if verdict.passed else 'FAIL'} {verdict.name}{said}")
     if not all(verdict.passed for verdict in verdicts):
         raise typer.Exit(1)
-
-
-def _load(plugins: list[Path] | None) -> None:
-    from hilum.core.registry import load_plugin
-
-    for path in plugins or []:
-        load_plugin(path)
 
 
 def main(arguments: list[str] | None = None) -> None:

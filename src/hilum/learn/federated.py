@@ -22,6 +22,9 @@ from torch import Tensor, nn
 from hilum.core.errors import InputError, need
 
 WAYS = ("in process", "simulation")
+_ELSEWHERE = (
+    "sites in one process only send and receive: the rest of the grid is for Flower's own simulation and network"
+)
 _SHARED, _TOLD, _OWN = "arrays", "metrics", "own"
 
 Train = Callable[[nn.Module, int, int], int]
@@ -203,20 +206,20 @@ def _grid(client: Any, sites: int) -> Any:
 
     class InProcess(Grid):  # type: ignore[misc,unused-ignore]
         def set_run(self, run: Any) -> None:
-            raise NotImplementedError
+            raise NotImplementedError(_ELSEWHERE)
 
         @property
         def run(self) -> Any:
-            raise NotImplementedError
+            raise NotImplementedError(_ELSEWHERE)
 
         def create_message(self, *args: Any, **kwargs: Any) -> Any:
-            raise NotImplementedError
+            raise NotImplementedError(_ELSEWHERE)
 
         def push_messages(self, messages: Iterable[Any]) -> Iterable[str]:
-            raise NotImplementedError
+            raise NotImplementedError(_ELSEWHERE)
 
         def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Any]:
-            raise NotImplementedError
+            raise NotImplementedError(_ELSEWHERE)
 
         def get_node_ids(self) -> Iterable[int]:
             return list(contexts)
