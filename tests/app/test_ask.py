@@ -15,7 +15,7 @@ from PIL import Image as Picture
 
 pytest.importorskip("torch")
 
-from hilum.app.ask import finding_of, summary
+from hilum.app.ask import AskedRow, ask_films, finding_of, summary
 from hilum.app.ask_page import asked_page, heat_image, state_of, tinted
 from hilum.core.cache import VARIABLE
 from hilum.core.image import Image, MadeBy
@@ -117,6 +117,23 @@ def test_a_folder_of_films_is_asked_and_what_fails_is_a_row(
     lines = (tmp_path / "out" / "answers.jsonl").read_text().splitlines()
     assert len(lines) == len(json.loads(done.out)["studies"])
     assert "refused" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_what_was_answered_before_an_interruption_is_listed(folder: Path, tmp_path: Path) -> None:
+    films = tmp_path / "films"
+    films.mkdir()
+    (films / "a.txt").write_text("no film")
+    (films / "b.txt").write_text("no film either")
+
+    def stop(row: AskedRow, number: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ask_films([films / "a.txt", films / "b.txt"], tmp_path / "o", text="pleural effusion", model=folder,
+                  on_row=stop)  # fmt: skip
+    listed = (tmp_path / "o" / "answers.jsonl").read_text().splitlines()
+    assert [json.loads(line)["status"] for line in listed] == ["failed"]
+    assert (tmp_path / "o" / "index.html").is_file()
 
 
 @needs_gate

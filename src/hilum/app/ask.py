@@ -92,13 +92,16 @@ def ask_films(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the results folder '{folder}': {error.strerror or error}") from error
+    rows: list[AskedRow] = []
     with open_studies([Path(path) for path in paths], keep_identifiers=keep_identifiers) as intake:
-        rows, total = [], len(intake.studies) + len(intake.failures)
-        for row in _rows(intake, opened, asked, folder):
-            rows.append(row)
-            if on_row:
-                on_row(row, len(rows), total)
-    _write(folder, rows, text, opened, round(time.time() - started, 2))
+        total = len(intake.studies) + len(intake.failures)
+        try:
+            for row in _rows(intake, opened, asked, folder):
+                rows.append(row)
+                if on_row:
+                    on_row(row, len(rows), total)
+        finally:  # what was answered before an interruption is listed too
+            _write(folder, rows, text, opened, round(time.time() - started, 2))
     return tuple(rows)
 
 
@@ -123,7 +126,7 @@ def _row(
             answered.append((chest, ask(model, chest, asked)))
         except RefusedError as error:
             reasons.append(f"{names[film.id]}: {error}")
-        except (HilumError, OSError, ValueError) as error:
+        except (HilumError, OSError, ValueError, RuntimeError) as error:  # torch's own among them
             status = "failed"
             reasons.append(f"{names[film.id]}: {error}")
     if not study.films:
