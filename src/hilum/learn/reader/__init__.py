@@ -1,0 +1,1 @@
+"""The reader: samples of studies, its training, and what it writes."""
