@@ -1,1 +1,1 @@
-"""The reader: samples of studies, its training, and what it writes."""
+"""The reader's material: roles, samples, tasks, presets, layout, guards."""
