@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hilum.core.errors import InputError
 from hilum.core.image import Image
+from hilum.learn.objectives.write import IGNORED
 from hilum.learn.reader.absence import NOT_GIVEN, absent, filled, heading, image_pieces, section_pieces
 from hilum.learn.reader.boxes import CODECS, Piece
 from hilum.learn.reader.preset import IMAGE_WORDS, Preset
@@ -18,8 +19,6 @@ from hilum.learn.reader.roles import IMAGE, ROLE_TOKENS, ROLES, Shown, token_of
 from hilum.learn.reader.sample import CONTEXT, Located, Said, Sample, pieces_of, texts_of
 
 ASK, ANSWER = "<ask>", "<answer>"
-IGNORED = -100
-"""Label of a token that is not learned."""
 
 
 @dataclass(frozen=True)
