@@ -16,7 +16,7 @@ from hilum.core.image import Image, Window
 from hilum.core.seed import generator
 from hilum.learn.reader.absence import without
 from hilum.learn.reader.roles import Shown
-from hilum.learn.reader.sample import Sample
+from hilum.learn.reader.sample import Sample, with_context
 
 
 def blank(samples: Sequence[Sample]) -> list[Sample]:
@@ -84,13 +84,11 @@ def other_prior(samples: Sequence[Sample], *, seed: int) -> list[Sample]:
     Raises:
         InputError: if no other patient has a prior.
     """
-    made = []
-    for sample, mixed in zip(samples, swapped(samples, seed=seed, roles=("prior_front",)), strict=True):
+    made = swapped(samples, seed=seed, roles=("prior_front",))
+    for number, sample in enumerate(samples):
         if sample.has("prior_front") and "prior_report" in sample.context:
-            donor = _donor(sample, samples, ("prior_front",), seed)
-            context = {**sample.context, "prior_report": donor.context.get("prior_report", "")}
-            mixed = replace(mixed, context=context)
-        made.append(mixed)
+            told = _donor(sample, samples, ("prior_front",), seed).context.get("prior_report", "")
+            made[number] = with_context(made[number], prior_report=told)
     return made
 
 
@@ -115,7 +113,11 @@ Guard = Callable[[Sequence[Sample]], list[Sample]]
 
 
 def guard_rows(samples: Sequence[Sample], *, seed: int) -> dict[str, list[Sample]]:
-    """Return the samples as they are and under each guard that concerns them, by name."""
+    """Return the samples as they are and under each guard that concerns them, by name.
+
+    'true', 'blank' and 'swapped' are always there; where a sample has a prior, so are 'no prior', 'reversed prior' and,
+    with priors of several patients, 'other prior'.
+    """
     found = {"true": list(samples), "blank": blank(samples), "swapped": swapped(samples, seed=seed)}
     with_prior = [sample for sample in samples if sample.has("prior_front")]
     if with_prior:

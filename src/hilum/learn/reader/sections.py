@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from hilum.core.report import Report
@@ -9,6 +10,9 @@ from hilum.learn.reader.sample import Sample
 from hilum.text.parse import parse, sentence_facts, to_findings
 from hilum.text.phrase import COMPARISON_WORDS
 from hilum.text.sentences import sentences
+
+
+_EARLIER = re.compile(r"\b(earlier|(?:than|as) before|compared|since)\b", re.IGNORECASE)
 
 
 def cut_words(text: str, longest: int) -> tuple[str, int]:
@@ -44,7 +48,7 @@ def compares(text: str) -> bool:
 
     Words of size alone ('larger than the left') do not.
     """
-    return COMPARISON_WORDS.search(text) is not None or any(
+    return any(pattern.search(text) for pattern in (COMPARISON_WORDS, _EARLIER)) or any(
         fact.attributes.get("change") for start, end in sentences(text) for fact in sentence_facts(text[start:end])
     )
 

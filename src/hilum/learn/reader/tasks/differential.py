@@ -13,7 +13,7 @@ from hilum.learn.reader.sample import Sample, Turn
 from hilum.learn.reader.tasks import one_of, task
 
 WORDINGS = (
-    "What is the differential diagnosis?", "What may these findings come from?", "Name possible causes of the findings.",
+    "What is the differential diagnosis?", "What may these findings come from?", "Name possible causes.",
     "Which diagnoses should be considered?",
 )  # fmt: skip
 CAUSES = MappingProxyType({

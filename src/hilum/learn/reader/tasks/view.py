@@ -20,13 +20,13 @@ OPTIONS = ("frontal", "lateral")
 
 @task("view")
 def view(study: Study, preset: Preset, rng: np.random.Generator) -> Sample | None:
-    """Ask for the view of one current film, shown with the role 'cur_other' or 'cur_front', so that no role tells it."""
+    """Ask for the view of one current film, shown with one role whatever it is, so that no token tells the answer."""
     films = [film for film in study.films if film.view in FRONTAL | LATERAL]
     if not films:
         return None
     film = films[int(rng.integers(len(films)))]
     answer = OPTIONS[film.view in LATERAL]
-    role = "cur_other" if "cur_other" in preset.roles else preset.roles[0]
+    role = next((role for role in ("cur_other", "cur_front") if role in preset.roles), preset.roles[0])
     alone = preset.changed(sections=(), frontal=False)
     sample = sample_of("view", study, alone, [Turn(one_of(WORDINGS, rng), answer)], options=OPTIONS)
     return replace(sample, shown=(Shown(role, film),))
