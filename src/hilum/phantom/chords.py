@@ -36,6 +36,10 @@ class Depths(NamedTuple):
         return self.far - self.near
 
 
+def _around(middle: Floats | np.float32, half: Floats) -> Depths:
+    return Depths(np.asarray(middle - half, dtype=np.float32), np.asarray(middle + half, dtype=np.float32))
+
+
 class Solid(NamedTuple):
     """An ellipsoid or superellipsoid.
 
@@ -77,16 +81,14 @@ class Solid(NamedTuple):
             if self.turn_deg:
                 raise InputError("a turned superellipsoid cannot be seen from the side: give turn_deg 0 or power 2")
             room = np.maximum(1.0 - (y / deep) ** 2 - np.abs(z / last) ** self.power, 0.0)
-            half, middle = first * room ** (1.0 / self.power), np.float32(self.center[0])
-            return Depths(middle - half, middle + half)
+            return _around(np.float32(self.center[0]), first * room ** np.float32(1.0 / self.power))
         turn = np.deg2rad(self.turn_deg)
         cosine, sine = np.float32(np.cos(turn)), np.float32(np.sin(turn))
         square = (cosine / first) ** 2 + (sine / last) ** 2
         mixed = z * (cosine * sine * (first**-2 - last**-2))
         rest = (z * sine / first) ** 2 + (z * cosine / last) ** 2 + (y / deep) ** 2 - 1.0
         half = np.sqrt(np.maximum(mixed * mixed - square * rest, 0.0)) / square
-        middle = np.float32(self.center[0]) - mixed / square
-        return Depths(middle - half, middle + half)
+        return _around(np.float32(self.center[0]) - mixed / square, half)
 
     @property
     def half_width(self) -> float:

@@ -10,12 +10,9 @@ Source: the rules are those of the project's own protocol; docs/scenes.md gives 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-import numpy as np
 
 from hilum.core.cohort import Cohort
 from hilum.core.errors import InputError
@@ -211,11 +208,8 @@ def _finding(fact: Fact, change: Change | None, masks: dict[str, Masks]) -> Find
 
 def _severity(fact: Fact) -> str:
     """'mild', 'moderate' or 'severe' of a grade."""
-    return (
-        ("mild", "severe")[fact.grade - 1]
-        if MOST[fact.concept] == 2
-        else ("mild", "moderate", "severe")[fact.grade - 1]
-    )
+    words = ("mild", "severe") if MOST[fact.concept] == 2 else ("mild", "moderate", "severe")
+    return words[fact.grade - 1]
 
 
 def _places(fact: Fact) -> dict[str, str]:
@@ -230,7 +224,7 @@ def _sites(fact: Fact) -> tuple[str, ...]:
     if fact.zone == "retrocardiac":
         return ("retrocardiac region",)
     if not fact.side:
-        return ("trachea",) if fact.tip else ()
+        return ()
     place = _HOME.get(fact.concept) or f"{fact.zone} lung zone"
     return (f"{'right' if fact.side < 0 else 'left'} {place}",)
 

@@ -106,7 +106,7 @@ def _tree(chest: Chest, carina: float, rng: np.random.Generator) -> tuple[Spots,
             radius = rng.uniform(2.6, 4.2)
             ends += [(root, middle), (middle, middle + way * rng.uniform(25, 40) + rng.normal(0, 6, 3))]
             radii += [radius, 0.7 * radius]
-        ends.append((root + [0, 0, -12], root + [6.0 * side, 0, 14]))
+        ends.append((root + np.array([0, 0, -12.0]), root + np.array([6.0 * side, 0, 14.0])))
         radii.append(rng.uniform(7, 9))
     return np.array(ends, dtype=np.float32), np.array(radii, dtype=np.float32)
 

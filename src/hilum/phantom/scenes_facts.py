@@ -94,8 +94,9 @@ def steady(concept: str) -> Floats:
     chain = backward(concept)
     size = len(chain)
     equations = np.vstack([chain.T - np.eye(size), np.ones(size)])
-    found: Floats = np.linalg.lstsq(equations, np.eye(size + 1)[-1], rcond=None)[0]
-    return found / found.sum()
+    found: Floats = np.maximum(np.linalg.lstsq(equations, np.eye(size + 1)[-1], rcond=None)[0], 0.0)
+    share: Floats = found / found.sum()
+    return share
 
 
 @cache

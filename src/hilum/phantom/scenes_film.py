@@ -220,4 +220,4 @@ def _exposed(path: Floats, aerated: Floats, taken: Taken, view: SceneView, seed:
     wave = 3.0 * path.shape[1] / 64
     shown += _CLUTTER * 2 * np.sqrt(np.pi) * wave * gaussian_filter(clutter, wave)
     shown += taken.noise * rng.standard_normal(path.shape, dtype=np.float32)
-    return np.clip(shown, 0.0, 1.0, dtype=np.float32)
+    return np.asarray(np.clip(shown, 0.0, 1.0), dtype=np.float32)

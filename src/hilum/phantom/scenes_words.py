@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hilum.core.finding import Change
-from hilum.core.report import Report
+from hilum.core.report import Report, Sentence
 from hilum.core.seed import generator
 from hilum.phantom.indication import MISLEADING, TRUTHFUL
 from hilum.phantom.scenes_facts import TIPS_CM, Fact, Facts
@@ -89,11 +89,9 @@ def report(facts: Facts, changes: Sequence[Change | None], *, prior: bool, seed:
         "indication": hint, "technique": table["technique"],
         "comparison": table["comparison"]["prior" if prior else "none"],
     }  # fmt: skip
-    whole = [
-        section for name, text in fixed.items() if (section := SectionText(name)) and text and not section.say(text)
-    ]
-    sentences = [each for section in (*whole, findings, impression) for each in section.sentences]
-    return Report(**fixed, findings=findings.text, impression=impression.text, sentences=tuple(sentences))
+    whole = [Sentence(part, 0, len(text)) for part, text in fixed.items() if text]
+    sentences = (*whole, *findings.sentences, *impression.sentences)
+    return Report(**fixed, findings=findings.text, impression=impression.text, sentences=sentences)
 
 
 def hint_of(facts: Facts, *, seed: int, name: str) -> tuple[str, str]:
