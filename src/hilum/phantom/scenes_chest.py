@@ -14,8 +14,10 @@ from hilum.phantom.scenes_facts import TIPS_CM, Fact, Facts
 
 Spots = NDArray[np.float32]
 _CTR = ((0.39, 0.46), (0.53, 0.57), (0.63, 0.69))
-_LEVEL_MM = (1e9, 24.0, -22.0, -72.0)  # of fluid against the top of the dome, for each grade of an effusion
+_LEVEL_MM = (1e9, 26.0, -22.0, -72.0)  # of fluid against the top of the dome, for each grade of an effusion
 _RADIUS_MM = (0.0, 15.0, 23.0, 32.0)
+_BEHIND_MM = ((0.0, 0.0, 0.0), (23.0, 7.0, 14.0), (29.0, 8.5, 20.0), (34.0, 10.0, 27.0))
+"""Half-lengths of what lies behind the heart: thin along a frontal beam, long along a lateral one."""
 _COLLAPSE = (0.0, 0.16, 0.38)
 _DEPTH_MM = {"anterior": (18.0, 46.0), "posterior": (-58.0, -30.0)}
 _SHARE = {"upper": (0.12, 0.28), "mid": (0.42, 0.56), "lower": (0.72, 0.86)}
@@ -52,12 +54,15 @@ class Scene:
 
     def lung(self, side: int) -> Solid:
         """Return the outline of a lung, upright, so that it is a closed form in both views."""
-        return self.chest.lung(side)._replace(turn_deg=0.0)
+        solid, lower = self.chest.lung(side), 24.0
+        (x, y, z), (a, b, c) = solid.center, solid.axes
+        return solid._replace(center=(x, y, z + lower), axes=(a, b, c + lower), turn_deg=0.0)
 
     def dome(self, side: int) -> Solid:
         """Return one half of the diaphragm, its top before the middle so that a gutter is left behind it."""
         solid = self.chest.dome(side)
-        return solid._replace(center=(solid.center[0], 26.0, solid.center[2]))
+        (x, _, z), (a, _, c) = solid.center, solid.axes
+        return solid._replace(center=(x, 20.0, z), axes=(1.25 * a, 1.06 * self.chest.depth, c), power=3.0)
 
 
 def draw_scene(facts: Facts, *, seed: int, patient: str, visit: str) -> Scene:
@@ -118,9 +123,9 @@ def _lesion(fact: Fact, chest: Chest, own: np.random.Generator, now: np.random.G
     z = chest.apex + share * (top - chest.apex)
     across, y = own.uniform(0.42, 0.7), own.uniform(*_DEPTH_MM[fact.depth])
     if fact.zone == "retrocardiac":
-        radius = 0.8 * _RADIUS_MM[fact.grade]
-        center = (34.0 + 0.7 * radius, float(own.uniform(-62.0, -56.0)), chest.dome_left - 16.0 - 0.6 * radius)
-        return (Solid(center, (1.15 * radius, 0.28 * radius + 3.0, radius), float(now.uniform(-15, 15))),)
+        wide, deep, high = _BEHIND_MM[fact.grade]
+        behind = (44.0, float(own.uniform(-62.0, -54.0)), chest.dome_left - 10.0 - high)
+        return (Solid(behind, (wide, deep, high), float(now.uniform(-12, 12))),)
     center = (fact.side * across * chest.width, float(y), float(z))
     if fact.concept == "lung nodule":
         radius = float(own.uniform(11.0, 14.0))

@@ -22,7 +22,7 @@ ORIENTATION: Mapping[SceneView, tuple[str, str]] = {"PA": ("L", "F"), "LL": ("P"
 FIELD_MM = 360.0
 """Width of a film in mm; its height is about ten ninths of it."""
 _SOFT, _LUNG, _BONE = (float(v) for v in attenuation(np.array([40.0, -850.0, 900.0], dtype=np.float32)))
-_WINDOW: Mapping[SceneView, tuple[float, float]] = {"PA": (0.6, 3.7), "LL": (0.9, 5.6)}
+_WINDOW: Mapping[SceneView, tuple[float, float]] = {"PA": (0.6, 3.5), "LL": (2.0, 5.2)}
 _CLUTTER = 0.018
 _LEAST_MM = 5.0
 Masks = dict[str, NDArray[np.bool_]]
@@ -204,7 +204,7 @@ def _intubate(path: Floats, grid: Grid, tip: float, lateral: bool) -> NDArray[np
     x = -15.0 if lateral else 0.0
     ends = np.array([[[x, -230.0], [x, tip - 4.5]]], dtype=np.float32)
     tube = _capsules(grid, ends, np.array([4.5], dtype=np.float32))
-    path += (_BONE + _SOFT) * tube
+    path += 2.0 * (_BONE + _SOFT) * tube
     return np.asarray(tube > 1.0, dtype=np.bool_)
 
 
