@@ -12,11 +12,10 @@ from hilum.learn.reader.preset import Preset
 from hilum.learn.reader.trained import Trained
 from hilum.measure.claim import Judged
 from hilum.measure.metric import metric
-from hilum.measure.pairs import ReportPairs
+from hilum.measure.pairs import Pairs
 from hilum.measure.scored import Scored
 from hilum.systems._libra_claims import (
     BESIDE,
-    CHANGE,
     CLAIMS,
     CONCAT,
     CONTROLS,
@@ -74,7 +73,7 @@ def preset_of_kind(kind: Kind) -> Preset:
 def temporal(studies: Sequence[Study], answers: Sequence[str]) -> Scored:
     """Return Libra's temporal F1: the overlap of about 35 words of change; two reports without any count as alike."""
     references = [study.report.findings if study.report else "" for study in studies]
-    return metric(TEMPORAL)(ReportPairs.of(references, list(answers)))
+    return metric(TEMPORAL)(Pairs(tuple(references), tuple(answers)))
 
 
 def judge_libra(
@@ -148,6 +147,3 @@ def _picture(bench: Lab, kept: Mapping[str, Sequence[str]]) -> bytes:
     few += [at for at, study in enumerate(bench.test) if not study.prior][:1]
     shown = {name: [kept[name][at] for at in few] for name in (SINGLE, CONCAT, TAC)}
     return pages([bench.test[at] for at in few], shown)
-
-
-__all__ = ["CHANGE", "KINDS", "judge_libra", "preset_of_kind"]

@@ -15,7 +15,7 @@ from hilum.learn.reader.sample import Sample, with_context
 from hilum.learn.reader.trained import Trained
 from hilum.systems._maira_2_claims import ALL, FL, FLP, FLPR, F
 from hilum.systems._reader_lab import samples_of, small_preset
-from hilum.systems._reader_scores import said
+from hilum.systems._reader_said import said
 
 SECTIONS = ("indication", "technique", "comparison")
 INPUTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType({
