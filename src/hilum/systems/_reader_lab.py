@@ -119,7 +119,7 @@ def lab(scale: Scale = SMALL, *, seed: int = 0, leaky: float = 0.0, say: Say = l
         InputError: if a split holds no study.
     """
     say(f"drawing {scale.patients} patients")
-    drawn = scenes(scale.patients, seed=seed, size=scale.columns, leaky=leaky)
+    drawn = _drawn(scale, seed, leaky)
     parts = {name: tuple(each for each in drawn if split_of(each.patient) == name) for name in ("train", "val", "test")}
     if not all(parts.values()):
         raise InputError(f"{scale.patients} patients are too few: each split needs one or more")
@@ -127,6 +127,17 @@ def lab(scale: Scale = SMALL, *, seed: int = 0, leaky: float = 0.0, say: Say = l
     encoder = label_encoder(parts["train"], size=VisionSize(size=scale.side), steps=scale.encoder_steps, seed=seed,
                             say=say)  # fmt: skip
     return Lab(parts["train"], parts["val"], test, Features(encoder), single_image_floor(test), scale, seed)
+
+
+def _drawn(scale: Scale, seed: int, leaky: float) -> list[Study]:
+    """The studies of all patients; those of test patients are drawn again without leaks."""
+    drawn: list[Study] = []
+    for number in range(scale.patients):
+        made = scenes(1, seed=seed, size=scale.columns, leaky=leaky, first=number)
+        if leaky and split_of(made[0].patient) == "test":
+            made = scenes(1, seed=seed, size=scale.columns, first=number)
+        drawn += made
+    return drawn
 
 
 def small_preset(name: str, **changes: Any) -> Preset:
