@@ -14,9 +14,10 @@ from hilum.learn.reader.absence import dropped, without
 from hilum.learn.reader.guards import blank, other_prior, swapped
 from hilum.learn.reader.preset import Preset
 from hilum.learn.reader.sample import Sample
-from hilum.measure.claim import Claim, Judged, judge
-from hilum.systems._reader_cells import FACTS, FALSE_COMPARISONS, Trials, of_visit
+from hilum.measure.claim import Claim, Judged
+from hilum.systems._reader_cells import BLEU, FACTS, FALSE_COMPARISONS, in_cell, of_visit, read
 from hilum.systems._reader_lab import SMALL, arm, lab, samples_of, scaled, small_preset
+from hilum.systems._reader_trials import Trials, settings_line
 
 SCALE = replace(SMALL, patients=900, steps=300, encoder_steps=600)
 DROPPED = 0.5
@@ -27,6 +28,7 @@ CELLS: Mapping[str, tuple[str, ...]] = {
     BOTH: (), NO_HINT: ("indication",), NO_PRIOR: ("prior_front",), NEITHER: ("indication", "prior_front"),
 }  # fmt: skip
 BLANK, SWAPPED, OTHER = "absence tokens, blank films", "absence tokens, swapped films", "absence tokens, other prior"
+METRICS = (FACTS, FALSE_COMPARISONS, BLEU)
 TEXT = "absence tokens handle a missing indication or prior (ported to a language model)"
 CLAIMS = (
     Claim("tokens beat no dropout where both are missing", TOKENS, KEPT, f"{FACTS}, {NEITHER}", (EMPTY, WORDS)),
@@ -79,20 +81,22 @@ def judge_reader(
         [study for study in of_visit(studies, prior=True) if study.report and study.report.indication]
         for studies in (bench.train, bench.test)
     )
-    trials, preset = Trials(asked), small_preset("mlrg")
+    trials, preset = Trials([study.patient for study in asked]), small_preset("mlrg")
     train, test = samples_of(learned, preset), samples_of(asked, preset)
     for number in range(seed, seed + scale.seeds):
         for name, (changed, given) in arms_of(train, seed=seed).items():
             say(f"{name}, seed {number}")
             reader = arm(bench, changed, given, seed=number)
             for cell, gone in CELLS.items():
-                trials.read(name, reader, [without(sample, *gone) for sample in test], cell=cell)
+                read(trials, asked, name, reader, [without(sample, *gone) for sample in test], cell=cell)
             if name == TOKENS:
                 for guard, rows in ((BLANK, blank(test)), (SWAPPED, swapped(test, seed=seed)),
                                     (OTHER, other_prior(test, seed=seed))):  # fmt: skip
-                    trials.read(guard, reader, rows, cell=BOTH)
-    ruled = [judge(claim, trials.of(claim.metric), trials.patients, seed=seed) for claim in (*CLAIMS, *BESIDE)]
-    people = len(set(trials.patients))
-    lines = [f"{len(learned)} studies to learn from, {len(asked)} of {people} patients to ask about, all with an "
-             "indication and a prior"]  # fmt: skip
-    return ruled[: len(CLAIMS)], ruled[len(CLAIMS) :], lines
+                    read(trials, asked, guard, reader, rows, cell=BOTH)
+    people, metrics = len(set(trials.patients)), [in_cell(metric, cell) for cell in CELLS for metric in METRICS]
+    lines = [
+        f"{len(learned)} studies to learn from, {len(asked)} of {people} patients to ask about, all with an indication "
+        "and a prior", settings_line(reader), "every arm:",
+        *trials.table(list(trials.scores[in_cell(FACTS, BOTH)]), metrics, seed=seed),
+    ]  # fmt: skip
+    return trials.judged(CLAIMS, seed=seed), trials.judged(BESIDE, seed=seed), lines

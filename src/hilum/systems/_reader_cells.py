@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
+from hilum.core.errors import InputError, need
 from hilum.core.study import Study
 from hilum.learn.reader.sample import Sample, with_context
 from hilum.learn.reader.trained import Trained
-from hilum.measure.claim import Judged, verdict
+from hilum.measure.claim import verdict
 from hilum.measure.metrics.bleu import bleu_4
 from hilum.measure.pairs import ReportPairs
 from hilum.measure.scored import Scored
 from hilum.measure.verdict import Verdict
 from hilum.systems._reader_scores import score
+from hilum.systems._reader_trials import Trials
 
 FACTS, ECHO, FALSE_COMPARISONS, BLEU = "fact-f1", "indication-echo", "false-comparison", "BLEU-4"
 
@@ -41,50 +45,58 @@ def shuffled(samples: Sequence[Sample], section: str) -> list[Sample]:
     return made
 
 
-@dataclass
-class Trials:
-    """Scores of arms by metric, in the order of seeds, and one arm's answers to look at.
+def read(
+    trials: Trials, studies: Sequence[Study], name: str, reader: Trained, samples: Sequence[Sample], *, cell: str = ""
+) -> list[str]:
+    """Let a reader write about samples, keep its scores under an arm's name, and return what it wrote.
+
+    A study whose sample shows no prior is scored as one that has none, so that every comparison in it is false.
 
     Args:
-        studies: asked about, in one order for all arms.
+        trials: to add to.
+        studies: of the samples, in order.
+        name: of the arm.
+        reader: trained.
+        samples: to write about.
+        cell: follows the name of each metric, for an arm that is judged on several sets of inputs.
     """
-
-    studies: Sequence[Study]
-    by_metric: dict[str, dict[str, list[Scored]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(list))
-    )
-    answers: dict[str, list[str]] = field(default_factory=dict)
-
-    def read(self, name: str, reader: Trained, samples: Sequence[Sample], *, cell: str = "") -> None:
-        """Let a reader write about samples and keep its scores under an arm's name; `cell` follows each metric.
-
-        A study whose sample shows no prior is scored as one that has none, so that every comparison in it is false.
-        """
-        answers = reader.write(samples)
-        self.answers.setdefault(f"{name}, {cell}" if cell else name, answers)
-        seen = [study if sample.has("prior_front") else replace(study, prior=None)
-                for study, sample in zip(self.studies, samples, strict=True)]  # fmt: skip
-        for metric, value in all_scores(seen, answers).items():
-            self.by_metric[f"{metric}, {cell}" if cell else metric][name].append(value)
-
-    def of(self, metric: str) -> Mapping[str, list[Scored]]:
-        """Return the scores of every arm for a metric."""
-        return self.by_metric[metric]
-
-    @property
-    def patients(self) -> list[str]:
-        """The patient of each study."""
-        return [study.patient for study in self.studies]
+    answers = reader.write(samples)
+    seen = [
+        study if sample.has("prior_front") else replace(study, prior=None)
+        for study, sample in zip(studies, samples, strict=True)
+    ]
+    scored = all_scores(seen, answers)
+    trials.take(name, {in_cell(metric, cell) if cell else metric: value for metric, value in scored.items()})
+    return answers
 
 
-def told(text: str, judged: tuple[list[Judged], list[Judged], list[str]], notes: Sequence[str]) -> Verdict:
-    """Return the verdict on a second stage: its claims, those beside them, and what must be known to read it.
+def in_cell(metric: str, cell: str) -> str:
+    """Return the name of a metric on one set of inputs."""
+    return f"{metric}, {cell}"
+
+
+def second_stage(
+    name: str, stage: str, *, seed: int, seeds: int | str, settings: Mapping[str, Any], say: Callable[[str], None]
+) -> Verdict:  # fmt: skip
+    """Return the verdict on the second stage of a system: its claims, those beside them, and what to know of them.
 
     Args:
-        text: the claim as a whole.
-        judged: claims, those beside them, lines for people.
-        notes: what was ported, left out, and published.
+        name: 'sei' or 'mlrg'.
+        stage: 'reader'.
+        seed, seeds: the first training, and how many.
+        settings: of the bench, see `_reader_lab.Scale`; 'trunk_steps' are its encoder's.
+        say: told what is being done.
+
+    Raises:
+        InputError: if the stage is no stage, or a setting cannot be used.
+        MissingError: if transformers is missing.
     """
-    parts, beside, lines = judged
-    made, more = verdict(text, parts, notes=(*lines, *notes)), verdict(text, beside)
+    if stage != "reader":
+        raise InputError(f"the stages of '{name}' are 'encoder' and 'reader', got '{stage}'")
+    if find_spec("transformers") is None:
+        raise need("transformers", "language", f"the reader of {name}")
+    part = import_module(f"hilum.systems._{name}_reader")
+    given = {"encoder_steps" if key == "trunk_steps" else key: value for key, value in settings.items()}
+    parts, beside, lines = part.judge_reader(seed=seed, settings={**given, "seeds": seeds}, say=say)
+    made, more = verdict(part.TEXT, parts, notes=(*lines, *part.NOTES)), verdict(part.TEXT, beside)
     return replace(made, lines=(*made.lines, *more.lines), scores={**made.scores, **more.scores})

@@ -19,9 +19,10 @@ from hilum.learn.reader.preset import Preset
 from hilum.learn.reader.sample import Sample, with_context
 from hilum.learn.reader.sections import facts_of
 from hilum.learn.retrieve import index_of
-from hilum.measure.claim import Claim, Judged, judge
-from hilum.systems._reader_cells import BLEU, ECHO, FACTS, Trials, of_visit, shuffled
+from hilum.measure.claim import Claim, Judged
+from hilum.systems._reader_cells import BLEU, ECHO, FACTS, of_visit, read, shuffled
 from hilum.systems._reader_lab import SMALL, Lab, arm, lab, samples_of, scaled, small_preset
+from hilum.systems._reader_trials import Trials, settings_line
 
 SCALE = replace(SMALL, patients=700, steps=300, encoder_steps=600)
 NONE, TRUE, SHUFFLED = "film alone", "indication", "indication, shuffled"
@@ -29,6 +30,7 @@ CASE, RANDOM = "indication and similar case", "indication and random case"
 UNTOLD, MIXED = "indication, none at test", "indication, shuffled at test"
 BLANK, SWAPPED = "indication, blank film at test", "indication, swapped film at test"
 CONTROLS = (SHUFFLED, UNTOLD, MIXED, BLANK, SWAPPED)
+METRICS = (FACTS, BLEU, ECHO, "unparsed", "words")
 TEXT = "an indication and a similar case help a reader (ported to a language model)"
 CLAIMS = (
     Claim("the indication brings a report nearer to its words", TRUE, NONE, BLEU, CONTROLS),
@@ -97,7 +99,7 @@ def judge_reader(
     scale = scaled(SCALE, settings)
     bench = lab(scale, seed=seed, say=say)
     learned, asked = (of_visit(studies, prior=False) for studies in (bench.train, bench.test))
-    trials = Trials(asked)
+    trials = Trials([study.patient for study in asked])
     with_hint, bare = small_preset("sei", sections=("indication",)), small_preset("sei", sections=())
     both = small_preset("sei")
     train, test = samples_of(learned, both), samples_of(asked, both)
@@ -114,12 +116,15 @@ def judge_reader(
         for name, (preset, given, wanted) in arms.items():
             say(f"{name}, seed {number}")
             reader = arm(bench, preset, given, seed=number)
-            trials.read(name, reader, wanted)
+            read(trials, asked, name, reader, wanted)
             if name == TRUE:
-                trials.read(UNTOLD, reader, untold)
-                trials.read(MIXED, reader, shuffled(test, "indication"))
-                trials.read(BLANK, reader, blank(test))
-                trials.read(SWAPPED, reader, swapped(test, seed=seed))
-    ruled = [judge(claim, trials.of(claim.metric), trials.patients, seed=seed) for claim in (*CLAIMS, *BESIDE)]
-    lines = [f"{len(learned)} studies to learn from, {len(asked)} of {len(set(trials.patients))} patients to ask about"]
-    return ruled[: len(CLAIMS)], ruled[len(CLAIMS) :], lines
+                read(trials, asked, UNTOLD, reader, untold)
+                read(trials, asked, MIXED, reader, shuffled(test, "indication"))
+                read(trials, asked, BLANK, reader, blank(test))
+                read(trials, asked, SWAPPED, reader, swapped(test, seed=seed))
+    people = len(set(trials.patients))
+    lines = [
+        f"{len(learned)} studies to learn from, {len(asked)} of {people} patients to ask about", settings_line(reader),
+        "every arm:", *trials.table(list(trials.scores[FACTS]), METRICS, seed=seed),
+    ]  # fmt: skip
+    return trials.judged(CLAIMS, seed=seed), trials.judged(BESIDE, seed=seed), lines
