@@ -112,8 +112,8 @@ def reproduce(
         InputError, MissingError: if a choice cannot be used; if a package or the wheel's CT is missing.
     """
     _torch()
-    asked = {"patients": patients, "steps": steps, "trunk_steps": trunk_steps}
-    given = {name: value for name, value in asked.items() if value != ""}
+    sizes = {"patients": patients, "steps": steps, "trunk_steps": trunk_steps}
+    given = {name: value for name, value in sizes.items() if value != ""}
     if stage != "encoder":
         from hilum.systems._reader_cells import second_stage
 

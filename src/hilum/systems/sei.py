@@ -113,8 +113,8 @@ def reproduce(
     _torch()
     if by not in ("patches", "film"):
         raise InputError(f"cases are found by 'patches' or by 'film', got '{by}'")
-    asked = {"patients": patients, "steps": steps, "trunk_steps": trunk_steps}
-    given = {name: value for name, value in asked.items() if value != ""}
+    sizes = {"patients": patients, "steps": steps, "trunk_steps": trunk_steps}
+    given = {name: value for name, value in sizes.items() if value != ""}
     if stage != "encoder":
         from hilum.systems._reader_cells import second_stage
 
