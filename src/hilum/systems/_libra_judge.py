@@ -101,8 +101,7 @@ def judge_libra(
                 told.append(f"{name}: {slots} tokens of films that carry anything; {settings_line(reader)}")
     guards = sorted(name for name in trials.scores[FACTS] if name.startswith(f"{TAC}:"))
     lines = [
-        f"{len(bench.train)} studies to learn from, {len(bench.test)} test studies of {len(set(bench.patients))} patients",
-        f"change, Bayes accuracy from the current film alone: balanced {bench.floor.balanced:.3f}",
+        *bench.lines(),
         *told, "every arm:", *trials.table(list(KINDS), METRICS, seed=seed),
         f"guards of {TAC}:", *trials.table(guards, METRICS, seed=seed), *_subgroups(bench, trials, seed=seed),
     ]  # fmt: skip

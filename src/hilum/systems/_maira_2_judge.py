@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from hilum.core.region import Box
 from hilum.learn.reader.guards import guard_rows
 from hilum.learn.reader.trained import Trained
 from hilum.measure.claim import Judged
@@ -54,7 +55,7 @@ class Run:
     """What a judging gathers besides scores: answers of the first seed, errors of boxes, a line on decoding."""
 
     kept: dict[str, list[str]] = field(default_factory=dict)
-    boxes: list[list[object]] = field(default_factory=list)
+    boxes: list[list[Box]] = field(default_factory=list)
     wrong: int = 0
     lines: list[str] = field(default_factory=list)
 
@@ -82,18 +83,16 @@ def judge_maira_2(
     arms = [*INPUTS, SWAPPED_L, OTHER_P, REPORT_ONLY, *DROPPED_ON.values(), GROUNDED, OTHER_BOXES]
     guards = sorted(name for name in trials.scores[FACTS] if name.startswith(f"{ALL}:"))
     lines = [
-        f"{len(bench.train)} studies to learn from, {len(bench.test)} test studies of {len(set(bench.patients))} patients",
-        f"change, Bayes accuracy from the current film alone: balanced {bench.floor.balanced:.3f}",
+        *bench.lines(),
         *run.lines, "every arm:", *trials.table(arms, (*METRICS, IOU, "box-f1"), seed=seed),
         "guards of the reader of all inputs:", *trials.table(guards, METRICS, seed=seed),
         f"grounded answers: {run.wrong} boxes could not be read, in {scale.seeds} seeds",
     ]  # fmt: skip
     few = _few(bench)
+    shown, said = [bench.test[at] for at in few], {name: [all_[at] for at in few] for name, all_ in run.kept.items()}
+    grounded = {GROUNDED: said.pop(GROUNDED)}
     pictures: dict[str, bytes | str] = {
-        CAPTION: pages([bench.test[at] for at in few], {name: [said[at] for at in few] for name, said in run.kept.items()
-                                                        if name != GROUNDED}),
-        BOXES: pages([bench.test[at] for at in few], {GROUNDED: [run.kept[GROUNDED][at] for at in few]},
-                     boxes=[run.boxes[at] for at in few]),  # type: ignore[misc]
+        CAPTION: pages(shown, said), BOXES: pages(shown, grounded, boxes=[run.boxes[at] for at in few])
     }  # fmt: skip
     judged = [trials.judged(some, seed=seed) for some in (CLAIMS, CONTROLS, BESIDE)]
     return judged[0], judged[1], judged[2], lines, pictures

@@ -105,6 +105,13 @@ class Lab:
         """The patient of each test study."""
         return [study.patient for study in self.test]
 
+    def lines(self) -> list[str]:
+        """Return what the bench holds and what a single film could tell of change, for the evidence."""
+        return [
+            f"{len(self.train)} studies to learn from, {len(self.test)} test studies of {len(set(self.patients))} persons",
+            f"change, Bayes accuracy from the current film alone: balanced {self.floor.balanced:.3f}",
+        ]
+
 
 def lab(scale: Scale = SMALL, *, seed: int = 0, leaky: float = 0.0, say: Say = lambda line: None) -> Lab:
     """Draw the cohort, and teach the encoder its labels unless that was done before.

@@ -23,6 +23,7 @@ from hilum.systems._libra_claims import BESIDE, CLAIMS, CONTROLS
 
 if TYPE_CHECKING:
     from hilum.learn.reader.trained import Trained
+    from hilum.systems._reader_published import Published
 
 __all__ = ["Libra", "build", "published", "reproduce", "train", "trained"]
 TEXT = "temporal input through the connector beats a single image and plain concatenation"
@@ -34,7 +35,7 @@ NOTES = (
 )
 
 
-def build(**changes: Any) -> Any:
+def build() -> Any:
     """Return the reader at its published sizes on torch's 'meta' device: to count and to check, without weights.
 
     Raises:
@@ -43,7 +44,7 @@ def build(**changes: Any) -> Any:
     _installed()
     from hilum.systems._reader_published import empty
 
-    return empty("libra", **changes)
+    return empty("libra")
 
 
 def train(
@@ -73,7 +74,7 @@ def trained(folder: str | Path) -> Trained:
     return Trained.load(Path(folder))
 
 
-def published(folder: str | Path | None = None) -> Trained:
+def published(folder: str | Path | None = None) -> Published:
     """Return the authors' reader from weights that you have got: docs/libra.md says how. Not run against them here.
 
     Args:
@@ -100,8 +101,8 @@ def reproduce(
         data: of no effect: what is true of a scene is known, of a report only what it says.
         seed: of the scenes, the bootstrap and the first training.
         say: told what is being done.
-        patients, steps, encoder_steps, width, asked, seeds: scenes, optimiser steps of an arm and of the encoder's label
-            training, width of the language model, test studies, trainings of each arm.
+        patients, steps, encoder_steps, width, asked, seeds: scenes, optimiser steps of an arm and of the encoder's
+            label training, width of the language model, test studies, trainings of each arm.
 
     Raises:
         InputError: if a number cannot be used.

@@ -22,6 +22,7 @@ from hilum.systems._maira_2_claims import BESIDE, CLAIMS, CONTROLS
 
 if TYPE_CHECKING:
     from hilum.learn.reader.trained import Trained
+    from hilum.systems._reader_published import Published
 
 __all__ = ["Maira2", "build", "published", "reproduce", "train", "trained"]
 LEAKY = 1 / 3
@@ -34,7 +35,7 @@ NOTES = (
 )
 
 
-def build(**changes: Any) -> Any:
+def build() -> Any:
     """Return the reader at its published sizes on torch's 'meta' device: to count and to check, without weights.
 
     Raises:
@@ -43,7 +44,7 @@ def build(**changes: Any) -> Any:
     _installed()
     from hilum.systems._reader_published import empty
 
-    return empty("maira-2", **changes)
+    return empty("maira-2")
 
 
 def train(
@@ -73,11 +74,11 @@ def trained(folder: str | Path) -> Trained:
     return Trained.load(Path(folder))
 
 
-def published(folder: str | Path | None = None) -> Trained:
+def published(folder: str | Path | None = None) -> Published:
     """Return the authors' reader from weights that you have got: docs/maira-2.md says how. Not run against them here.
 
     Args:
-        folder: with config.json, tokenizer and safetensors; 'maira-2' in the folder that HILUM_WEIGHTS names by default.
+        folder: with config.json, tokenizer and safetensors; 'maira-2' in the folder that HILUM_WEIGHTS names if None.
 
     Raises:
         MissingError: if torch, transformers or the weights are missing.
@@ -100,8 +101,8 @@ def reproduce(
         data: of no effect: what is true of a scene is known, of a report only what it says.
         seed: of the scenes, the bootstrap and the first training.
         say: told what is being done.
-        patients, steps, encoder_steps, width, asked, seeds: scenes, optimiser steps of an arm and of the encoder's label
-            training, width of the language model, test studies, trainings of each arm.
+        patients, steps, encoder_steps, width, asked, seeds: scenes, optimiser steps of an arm and of the encoder's
+            label training, width of the language model, test studies, trainings of each arm.
 
     Raises:
         InputError: if a number cannot be used.
