@@ -15,9 +15,8 @@ from hilum.learn.reader.guards import blank, other_prior, swapped
 from hilum.learn.reader.preset import Preset
 from hilum.learn.reader.sample import Sample
 from hilum.measure.claim import Claim, Judged, judge
-from hilum.systems._reader_cells import Trials, of_visit
+from hilum.systems._reader_cells import FACTS, FALSE_COMPARISONS, Trials, of_visit
 from hilum.systems._reader_lab import SMALL, arm, lab, samples_of, scaled, small_preset
-from hilum.systems._reader_scores import FACTS, FALSE_COMPARISONS
 
 SCALE = replace(SMALL, patients=900, steps=300, encoder_steps=600)
 DROPPED = 0.5

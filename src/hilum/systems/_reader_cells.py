@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass, field, replace
 
 from hilum.core.study import Study
 from hilum.learn.reader.sample import Sample, with_context
 from hilum.learn.reader.trained import Trained
+from hilum.measure.claim import Judged, verdict
 from hilum.measure.metrics.bleu import bleu_4
 from hilum.measure.pairs import ReportPairs
-from hilum.measure.scored import Scored, averaged
+from hilum.measure.scored import Scored
+from hilum.measure.verdict import Verdict
 from hilum.systems._reader_scores import score
-from hilum.text.findings import to_findings
-from hilum.text.parse import parse
 
-BLEU, ECHO = "BLEU-4", "echo of a misleading indication"
+FACTS, ECHO, FALSE_COMPARISONS, BLEU = "fact-f1", "indication-echo", "false-comparison", "BLEU-4"
 
 
 def of_visit(studies: Sequence[Study], *, prior: bool) -> list[Study]:
@@ -26,28 +24,11 @@ def of_visit(studies: Sequence[Study], *, prior: bool) -> list[Study]:
     return [study for study in studies if (study.prior is not None) == prior and study.report is not None]
 
 
-def hinted(study: Study) -> str:
-    """Return the concept that the indication of a study hints at, '' where it names none."""
-    facts = parse(study.report.indication).facts if study.report else ()
-    return facts[0].concept if facts else ""
-
-
-def echoes(studies: Sequence[Study], answers: Sequence[str]) -> Scored:
-    """Score how often a report claims what its indication hints at although it is not there; NaN for other studies."""
-    values = []
-    for study, answer in zip(studies, answers, strict=True):
-        concept = hinted(study)
-        there = any(each.concept == concept and each.state == "present" for each in study.findings)
-        told = any(each.concept == concept and each.state == "present" for each in to_findings(parse(answer)))
-        values.append(float(told) if concept and not there else np.nan)
-    return averaged(ECHO, values, "hint absent from the study, stated as present|version:1", better="lower")
-
-
 def all_scores(studies: Sequence[Study], answers: Sequence[str]) -> dict[str, Scored]:
-    """Return the scores of the scenes, BLEU-4 against the whole findings section, and echoes."""
+    """Return the scores of the scenes, and BLEU-4 against the whole findings section."""
     references = tuple(study.report.findings if study.report else "" for study in studies)
     pairs = ReportPairs(references, tuple(answers), tuple(study.id for study in studies))
-    return {**score(studies, list(answers)), BLEU: bleu_4(pairs), ECHO: echoes(studies, answers)}
+    return {**score(studies, list(answers)), BLEU: bleu_4(pairs)}
 
 
 def shuffled(samples: Sequence[Sample], section: str) -> list[Sample]:
@@ -75,10 +56,15 @@ class Trials:
     answers: dict[str, list[str]] = field(default_factory=dict)
 
     def read(self, name: str, reader: Trained, samples: Sequence[Sample], *, cell: str = "") -> None:
-        """Let a reader write about samples and keep its scores under an arm's name; `cell` follows each metric."""
+        """Let a reader write about samples and keep its scores under an arm's name; `cell` follows each metric.
+
+        A study whose sample shows no prior is scored as one that has none, so that every comparison in it is false.
+        """
         answers = reader.write(samples)
         self.answers.setdefault(f"{name}, {cell}" if cell else name, answers)
-        for metric, value in all_scores(self.studies, answers).items():
+        seen = [study if sample.has("prior_front") else replace(study, prior=None)
+                for study, sample in zip(self.studies, samples, strict=True)]  # fmt: skip
+        for metric, value in all_scores(seen, answers).items():
             self.by_metric[f"{metric}, {cell}" if cell else metric][name].append(value)
 
     def of(self, metric: str) -> Mapping[str, list[Scored]]:
@@ -89,3 +75,16 @@ class Trials:
     def patients(self) -> list[str]:
         """The patient of each study."""
         return [study.patient for study in self.studies]
+
+
+def told(text: str, judged: tuple[list[Judged], list[Judged], list[str]], notes: Sequence[str]) -> Verdict:
+    """Return the verdict on a second stage: its claims, those beside them, and what must be known to read it.
+
+    Args:
+        text: the claim as a whole.
+        judged: claims, those beside them, lines for people.
+        notes: what was ported, left out, and published.
+    """
+    parts, beside, lines = judged
+    made, more = verdict(text, parts, notes=(*lines, *notes)), verdict(text, beside)
+    return replace(made, lines=(*made.lines, *more.lines), scores={**made.scores, **more.scores})

@@ -20,9 +20,8 @@ from hilum.learn.reader.sample import Sample, with_context
 from hilum.learn.reader.sections import facts_of
 from hilum.learn.retrieve import index_of
 from hilum.measure.claim import Claim, Judged, judge
-from hilum.systems._reader_cells import BLEU, ECHO, Trials, of_visit, shuffled
+from hilum.systems._reader_cells import BLEU, ECHO, FACTS, Trials, of_visit, shuffled
 from hilum.systems._reader_lab import SMALL, Lab, arm, lab, samples_of, scaled, small_preset
-from hilum.systems._reader_scores import FACTS
 
 SCALE = replace(SMALL, patients=700, steps=300, encoder_steps=600)
 NONE, TRUE, SHUFFLED = "film alone", "indication", "indication, shuffled"
