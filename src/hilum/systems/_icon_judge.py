@@ -85,7 +85,8 @@ def material_of(bench: Lab, *, classes: int, each: int, seed: int, say: Say) -> 
 
 def preset_for(how: Mix | None) -> Preset:
     """Return ICON's preset as the bench runs it: beam search left to the published scale."""
-    return small_preset("icon", roles=ROLES if how is None else (*ROLES, "lesion_crop"))
+    roles = ROLES if how is None else (*ROLES, "lesion_crop")
+    return small_preset("icon", roles=roles, options={"per_role": True})
 
 
 def taught(material: Material, how: Mix | None, *, seed: int) -> Icon:
