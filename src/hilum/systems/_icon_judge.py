@@ -164,4 +164,4 @@ def judge_icon(
 
 def _scores(studies: Sequence[Study], answers: Sequence[str], classes: Sequence[int]) -> dict[str, Scored]:
     apart = disagreement(answers, classes)
-    return {**score(studies, answers), **consistency(studies, answers), apart.metric: apart}
+    return {**score(studies, answers), **consistency(studies, answers, classes), apart.metric: apart}
