@@ -209,7 +209,7 @@ def test_without_a_prior_the_inspector_sees_zeros_there() -> None:
 
 
 def test_a_request_shows_films_then_crops_and_tells_attributes_of_all() -> None:
-    from hilum.systems._icon_judge import preset_for
+    from hilum.systems._icon_arms import preset_for
 
     study = next(each for each in studies() if each.prior)
     crops = {name: Shown("lesion_crop", study.films[0]) for name in CONCEPTS[:3]}
