@@ -64,7 +64,7 @@ class Scene:
 
 
 def lung_of(chest: Chest, side: int) -> Solid:
-    """Return the outline of a lung, upright and reaching lower than a frontal shows, into the gutter behind the dome."""
+    """Return the outline of a lung, upright and reaching into the gutter behind the dome."""
     solid, lower = chest.lung(side), 24.0
     (x, y, z), (a, b, c) = solid.center, solid.axes
     return solid._replace(center=(x, y, z + lower), axes=(a, b, c + lower), turn_deg=0.0)
