@@ -236,11 +236,8 @@ def test_saying_everything_twice_repeats_and_gains_nothing() -> None:
 
 def test_a_finding_of_every_kind_in_every_report_has_full_recall_and_low_precision() -> None:
     """The score cannot be bought by saying it all."""
-    everything = " ".join(
-        f"There is a small {side} {name}."
-        for side in ("right", "left")
-        for name in ("pleural effusion", "pneumothorax")
-    )
+    kinds = [f"small {side} {name}" for side in ("right", "left") for name in ("pleural effusion", "pneumothorax")]
+    everything = " ".join(f"There is a {kind}." for kind in kinds)
     everything += " Mild cardiomegaly."
     got = score(COHORT, [everything] * len(COHORT))
     assert got["fact-precision"].value < 0.35
