@@ -23,7 +23,7 @@ from tests.learn.reader.case import processor
 
 @pytest.fixture(scope="module")
 def studies():
-    return scenes(24, seed=3)
+    return scenes(16, seed=3, size=40)
 
 
 def made(studies, task, preset):
