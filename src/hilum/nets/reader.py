@@ -68,8 +68,13 @@ class ReaderModel(library.LlavaModel):  # type: ignore[misc]
             layers=1 if isinstance(layers, int) else len(layers),
             **(config.connector_options or {}),
         )
+        for module in self.multi_modal_projector.modules():
+            module.keeps_own_init = not isinstance(module, library.PreTrainedModel)
         self.language_model = library.AutoModel.from_config(config.text_config)
         self.post_init()
+
+    def _init_weights(self, module: torch.nn.Module) -> None:
+        _drawn(super(), module)
 
     def states(self, pixel_values: Tensor) -> Tensor:
         """Return every hidden state that the connector takes of films (M, C, S, S): (M, L, P, D), the deepest last."""
@@ -176,6 +181,9 @@ class Reader(library.LlavaForConditionalGeneration):  # type: ignore[misc]
         self.lm_head = torch.nn.Linear(config.text_config.hidden_size, config.text_config.vocab_size, bias=False)
         self.post_init()
 
+    def _init_weights(self, module: torch.nn.Module) -> None:
+        _drawn(super(), module)
+
     def generate(self, inputs: Tensor | None = None, *, image_states: Tensor | None = None, **kwargs: Any) -> Any:
         """Write; as transformers' `generate`, and with hidden states (M, L, P, D) in place of pixels."""
         if image_states is not None:
@@ -186,6 +194,14 @@ class Reader(library.LlavaForConditionalGeneration):  # type: ignore[misc]
 library.AutoConfig.register(ReaderConfig.model_type, ReaderConfig, exist_ok=True)
 library.AutoModel.register(ReaderConfig, ReaderModel, exist_ok=True)
 library.AutoModelForImageTextToText.register(ReaderConfig, Reader, exist_ok=True)
+
+
+def _drawn(parent: Any, module: torch.nn.Module) -> None:
+    """Draw a module's weights: a connector's as torch draws them, not 0.02 wide as transformers would."""
+    if not getattr(module, "keeps_own_init", False):
+        parent._init_weights(module)
+    elif callable(draw := getattr(module, "reset_parameters", None)):
+        draw()
 
 
 def vision_width(config: Any) -> int:
