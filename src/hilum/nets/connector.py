@@ -40,13 +40,13 @@ def connector(
     if name not in CONNECTORS:
         raise InputError(f"there is no connector '{name}': expected one of {', '.join(CONNECTORS)}")
     make = CONNECTORS[name]
-    depth = getattr(make, "keywords", {}).get("depth")
-    if per_role and depth is None:
+    held = getattr(make, "keywords", {})
+    if per_role and not held:
         raise InputError(f"the connector '{name}' has no weights for each role: per_role is for linear, mlp2 and mlp4")
     if per_role:
-        make = partial(RoleProjection, depth=depth)
+        make = partial(RoleProjection, **held)
     known = [each for each in signature(make).parameters if each not in ("vision_width", "text_width", "layers")]
-    known = [each for each in known if each not in getattr(make, "keywords", {})]
+    known = [each for each in known if each not in held]
     wrong = [each for each in options if each not in known]
     if wrong:
         raise InputError(f"the connector '{name}' has no option '{wrong[0]}': it has {', '.join(known)}")

@@ -96,10 +96,12 @@ class TemporalFusion(nn.Module):
         if self.shift is not None:
             alike = functional.cosine_similarity(current.flatten(1), prior.flatten(1))
             prior = prior + (((alike + 1) / 2) ** 8)[:, None, None] * self.shift
-        own = [
-            norm(x + look(x, x)) for look, norm, x in zip(self.looks, self.look_norms, (current, prior), strict=False)
-        ]
-        mine, theirs = own or (current, prior)
+        mine, theirs = current, prior
+        if len(self.looks):
+            mine, theirs = (
+                norm(x + look(x, x))
+                for look, norm, x in zip(self.looks, self.look_norms, (current, prior), strict=True)
+            )
         asked = self.cross_norm(mine + self.cross(mine, theirs))
         made: Tensor = self.norm(current + self.feed(asked))
         return made
@@ -149,7 +151,7 @@ class TemporalConnector(Connector):
 
     def each(self, seen: Tensor) -> Tensor:
         """Map films (M, P, L * D) to (M, T, D * merge^2)."""
-        return pixel_merge(self.extract(seen.unflatten(2, (self.layers, -1)).transpose(1, 2)), self.merge)
+        return pixel_merge(self.extract(seen.reshape(*seen.shape[:2], self.layers, -1).transpose(1, 2)), self.merge)
 
     def fuse(self, tokens: Tensor, films: Films | None) -> Tensor:
         """Map films (M, T, D * merge^2) to (M, T, text_width)."""

@@ -53,7 +53,8 @@ class ViewConnector(Connector):
             mlp=wide, depth=depth,
         )  # fmt: skip
         self.fusion = ViewFusion(size)
-        self.fusion.project = nn.Sequential(nn.Linear(inputs, size.hidden), nn.GELU(), nn.Linear(size.hidden, wide))
+        projection = nn.Sequential(nn.Linear(inputs, size.hidden), nn.GELU(), nn.Linear(size.hidden, wide))
+        self.fusion.project = projection  # type: ignore[assignment]
         self.project = mlp(wide * merge * merge, text_width, 2)
         self.gone = nn.Parameter(torch.empty(text_width)) if other_slots == "placeholder" else None
         self.reset_parameters()

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from hilum.core.errors import InputError, need
-from hilum.nets.connector import Connector, connector
+from hilum.nets.connector import connector
+from hilum.nets.connector_base import Connector
 from hilum.nets.fuse import films_of
 
 
@@ -28,6 +29,7 @@ def _library() -> Any:
 
 library: Any = _library()
 """transformers, whose types change with its versions."""
+_OWN = "draws_its_own_weights"
 
 
 class ReaderConfig(library.LlavaConfig):  # type: ignore[misc]
@@ -69,7 +71,7 @@ class ReaderModel(library.LlavaModel):  # type: ignore[misc]
             **(config.connector_options or {}),
         )
         for module in self.multi_modal_projector.modules():
-            module.keeps_own_init = not isinstance(module, library.PreTrainedModel)
+            setattr(module, _OWN, not isinstance(module, library.PreTrainedModel))
         self.language_model = library.AutoModel.from_config(config.text_config)
         self.post_init()
 
@@ -198,7 +200,7 @@ library.AutoModelForImageTextToText.register(ReaderConfig, Reader, exist_ok=True
 
 def _drawn(parent: Any, module: torch.nn.Module) -> None:
     """Draw a module's weights: a connector's as torch draws them, not 0.02 wide as transformers would."""
-    if not getattr(module, "keeps_own_init", False):
+    if not getattr(module, _OWN, False):
         parent._init_weights(module)
     elif callable(draw := getattr(module, "reset_parameters", None)):
         draw()
