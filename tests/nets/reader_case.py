@@ -72,6 +72,8 @@ def shaken(reader: Reader, seed: int = 1) -> Reader:
         for name, each in sorted(reader.named_parameters()):
             if each.ndim > 1 and "language_model" in name:
                 each.normal_(0, 0.5 if "embed" in name else 0.25, generator=draw)
+        words = reader.get_input_embeddings().weight
+        words[reader.config.text_config.eos_token_id] *= 2.5
     return reader
 
 
