@@ -220,7 +220,7 @@ class TestTemporal:
 
     def test_the_shift_is_nothing_at_first_and_a_constant_that_norms_nearly_remove(self) -> None:
         torch.manual_seed(0)
-        net = TemporalFusion(D, 2, drop=0.0, bias=True, self_attention=True).eval()
+        net = TemporalFusion(D, 2, drop=0.0, bias=True, self_attention=True, feed=D).eval()
         current, prior = torch.randn(2, 2, P, D)
         plain = net(current, prior)
         net.load_state_dict({**net.state_dict(), "shift": torch.tensor([5.0])})
@@ -232,7 +232,7 @@ class TestTemporal:
     def test_the_fusion_is_its_formula(self) -> None:
         """LN4(cur + MLP(LN3(cur' + CA(cur', prior'))))."""
         torch.manual_seed(0)
-        net = TemporalFusion(D, 2, drop=0.0, bias=False, self_attention=True).eval()
+        net = TemporalFusion(D, 2, drop=0.0, bias=False, self_attention=True, feed=D).eval()
         current, prior = torch.randn(2, 1, P, D)
         one = net.look_norms[0](current + net.looks[0](current, current))
         two = net.look_norms[1](prior + net.looks[1](prior, prior))
