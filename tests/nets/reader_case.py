@@ -34,7 +34,7 @@ KINDS: dict[str, tuple[str, dict[str, Any], str]] = {
     "linear": ("linear", {}, "last"),
     "mlp2": ("mlp2", {}, "last"),
     "mlp4": ("mlp4", {"merge": 2}, "all"),
-    "mlp2 per role": ("mlp2", {"per_role": True}, "last"),
+    "mlp2 per role": ("mlp2", {"by_role": True}, "last"),
     "qformer": ("qformer", {"queries": 5, "heads": 2}, "last"),
     "tac": ("tac", {"heads": 2}, "all"),
     "tac merged": ("tac", {"heads": 2, "merge": 2, "prior_slot": "own", "bias": False}, "all"),

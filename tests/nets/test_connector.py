@@ -98,7 +98,7 @@ def test_a_fusing_connector_asks_for_roles(kind: str) -> None:
         ("mlp3", {}, "no connector 'mlp3': expected one of linear, mlp2, mlp4, qformer, tac, multiview_xattn"),
         ("mlp2", {"heads": 3}, "'mlp2' has no option 'heads': it has merge"),
         ("tac", {"queries": 3}, "'tac' has no option 'queries': it has heads, drop, bias"),
-        ("tac", {"per_role": True}, "'tac' has no weights for each role"),
+        ("tac", {"by_role": True}, "'tac' has no weights for each role"),
         ("tac", {"heads": 3}, "3 heads do not divide a width of 8"),
         ("tac", {"prior_slot": "both"}, "'placeholder' or its 'own' tokens, got 'both'"),
         ("multiview_xattn", {"other_slots": ""}, "'own' tokens or a 'placeholder', got ''"),
