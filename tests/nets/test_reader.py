@@ -34,7 +34,7 @@ from hilum.nets.readers import processor_for, reader_config, slot_of, small_read
 
 from .reader_case import FRONT, KINDS, LATERAL, PATCHES, PRIOR, PROMPTS, case, encoder, films, logits, rows, tokens  # noqa: E402
 
-every = pytest.mark.parametrize("kind", KINDS)
+every = pytest.mark.parametrize("kind", EVERY)
 WRITING = {"max_new_tokens": 6, "do_sample": False}
 
 
