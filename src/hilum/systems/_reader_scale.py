@@ -27,11 +27,11 @@ class Scale:
         workers: processes that arms are shared out to.
     """
 
-    patients: int = 2000
+    patients: int = 900
     columns: int = 72
     side: int = 80
-    encoder_steps: int = 1200
-    steps: int = 600
+    encoder_steps: int = 800
+    steps: int = 300
     rate: float = 3e-3
     width: int = 96
     depth: int = 2
