@@ -133,6 +133,6 @@ def _installed() -> None:
 class Libra:
     """`train` makes a reader that compares, `reproduce` judges what its connector is worth."""
 
-    claims, minutes, fits = (*CLAIMS, *CONTROLS, *BESIDE), 20.0, 1
+    claims, minutes, fits = (*CLAIMS, *CONTROLS, *BESIDE), 25.0, 1
     build, train, trained = staticmethod(build), staticmethod(train), staticmethod(trained)
     published, reproduce = staticmethod(published), staticmethod(reproduce)
