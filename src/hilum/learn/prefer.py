@@ -182,7 +182,7 @@ def prefer(
         InputError: if there is nothing to learn from.
     """
     if not len(pairs):
-        raise InputError(f"no pair to learn from: {pairs.ties} questions are ties, and {pairs.unjudged} were not judged; "
+        raise InputError(f"no pair to learn from: {pairs.ties} questions are ties, {pairs.unjudged} were not judged; "
                          "sample more answers, or hotter ones")  # fmt: skip
     told = pairs.pairs
     kinds = {"chosen": [(p.question, p.chosen) for p in told], "rejected": [(p.question, p.rejected) for p in told]}
@@ -204,7 +204,7 @@ def prefer(
 def _loss(policy: nn.Module, given: Any, how: Preference, logp: Logp) -> tuple[Tensor, Mapping[str, float]]:
     said = {kind: logp(policy, given[kind]) for kind in ("chosen", "rejected")}
     now = _sides(said["chosen"], said["rejected"], how.tail)
-    then = tuple(each.detach() for each in now)
+    then = (torch.zeros(()), torch.zeros(()))
     if how.refers:
         then = _sides(given["chosen held"], given["rejected held"], how.tail)
     chosen, rejected = (Side(now[n], then[n].to(now[n].dtype), said[kind][1].sum(dim=1)) for n, kind in enumerate(said))
@@ -219,7 +219,8 @@ def _other(policy: nn.Module, given: Any, logp: Logp) -> Tensor:
     """KTO's estimate of the divergence, from answers of other questions."""
     value, place = logp(policy, given["other"])
     before, there = given["other held"]
-    return ((value * place).sum(dim=1) - (before * there).sum(dim=1)).mean()
+    gain: Tensor = (value * place).sum(dim=1) - (before * there).sum(dim=1)
+    return gain.mean()
 
 
 def write_best(
@@ -241,7 +242,7 @@ def write_best(
     def loss(policy: nn.Module, given: Any) -> tuple[Tensor, Mapping[str, float]]:
         value, place = logp(policy, given)
         total = (value * place).sum(dim=1)
-        return written(Side(total, total.detach(), place.sum(dim=1))).mean(), {}
+        return written(Side(total, torch.zeros_like(total), place.sum(dim=1))).mean(), {}
 
     def batches(step: int) -> Any:
         return build([answers[row] for row in _order(step, batch, len(answers), seed)])
