@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from hilum.core.errors import InputError
+from hilum.nets.reader_processor import silent
 
 
 @dataclass(frozen=True)
@@ -163,11 +164,7 @@ def settings(decoding: Decoding) -> dict[str, Any]:
 
 def never(tokenizer: Any) -> list[int]:
     """Return ids that no answer holds: padding, the beginning, images and their roles."""
-    from hilum.nets.fuse import IMAGE, ROLES, role_token
-
-    known = tokenizer.get_vocab()
-    tokens = (tokenizer.pad_token, tokenizer.bos_token, IMAGE, *map(role_token, ROLES))
-    return sorted({known[token] for token in tokens if token in known and token != tokenizer.eos_token})
+    return [each for each in silent(tokenizer) if each != tokenizer.eos_token_id]
 
 
 def logp_of(reader: Any, rows: Sequence[Row], answers: Tensor, tokenizer: Any) -> Tensor:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from hilum.core.errors import InputError, need
-from hilum.nets.connector import Connector, connector
+from hilum.nets.connector import connector
+from hilum.nets.connector_base import Connector
 from hilum.nets.fuse import films_of
 
 
@@ -28,6 +29,7 @@ def _library() -> Any:
 
 library: Any = _library()
 """transformers, whose types change with its versions."""
+_OWN = "draws_its_own_weights"
 
 
 class ReaderConfig(library.LlavaConfig):  # type: ignore[misc]
@@ -68,8 +70,13 @@ class ReaderModel(library.LlavaModel):  # type: ignore[misc]
             layers=1 if isinstance(layers, int) else len(layers),
             **(config.connector_options or {}),
         )
+        for module in self.multi_modal_projector.modules():
+            setattr(module, _OWN, not isinstance(module, library.PreTrainedModel))
         self.language_model = library.AutoModel.from_config(config.text_config)
         self.post_init()
+
+    def _init_weights(self, module: torch.nn.Module) -> None:
+        _drawn(super(), module)
 
     def states(self, pixel_values: Tensor) -> Tensor:
         """Return every hidden state that the connector takes of films (M, C, S, S): (M, L, P, D), the deepest last."""
@@ -176,6 +183,9 @@ class Reader(library.LlavaForConditionalGeneration):  # type: ignore[misc]
         self.lm_head = torch.nn.Linear(config.text_config.hidden_size, config.text_config.vocab_size, bias=False)
         self.post_init()
 
+    def _init_weights(self, module: torch.nn.Module) -> None:
+        _drawn(super(), module)
+
     def generate(self, inputs: Tensor | None = None, *, image_states: Tensor | None = None, **kwargs: Any) -> Any:
         """Write; as transformers' `generate`, and with hidden states (M, L, P, D) in place of pixels."""
         if image_states is not None:
@@ -186,6 +196,14 @@ class Reader(library.LlavaForConditionalGeneration):  # type: ignore[misc]
 library.AutoConfig.register(ReaderConfig.model_type, ReaderConfig, exist_ok=True)
 library.AutoModel.register(ReaderConfig, ReaderModel, exist_ok=True)
 library.AutoModelForImageTextToText.register(ReaderConfig, Reader, exist_ok=True)
+
+
+def _drawn(parent: Any, module: torch.nn.Module) -> None:
+    """Draw a module's weights: a connector's as torch draws them, not 0.02 wide as transformers would."""
+    if not getattr(module, _OWN, False):
+        parent._init_weights(module)
+    elif callable(draw := getattr(module, "reset_parameters", None)):
+        draw()
 
 
 def vision_width(config: Any) -> int:

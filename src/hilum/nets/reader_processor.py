@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from hilum.core.errors import InputError
 from hilum.core.geometry import Letterbox
-from hilum.nets.fuse import IMAGE
+from hilum.nets.fuse import IMAGE, ROLES, role_token
 from hilum.nets.reader import ReaderConfig, library
 
 
@@ -124,8 +124,29 @@ class ReaderProcessor(library.LlavaProcessor):  # type: ignore[misc]
         return self.expanded(self.tokenizer(prompt, add_special_tokens=False)["input_ids"])
 
     def text_of(self, ids: Sequence[int]) -> str:
-        """Return generated ids as a text, control tokens left out."""
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+        """Return generated ids as a text: padding, ends, images and roles left out, box tokens kept.
+
+        A tokenizer that writes small letters only (`learn.reader.words`) gets its capitals back.
+        """
+        mute = set(silent(self.tokenizer))
+        text = str(self.tokenizer.decode([each for each in ids if each not in mute])).strip()
+        return sentence_case(text) if self.tokenizer.init_kwargs.get("sentence_case") else text
+
+
+def silent(tokenizer: Any) -> list[int]:
+    """Return the ids that are no part of an answer: padding, beginning, end, images and their roles."""
+    known = tokenizer.get_vocab()
+    tokens = (tokenizer.pad_token, tokenizer.bos_token, tokenizer.eos_token, IMAGE, *map(role_token, ROLES))
+    return sorted({known[token] for token in tokens if token in known})
+
+
+def sentence_case(text: str) -> str:
+    """Return a text in small letters with a capital at the start of each sentence."""
+    made, fresh = [], True
+    for letter in text:
+        made.append(letter.upper() if fresh else letter)
+        fresh = letter in ".?!" or (fresh and not letter.isalnum())
+    return "".join(made)
 
 
 library.AutoImageProcessor.register(ReaderConfig, slow_image_processor_class=FilmProcessor, exist_ok=True)

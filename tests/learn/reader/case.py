@@ -56,17 +56,23 @@ def study(name: str = "s2", *, patient: str = "p1", day: int = 9, prior: bool = 
 
 
 def processor(texts: tuple[str, ...], control: tuple[str, ...], *, slots: int = 4) -> SimpleNamespace:
-    """A word-level tokenizer with special tokens, and the number of tokens of a picture."""
+    """The project's tokenizer of whole words, and the number of tokens of a picture."""
+    pytest.importorskip("transformers", reason="the reader's rows need a tokenizer (extra 'language')")
+    from hilum.learn.reader.words import word_tokenizer
+
+    return SimpleNamespace(tokenizer=word_tokenizer(texts, control), image_seq_length=slots)
+
+
+def raw_processor(texts: tuple[str, ...], control: tuple[str, ...], *, slots: int = 4) -> SimpleNamespace:
+    """A careless tokenizer: it splits at spaces alone, normalises, and holds its control tokens as plain words too."""
     transformers = pytest.importorskip("transformers", reason="the reader's rows need a tokenizer (extra 'language')")
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
     specials = ["<pad>", "<unk>", "<s>", "</s>", *control]
-    split = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation(), pre_tokenizers.Digits(True)]
-    )
-    words = sorted({piece for text in texts for piece, _ in split.pre_tokenize_str(text.lower())} - set(specials))
+    words = sorted({word for text in texts for word in text.lower().split()} - set(specials))
     made = Tokenizer(models.WordLevel({word: n for n, word in enumerate([*specials, *words])}, unk_token="<unk>"))
-    made.normalizer, made.pre_tokenizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()]), split
+    made.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_object=made, pad_token="<pad>", unk_token="<unk>", bos_token="<s>", eos_token="</s>",
         additional_special_tokens=list(control),

@@ -18,6 +18,10 @@ from hilum.core.region import Box
 Crop = Literal["whole", "centre_square", "letterbox"]
 Edges = tuple[float, float, float, float]
 _NUMBER = r"-?\s*\d+(?:\s*\.\s*\d+)?"
+_CORNERS = (
+    rf"[(\[]\s*({_NUMBER})\s*,\s*({_NUMBER})\s*(?:[)\]]\s*,?\s*(?:and|to)?\s*[(\[]|,)"
+    rf"\s*({_NUMBER})\s*,\s*({_NUMBER})\s*[)\]]"
+)
 _LONGEST = 20_000  # characters read for boxes
 
 
@@ -87,7 +91,8 @@ def clipped(box: Box, frame: Edges) -> tuple[Edges | None, float]:
     x1, y1 = min(box.x1, frame[2]), min(box.y1, frame[3])
     if x1 <= x0 or y1 <= y0:
         return None, 1.0
-    return (x0, y0, x1, y1), max(0.0, 1.0 - (x1 - x0) * (y1 - y0) / box.area)
+    kept = (x1 - x0) / (box.x1 - box.x0) * ((y1 - y0) / (box.y1 - box.y0))
+    return (x0, y0, x1, y1), max(0.0, 1.0 - kept)
 
 
 class Codec:
@@ -100,6 +105,7 @@ class Codec:
     """
 
     name = ""
+    pattern = ""
     bins = 100
     centred = False
 
@@ -173,6 +179,10 @@ class Codec:
             out.append((first, last))
         return (out[0][0], out[1][0], out[0][1], out[1][1])
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Return the characters [start, end) of each box that is written in a text, well or badly."""
+        return [found.span() for found in re.finditer(self.pattern, text[:_LONGEST])]
+
     def _write(self, numbers: tuple[int, int, int, int]) -> tuple[Piece, ...]:
         raise NotImplementedError
 
@@ -225,6 +235,7 @@ class BinTokens(Codec):
     """One token a bin, 100 bins an axis, read at the bin's middle (as MAIRA-2 writes boxes)."""
 
     name, bins, centred = "bin_tokens", 100, True
+    pattern = r"<box>.*?</box>"
 
     def tokens(self) -> tuple[str, ...]:
         """Tags and bins."""
@@ -251,6 +262,7 @@ class TaggedInt(Codec):
     """Whole numbers on a grid of 0 to 100 between two tags (as CheXagent writes boxes)."""
 
     name, bins = "tagged_int", 100
+    pattern = r"<\|box\|>.*?<\|/box\|>"
 
     def tokens(self) -> tuple[str, ...]:
         """The two tags."""
@@ -275,6 +287,7 @@ class DecimalText(Codec):
     """Shares of the frame with two decimals in square brackets, no token of its own (as RadVLM writes boxes)."""
 
     name, bins = "decimal_text", 100
+    pattern = r"\[[^\[\]]*\]"
 
     def words(self) -> tuple[str, ...]:
         """Both digits after the point and the marks."""
@@ -286,13 +299,14 @@ class DecimalText(Codec):
     def _read(self, text: str) -> tuple[list[list[float]], list[str]]:
         parts, errors = _between(text, "[", "]")
         found, wrong = _fours(parts)
-        return [[number * self.bins for number in each] for each in found], errors + wrong
+        return [[round(number * self.bins, 6) for number in each] for each in found], errors + wrong
 
 
 class PixelText(Codec):
     """Whole pixels of the film as (x1, y1), (x2, y2), for readers that are told its size (as GPT-4V is asked)."""
 
     name, bins = "pixel_text", 0
+    pattern = _CORNERS
 
     def words(self) -> tuple[str, ...]:
         """The digits and marks; a tokenizer of whole words cannot know every pixel."""
@@ -302,9 +316,7 @@ class PixelText(Codec):
         return (Piece("text", f"({numbers[0]}, {numbers[1]}), ({numbers[2]}, {numbers[3]})"),)
 
     def _read(self, text: str) -> tuple[list[list[float]], list[str]]:
-        pair = rf"[(\[]\s*({_NUMBER})\s*,\s*({_NUMBER})"
-        whole = rf"{pair}\s*(?:[)\]]\s*,?\s*(?:and|to)?\s*[(\[]|,)\s*({_NUMBER})\s*,\s*({_NUMBER})\s*[)\]]"
-        found = [[float(re.sub(r"\s", "", each)) for each in four] for four in re.findall(whole, text)]
+        found = [[float(re.sub(r"\s", "", each)) for each in four] for four in re.findall(_CORNERS, text)]
         if not found and re.search(r"\d", text):
             return [], [f"no box of two corners (x1, y1), (x2, y2) in '{text.strip()[:60]}'"]
         return found, []

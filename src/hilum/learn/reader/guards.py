@@ -95,7 +95,7 @@ def other_prior(samples: Sequence[Sample], *, seed: int) -> list[Sample]:
 def reversed_prior(samples: Sequence[Sample]) -> list[Sample]:
     """Return samples whose current and prior frontal films have changed places; improved and worse must swap.
 
-    Other pictures and the sections are left out of a reversed sample: they would still tell the true order.
+    Other pictures and the prior report are left out of a reversed sample: they would still tell the true order.
     """
     turn = {"cur_front": "prior_front", "prior_front": "cur_front"}
     made = []
@@ -105,7 +105,7 @@ def reversed_prior(samples: Sequence[Sample]) -> list[Sample]:
             continue
         films = {shown.role: shown for shown in sample.shown if shown.role in turn}
         shown = tuple(Shown(role, films[turn[role]].image) for role in films)
-        made.append(replace(sample, shown=shown, context={}))
+        made.append(with_context(replace(sample, shown=shown), prior_report=""))
     return made
 
 

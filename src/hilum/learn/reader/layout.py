@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -189,11 +190,24 @@ def plain_ids(tokenizer: Any, text: str) -> list[int]:
     Special forms are split into their letters, and an id of a control token that comes out all the same (by a
     tokenizer's normalisation, say) becomes the unknown word.
     """
-    control = {*tokenizer.all_special_ids, *(tokenizer.added_tokens_decoder or ())}
+    return list(_plain(tokenizer, len(tokenizer), text))
+
+
+@lru_cache(maxsize=65_536)
+def _plain(tokenizer: Any, size: int, text: str) -> tuple[int, ...]:
+    control, unknown = control_ids(tokenizer, size), tokenizer.unk_token_id
     ids = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
-    unknown = tokenizer.unk_token_id
-    return [int(number) if number not in control else int(unknown) for number in ids
-            if number not in control or unknown is not None]  # fmt: skip
+    safe = (unknown if number in control else number for number in ids)
+    return tuple(int(number) for number in safe if number is not None)
+
+
+@lru_cache(maxsize=16)
+def control_ids(tokenizer: Any, size: int) -> frozenset[int]:
+    """Return the ids of every control token that a tokenizer of this many tokens knows, but for the unknown word."""
+    known = tokenizer.get_vocab()
+    added = (number for number, token in tokenizer.added_tokens_decoder.items() if token.special)
+    ours = (known[token] for token in control_tokens() if token in known)
+    return frozenset((*tokenizer.all_special_ids, *added, *ours)) - {tokenizer.unk_token_id}
 
 
 def row_of(sample: Sample, preset: Preset, processor: Any) -> tuple[list[int], list[int], tuple[Image, ...]]:

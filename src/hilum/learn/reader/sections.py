@@ -11,7 +11,6 @@ from hilum.text.parse import parse, sentence_facts, to_findings
 from hilum.text.phrase import COMPARISON_WORDS
 from hilum.text.sentences import sentences
 
-
 _EARLIER = re.compile(r"\b(earlier|(?:than|as) before|compared|since)\b", re.IGNORECASE)
 
 

@@ -53,7 +53,7 @@ def word_tokenizer(texts: Iterable[str], extra: Sequence[str] = (), *, least: in
     return fast(
         tokenizer_object=made, pad_token=PAD, unk_token=UNKNOWN, bos_token=BEGIN, eos_token=END,
         additional_special_tokens=control[len(SPECIALS) :], padding_side="left",
-        clean_up_tokenization_spaces=False,
+        sentence_case=True, clean_up_tokenization_spaces=False,
     )  # fmt: skip
 
 
@@ -71,20 +71,3 @@ def _shape(tokenizer: Any) -> None:
 def _words(tokenizer: Any, text: str) -> list[str]:
     """The pieces of a text."""
     return [word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text))]
-
-
-def plain_ids(tokenizer: Any, text: str) -> list[int]:
-    """Return the ids of a text that nobody vouches for: a control token written in it is read as characters."""
-    pieces = _words(tokenizer.backend_tokenizer, text)
-    known, unknown = tokenizer.get_vocab(), tokenizer.unk_token_id
-    control = set(tokenizer.all_special_tokens)
-    return [unknown if piece in control else known.get(piece, unknown) for piece in pieces]
-
-
-def sentences(text: str) -> str:
-    """Return a text in small letters with a capital at the start of each sentence."""
-    made, fresh = [], True
-    for letter in text:
-        made.append(letter.upper() if fresh else letter)
-        fresh = letter in ".?!" or (fresh and not letter.isalnum())
-    return "".join(made)
