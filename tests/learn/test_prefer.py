@@ -23,7 +23,6 @@ from hilum.learn.prefer import (  # noqa: E402
     _held,
     _order,
     best_of,
-    divergence,
     judged,
     pairs_of,
     prefer,
@@ -125,21 +124,6 @@ def test_reading_the_reference_leaves_the_policy_in_training_and_without_gradien
     held = _held(net, [(0, SENTENCES[0])], build, logp)
     assert net.training
     assert not held[0].requires_grad
-
-
-def test_the_divergence_of_a_policy_from_itself_is_none_and_from_another_what_sampling_says() -> None:
-    one, other = varied(0), varied(0)
-    texts = sampled(one, 4, 400, seed=1)
-    answers = [(question, text) for question, row in enumerate(texts) for text in row]
-    assert np.abs(divergence(one, other, answers, build=build, logp=logp)).max() == 0.0
-    with torch.no_grad():
-        other.logits[:, :, 0] += 0.7
-    gains = divergence(one, other, answers, build=build, logp=logp)
-    again = [(question, text) for question, row in enumerate(sampled(one, 4, 400, seed=2)) for text in row]
-    second = divergence(one, other, again, build=build, logp=logp)
-    assert gains.mean() > 0.02  # KL is above 0
-    error = (gains.var() / len(gains) + second.var() / len(second)) ** 0.5
-    assert abs(gains.mean() - second.mean()) < 4 * error
 
 
 # --- learning ---------------------------------------------------------------------------------------------------------

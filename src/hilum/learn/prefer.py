@@ -22,7 +22,7 @@ from hilum.learn.objectives.prefer import Preference, Side, desensitised, writte
 from hilum.measure.rewards import Reward
 from hilum.measure.scored import Floats
 
-__all__ = ["Build", "Logp", "Pair", "Pairs", "best_of", "divergence", "judged", "pairs_of", "prefer", "relabelled",
+__all__ = ["Build", "Logp", "Pair", "Pairs", "best_of", "judged", "pairs_of", "prefer", "relabelled",
            "write_best"]  # fmt: skip
 Build = Callable[[Sequence[tuple[int, str]]], Any]
 """From (number of the question, answer) to a batch of them all in order, whose tensors have a row for each."""
@@ -248,17 +248,3 @@ def write_best(
         return build([answers[row] for row in _order(step, batch, len(answers), seed)])
 
     return fit(net, batches, loss, spec, seed=seed, folder=folder, resume=resume)
-
-
-def divergence(
-    policy: nn.Module, reference: nn.Module, answers: Sequence[tuple[int, str]], *, build: Build, logp: Logp
-) -> Floats:
-    """Return log pi(y) - log reference(y) of answers that the policy sampled, (N,): its mean estimates their KL.
-
-    Args:
-        policy, reference: two networks.
-        answers: (question, answer) as sampled from the policy at temperature 1.
-        build, logp: see `prefer`.
-    """
-    one, other = (_held(net, answers, build, logp) for net in (policy, reference))
-    return np.array([float(a.sum() - b.sum()) for a, b in zip(one, other, strict=True)])

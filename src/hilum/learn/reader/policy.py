@@ -8,16 +8,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from hilum.core.errors import InputError
-from hilum.learn.decode import Decoding
+from hilum.learn.decode import Decoding, logp_of
 from hilum.learn.fit import Fit
 from hilum.learn.objectives.prefer import Preference
 from hilum.learn.objectives.write import token_logp
-from hilum.learn.prefer import Pairs, divergence, judged, prefer, write_best
+from hilum.learn.prefer import Pairs, judged, prefer, write_best
 from hilum.learn.reader.sample import Sample, with_answer
 from hilum.learn.reader.train import Table, seen_batch
 from hilum.learn.reader.trained import Made, Trained
@@ -25,7 +26,7 @@ from hilum.learn.weak import one_thread
 from hilum.measure.rewards import Reward
 from hilum.measure.scored import Floats
 
-BATCH = 16
+BATCH, SCORED = 16, 64
 
 
 def answer_logp(reader: nn.Module, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -104,10 +105,19 @@ class Policy:
     def divergence(self, tuned: Trained, *, seed: int = 0) -> Floats:
         """Return log pi(y) - log reference(y) of one answer y to each sample that a tuned reader draws, (N,).
 
-        Its mean estimates KL(tuned || this reader).
+        Its mean estimates KL(tuned || this reader). It is of the very words drawn, control tokens included.
         """
-        drawn = Policy(tuned, self.samples, self.longest).sampled(1, seed=seed)
-        answers = [(number, texts[0]) for number, texts in enumerate(drawn)]
-        nets: tuple[Any, Any] = tuned.reader, self.trained.reader
-        with one_thread():
-            return divergence(*nets, answers, build=self.build, logp=answer_logp)
+        how = Decoding(temperature=1.0, longest=self.longest)
+        drawn = tuned.written(self.samples, seed=seed, decoding=how)
+        tokenizer, found = self.trained.processor.tokenizer, list[float]()
+        for start in range(0, len(drawn), SCORED):
+            part = drawn[start : start + SCORED]
+            ids = torch.full((len(part), max(1, *(len(each.tokens) + 1 for each in part))), tokenizer.eos_token_id)
+            for row, each in zip(ids, part, strict=True):
+                row[: len(each.tokens)] = torch.tensor(each.tokens)
+            ids = ids[:, : self.longest]  # an answer that was cut off has no end
+            rows = self.trained.rows(self.samples[start : start + SCORED])
+            with torch.no_grad(), one_thread():
+                before = logp_of(self.trained.reader, rows, ids, tokenizer)
+            found += [each.logp - value for each, value in zip(part, before.tolist(), strict=True)]
+        return np.array(found)
