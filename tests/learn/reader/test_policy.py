@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers", reason="the reader needs the extra 'language'")
 
 from hilum.core.errors import InputError  # noqa: E402
-from hilum.learn.decode import Decoding  # noqa: E402
+from hilum.learn.decode import Decoding, Written  # noqa: E402
 from hilum.learn.fit import Fit  # noqa: E402
 from hilum.learn.objectives.prefer import Preference  # noqa: E402
 from hilum.learn.objectives.write import IGNORED  # noqa: E402
@@ -24,6 +24,14 @@ from tests.learn.reader.policy_case import LONGEST, policy  # noqa: E402
 SPEC = Fit(steps=8, rate=3e-3, average=0.0, bf16=False, decay=0.0, warmup=0.0)
 
 
+def exact(one: Policy, drawn: list[Written]) -> list[int]:
+    """Numbers of the answers that came to an end and whose text says exactly the words that were drawn."""
+    tokenizer = one.trained.processor.tokenizer
+    control = set(tokenizer.all_special_ids)  # in a text they are no control tokens, so that they read otherwise
+    return [n for n, each in enumerate(drawn) if len(each.tokens) < LONGEST and control.isdisjoint(each.tokens)
+            and tuple(tokenizer(each.text, add_special_tokens=False)["input_ids"]) == each.tokens]  # fmt: skip
+
+
 def said(one: Policy, answers: list[tuple[int, str]]) -> list[float]:
     with torch.no_grad():
         return answer_logp(one.trained.reader, one.build(answers))[0].sum(1).tolist()
@@ -33,11 +41,7 @@ def test_learning_sees_the_probability_that_generation_drew_an_answer_with() -> 
     one = policy()
     how = Decoding(samples=3, temperature=1.0, longest=LONGEST)
     drawn = one.trained.written(one.samples, seed=5, decoding=how)
-    tokenizer = one.trained.processor.tokenizer
-    control = set(tokenizer.all_special_ids)  # in a text they are no control tokens, so that they read otherwise
-    ended = [(at // 3, each) for at, each in enumerate(drawn) if len(each.tokens) < LONGEST]
-    same = [(at, each) for at, each in ended if control.isdisjoint(each.tokens)
-            and tuple(tokenizer(each.text, add_special_tokens=False)["input_ids"]) == each.tokens]  # fmt: skip
+    same = [(n // 3, drawn[n]) for n in exact(one, drawn)]
     assert len(same) >= 5
     assert said(one, [(at, each.text) for at, each in same]) == pytest.approx([e.logp for _, e in same], abs=1e-3)
 
@@ -111,9 +115,7 @@ def test_the_divergence_is_of_the_words_that_are_drawn() -> None:
     one = policy()
     tuned = one.rewritten([(n, "no pneumothorax.") for n in range(len(one.samples))], SPEC, batch=8)
     drawn = tuned.written(one.samples, seed=2, decoding=Decoding(temperature=1.0, longest=LONGEST))
-    tokenizer = one.trained.processor.tokenizer
-    plain = [n for n, each in enumerate(drawn) if len(each.tokens) < LONGEST
-             and set(tokenizer.all_special_ids).isdisjoint(each.tokens)]  # fmt: skip
+    plain = exact(one, drawn)
     assert plain
     answers = [(n, drawn[n].text) for n in plain]
     ours = np.array(said(Policy(tuned, one.samples, LONGEST), answers)) - np.array(said(one, answers))
