@@ -17,9 +17,10 @@ from hilum.measure.scored import Scored
 from hilum.systems._preference_arms import LOSSES, arms_of
 from hilum.systems._preference_claims import BEST, METRICS, SFT, WORDS, beside_losses, claims_of
 from hilum.systems._preference_picture import CAPTION, SAID, picture, said
-from hilum.systems._preference_policy import Bench, asking, bench, policy
+from hilum.systems._preference_policy import asking, bench, policy
 from hilum.systems._preference_recipe import Recipe
 from hilum.systems._preference_scores import Asked, scores
+from hilum.systems._reader_lab import Lab
 from hilum.systems._stage1 import named
 
 Trials = dict[str, dict[str, list[Scored]]]
@@ -60,7 +61,7 @@ def judge_preference(recipe: Recipe, *, seed: int, seeds: int, say: Say) -> Foun
 
 
 def run(
-    held: Bench, asked: Asked, recipe: Recipe, *, seed: int, say: Say, told: list[str]
+    held: Lab, asked: Asked, recipe: Recipe, *, seed: int, say: Say, told: list[str]
 ) -> dict[str, tuple[dict[str, Scored], list[str]]]:
     """Train one policy and every arm from it; return arm -> its scores and reports, and add to what is told."""
     say(f"the policy, seed {seed}")

@@ -19,6 +19,7 @@ class Recipe:
 
     Args:
         patients: virtual patients; a fifth of them is tested on.
+        asked: test studies that are written about, at most.
         size: columns of a film as it is drawn.
         encoder_steps: optimiser steps of the frozen encoder, which findings teach.
         steps: of the policy, which stops early.
@@ -34,16 +35,17 @@ class Recipe:
         loss: for `train`.
     """
 
-    patients: int = 300
-    size: int = 80
-    encoder_steps: int = 600
-    steps: int = 250
+    patients: int = 900
+    asked: int = 150
+    size: int = 72
+    encoder_steps: int = 800
+    steps: int = 400
     pairs: int = 40
     rate: float = 3e-4
     batch: int = 16
     count: int = 4
     questions: int = 300
-    longest: int = 80
+    longest: int = 90
     losses: str = "R-DPO,IPO,KTO,length-normalised,DPO+SFT"
     full: int = 0
     judge: str = "fact-f1"
@@ -72,10 +74,10 @@ def settings_of(changes: Mapping[str, Any]) -> Recipe:
         raise InputError(f"no loss '{wrong[0]}': choose from {', '.join(LOSSES)}")
     if recipe.count < 2:
         raise InputError(f"a pair needs two answers or more to a question, got count {recipe.count}")
-    whole = (recipe.patients, recipe.steps, recipe.pairs, recipe.batch, recipe.questions, recipe.longest)
+    whole = (recipe.patients, recipe.steps, recipe.pairs, recipe.batch, recipe.questions, recipe.longest, recipe.asked)
     if min(whole) < 1 or recipe.rate <= 0 or recipe.size < 32:
         raise InputError(
-            "patients, steps, pairs, batch, questions and longest are 1 or more, rate above 0, size from 32"
+            "patients, asked, steps, pairs, batch, questions and longest are 1 or more, rate above 0, size from 32"
         )
     reward(recipe.judge)
     return recipe

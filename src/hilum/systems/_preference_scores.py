@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hilum.learn.decode import Decoding
 from hilum.learn.reader.answers import read_answer, written
 from hilum.learn.reader.policy import Policy
 from hilum.learn.reader.sample import Sample
@@ -16,8 +17,9 @@ from hilum.measure.pairs import ReportPairs
 from hilum.measure.rewards import J1, J2, J3, repeats, reward, words
 from hilum.measure.scored import Floats, Scored, averaged, signature
 from hilum.systems._preference_claims import DIVERGENCE, GREEN, GROUNDING, PRESENCE, REPEATS, UNPARSED, WORDS
-from hilum.systems._preference_policy import ASKED, Bench, greedy
+from hilum.systems._preference_policy import ASKED, asked_of
 from hilum.systems._preference_recipe import Recipe
+from hilum.systems._reader_lab import Lab
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +36,11 @@ class Asked:
     phrases: tuple[Sample, ...]
 
     @classmethod
-    def of(cls, held: Bench) -> Asked:
+    def of(cls, held: Lab) -> Asked:
         """Return those of the test studies."""
-        return cls(held.asked("findings"), held.asked("presence", count=ASKED), held.asked("phrase_to_box"))
+        made = (asked_of(held.test, task, seed=held.seed, count=count)
+                for task, count in (("findings", 1), ("presence", ASKED), ("phrase_to_box", 1)))  # fmt: skip
+        return cls(*made)
 
     @property
     def patients(self) -> list[str]:
@@ -63,7 +67,7 @@ def scores(
         recipe: how reports are written.
         seed: of the answers that the divergence is estimated on.
     """
-    texts = tuned.write(asked.findings, decoding=greedy(recipe))
+    texts = tuned.write(asked.findings, decoding=Decoding(longest=recipe.longest))
     references = [sample.target for sample in asked.findings]
     made = {name: _mean(name, reward(name)(references, texts)) for name in (J1, J2, J3, GREEN)}
     made[WORDS] = _mean(WORDS, [words(text) for text in texts])

@@ -71,8 +71,8 @@ def trained(folder: str | Path) -> Trained:
 
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
-    patients: int | str = 300, size: int | str = 80, steps: int | str = 250, pairs: int | str = 40,
-    encoder_steps: int | str = 600, count: int | str = 4, seeds: int | str = 3, losses: str | None = None,
+    patients: int | str = 900, size: int | str = 72, steps: int | str = 400, pairs: int | str = 40,
+    encoder_steps: int | str = 800, count: int | str = 4, seeds: int | str = 3, losses: str | None = None,
     full: int | str = 0, **more: int | str | float,
 ) -> Verdict:  # fmt: skip
     """Judge preference fine-tuning on virtual patients, every control in one run.

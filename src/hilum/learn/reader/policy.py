@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hilum.core.errors import InputError
-from hilum.learn.decode import Decoding, logp_of
+from hilum.learn.decode import Decoding, batch_of, logp_of
 from hilum.learn.fit import Fit
 from hilum.learn.objectives.prefer import Preference
 from hilum.learn.objectives.write import token_logp
@@ -107,17 +107,16 @@ class Policy:
 
         Its mean estimates KL(tuned || this reader). It is of the very words drawn, control tokens included.
         """
-        how = Decoding(temperature=1.0, longest=self.longest)
-        drawn = tuned.written(self.samples, seed=seed, decoding=how)
+        drawn = tuned.written(self.samples, seed=seed, decoding=Decoding(temperature=1.0, longest=self.longest))
         tokenizer, found = self.trained.processor.tokenizer, list[float]()
         for start in range(0, len(drawn), SCORED):
             part = drawn[start : start + SCORED]
-            ids = torch.full((len(part), max(1, *(len(each.tokens) + 1 for each in part))), tokenizer.eos_token_id)
+            ids = torch.full((len(part), max(len(each.tokens) for each in part) + 1), tokenizer.eos_token_id)
             for row, each in zip(ids, part, strict=True):
                 row[: len(each.tokens)] = torch.tensor(each.tokens)
-            ids = ids[:, : self.longest]  # an answer that was cut off has no end
-            rows = self.trained.rows(self.samples[start : start + SCORED])
+            given = batch_of(self.trained.rows(self.samples[start : start + SCORED]), tokenizer.pad_token_id)
             with torch.no_grad(), one_thread():
-                before = logp_of(self.trained.reader, rows, ids, tokenizer)
+                # an answer that was cut off at the longest has no end
+                before = logp_of(self.trained.reader, given, ids[:, : self.longest], tokenizer.eos_token_id)
             found += [each.logp - value for each, value in zip(part, before.tolist(), strict=True)]
         return np.array(found)
