@@ -12,7 +12,7 @@ from hilum.learn.prefer import Pairs, best_of, pairs_of, relabelled
 from hilum.learn.reader.policy import Policy
 from hilum.learn.reader.trained import Trained
 from hilum.measure.claim import Judged, judge
-from hilum.measure.rewards import J1, reward, words
+from hilum.measure.rewards import J1, J2, reward, words
 from hilum.measure.scored import Scored
 from hilum.systems._preference_arms import LOSSES, arms_of
 from hilum.systems._preference_claims import BEST, METRICS, SFT, WORDS, beside_losses, claims_of
@@ -70,6 +70,7 @@ def run(
     say(f"{recipe.count} answers to each of {len(asking_now.samples)} questions, seed {seed}")
     candidates = asking_now.sampled(recipe.count, seed=seed)
     found = {SFT: scores(start, start, asked, recipe, seed=seed)}
+    say(shown(SFT, found[SFT][0], seed))
     by_judge: dict[str, Pairs] = {}
     for arm in arms_of(recipe.others, full=bool(recipe.full)):
         if arm.judge not in by_judge:
@@ -77,16 +78,21 @@ def run(
             told.append(f"seed {seed}: {len(made)} pairs by {arm.judge}, {made.ties} ties; the chosen answer has "
                         f"{longer(made):+.1f} words on average")  # fmt: skip
         pairs = by_judge[arm.judge]
-        say(f"{arm.name}, seed {seed}")
         tuned = asking_now.tuned(
             relabelled(pairs, seed=seed) if arm.random else pairs, arm.preference, recipe.spec, batch=recipe.batch,
             seed=seed,
         )  # fmt: skip
         found[arm.name] = scores(tuned, start, asked, recipe, seed=seed)
+        say(shown(arm.name, found[arm.name][0], seed))
     name = BEST.format(count=recipe.count)
-    say(f"{name}, seed {seed}")
     found[name] = scores(_best(asking_now, candidates, recipe, seed=seed), start, asked, recipe, seed=seed)
+    say(shown(name, found[name][0], seed))
     return found
+
+
+def shown(arm: str, found: Mapping[str, Scored], seed: int) -> str:
+    """Return an arm's first scores as one line, for whoever waits for the rest."""
+    return f"{arm}, seed {seed}: " + ", ".join(f"{name} {found[name].value:.3f}" for name in (J1, J2, WORDS))
 
 
 def _best(one: Policy, candidates: Sequence[Sequence[str]], recipe: Recipe, *, seed: int) -> Trained:
