@@ -174,3 +174,27 @@ def test_a_kept_answer_is_not_asked_again(server: Server, tmp_path: Path) -> Non
     assert len(server.asked) == 1
     with pytest.raises(HilumError):
         chat_reward(chat(server, cache=tmp_path))(["a"], ["other"])
+
+
+def test_a_judge_is_named_by_its_address_and_keeps_what_it_answered(
+    server: Server,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HILUM_CACHE", str(tmp_path))
+    monkeypatch.setenv("HILUM_CHAT_KEY", "secret")
+    server.plan = [counted(1, a=3), (500, b"")]
+    for _ in range(2):
+        judge = reward(f"chat:{server.url}#tiny")
+        assert judge(["Left effusion."], ["Clear."]).tolist() == [0.25]
+    assert judge.name == "green-chat-tiny"
+    assert server.keys == ["Bearer secret"]
+    assert any(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize(
+    "place", ["chat:", "chat:http://127.0.0.1:9/v1", "chat:ftp://x#m", "chat:http://far.example/v1#m"]
+)
+def test_an_address_that_cannot_be_used_is_refused_before_anything_is_sent(place: str) -> None:
+    with pytest.raises(InputError):
+        reward(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,11 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers", reason="the reader needs the extra 'language'")
 
 from hilum.core.errors import InputError  # noqa: E402
+from hilum.learn.decode import Written  # noqa: E402
 from hilum.learn.prefer import Pair, Pairs  # noqa: E402
+from hilum.learn.reader.layout import row_of  # noqa: E402
+from hilum.learn.reader.sample import Sample  # noqa: E402
+from hilum.learn.reader.trained import Trained  # noqa: E402
 from hilum.measure.rewards import J1, J2, J3  # noqa: E402
 from hilum.measure.scored import averaged  # noqa: E402
 from hilum.systems._preference_arms import LOSSES, arms_of  # noqa: E402
@@ -29,8 +34,11 @@ from hilum.systems._preference_claims import (  # noqa: E402
 )
 from hilum.systems._preference_judge import gate, longer, means, table  # noqa: E402
 from hilum.systems._preference_picture import picture, said  # noqa: E402
+from hilum.systems._preference_policy import TASKS, asked_of, policy  # noqa: E402
+from hilum.systems._preference_policy import bench as bench_of  # noqa: E402
 from hilum.systems._preference_recipe import Recipe, settings_of  # noqa: E402
-from hilum.systems._preference_scores import Asked  # noqa: E402
+from hilum.systems._preference_scores import Asked, grounding, presence, scores  # noqa: E402
+from hilum.systems._reader_lab import Lab  # noqa: E402
 from hilum.systems.preference import PreferenceSystem, reproduce, train, trained  # noqa: E402
 
 OTHERS = tuple(LOSSES)[1:]
@@ -178,3 +186,81 @@ def test_a_tuned_reader_is_written_and_read_back(tmp_path: Path) -> None:
     assert held.card["pairs"] + held.card["ties"] <= 10
     assert "not a medical device" in held.card["caution"]
     assert held.preset.name == "preference"
+
+
+# --- the tasks that may be forgotten, on a reader that was hardly taught ---------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bench() -> tuple[Lab, Recipe, Trained]:
+    recipe = settings_of({**TINY, "patients": 24, "asked": 5})
+    held = bench_of(recipe, seed=2, say=lambda line: None)
+    return held, recipe, policy(held, recipe, seed=0)
+
+
+def test_the_policy_is_taught_reports_most_and_the_other_tasks_too(bench: tuple[Lab, Recipe, Trained]) -> None:
+    held, _, _ = bench
+    assert sum(TASKS.values()) == pytest.approx(1.0)
+    for task in TASKS:
+        made = asked_of(held.train, task, seed=0)
+        assert {sample.task for sample in made} == {task}
+        assert {sample.patient for sample in made}.isdisjoint(study.patient for study in held.test)
+    assert len(asked_of(held.test, "presence", seed=0, count=3)) == 3 * len(asked_of(held.test, "presence", seed=0))
+
+
+def test_presence_is_right_where_the_likelier_answer_is_the_true_one(bench: tuple[Lab, Recipe, Trained]) -> None:
+    held, _, reader = bench
+    samples = asked_of(held.test, "presence", seed=0, count=3)
+    found = presence(reader, samples)
+    for sample, value in zip(samples, found, strict=True):
+        alone = reader.likelihood([sample])[0]
+        other = 1 - sample.options.index(sample.target)
+        assert value == float(alone[1 - other] > alone[other])
+    assert presence(reader, ()).shape == (0,)
+
+
+def test_the_overlap_of_boxes_is_that_of_the_true_answers_and_none_of_no_answer(
+    bench: tuple[Lab, Recipe, Trained],
+) -> None:
+    held, _, reader = bench
+    samples = asked_of(held.test, "phrase_to_box", seed=0)
+    assert samples
+
+    class Right:
+        """Writes the tokens of the true answers, or nothing."""
+
+        processor, preset = reader.processor, reader.preset
+
+        def __init__(self, *, silent: bool) -> None:
+            self.silent = silent
+
+        def written(self, asked: tuple[Sample, ...]) -> list[Written]:
+            rows = [row_of(sample, self.preset, self.processor) for sample in asked]
+            right = [tuple(token for token in labels if token != -100)[:-1] for _, labels, _ in rows]
+            return [Written("", () if self.silent else tokens, 0.0) for tokens in right]
+
+    right, silent = (grounding(Right(silent=each), samples) for each in (False, True))  # type: ignore[arg-type]
+    assert right.min() > 0.5  # a box is written in a hundred bins along each side of a small film
+    assert right.mean() > 0.8
+    assert silent.tolist() == [0.0] * len(samples)
+    drawn = grounding(reader, samples)
+    assert ((drawn >= 0) & (drawn <= 1)).all()
+
+
+def test_scores_of_a_reader_beside_itself_have_a_value_for_each_study_and_no_distance(
+    bench: tuple[Lab, Recipe, Trained],
+) -> None:
+    held, recipe, reader = bench
+    asked = Asked.of(held)
+    found, texts = scores(reader, reader, asked, recipe, seed=0)
+    assert set(found) == set(METRICS)
+    assert {len(each.values) for each in found.values()} == {len(asked.findings)} == {len(texts)}
+    assert found["KL from the policy"].value == 0.0
+    assert found[WORDS].values.tolist() == [len(re.findall(r"\w+", text)) for text in texts]
+
+
+def test_a_judge_that_is_named_gets_an_arm_of_its_own() -> None:
+    plain = [arm.name for arm in arms_of((), full=False)]
+    more = [arm for arm in arms_of((), full=False, judge="green/hilum/length") if arm.name not in plain]
+    assert [(arm.name, arm.judge) for arm in more] == [("DPO, green/hilum/length", "green/hilum/length")]
+    assert [arm.name for arm in arms_of((), full=False, judge=J2)] == plain

@@ -6,6 +6,7 @@ Sources: GREEN's quotient (Ostmeier et al. 2024); its length-controlled form div
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from hilum.core.cache import cache_folder
 from hilum.core.errors import HilumError, InputError
 from hilum.io.chat import Chat
 from hilum.measure.adapters.green_answer import PROMPT, read_green
@@ -29,6 +31,7 @@ J1, J2 = "fact-f1", "matched-repeats"
 CONTROLLED = "/length"
 """Ends the name of a judge whose value is divided by words over the reference's words, where that is above 1."""
 J3 = J2 + CONTROLLED
+CHAT, KEY = "chat:", "HILUM_CHAT_KEY"
 _WORD = re.compile(r"\w+")
 _CACHE = 32_768  # reports and sentences remembered: samples of one policy repeat themselves
 
@@ -145,11 +148,16 @@ def reward(name: str) -> Reward:
 
     Args:
         name: 'fact-f1' (J1), 'matched-repeats' (J2), any metric of reports where more is better (e.g. 'green/hilum'),
-            or one of these with '/length' behind it, which takes back what length earned.
+            or one of these with '/length' behind it, which takes back what length earned; or 'chat:URL#MODEL', a
+            language model behind an address (see `chat_reward`), whose answers are kept in the cache and whose key is
+            that of HILUM_CHAT_KEY.
 
     Raises:
-        InputError: if there is no such judge.
+        InputError: if there is no such judge, or the address cannot be used.
     """
+    if name.startswith(CHAT):
+        url, _, model = name.removeprefix(CHAT).partition("#")
+        return chat_reward(Chat(url, model, key=os.environ.get(KEY, ""), cache=cache_folder("judges")))
     if name.endswith(CONTROLLED):
         return _controlled(reward(name.removesuffix(CONTROLLED)))
     own = {J1: fact_f1, J2: matched_share}

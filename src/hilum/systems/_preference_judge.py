@@ -72,7 +72,7 @@ def run(
     found = {SFT: scores(start, start, asked, recipe, seed=seed)}
     say(shown(SFT, found[SFT][0], seed))
     by_judge: dict[str, Pairs] = {}
-    for arm in arms_of(recipe.others, full=bool(recipe.full)):
+    for arm in arms_of(recipe.others, full=bool(recipe.full), judge=recipe.judge):
         if arm.judge not in by_judge:
             by_judge[arm.judge] = made = pairs_of(asking_now.judged(reward(arm.judge), candidates), candidates)
             told.append(f"seed {seed}: {len(made)} pairs by {arm.judge}, {made.ties} ties; the chosen answer has "

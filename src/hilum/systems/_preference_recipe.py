@@ -31,7 +31,8 @@ class Recipe:
         longest: most tokens of an answer.
         losses: besides DPO, by name, parted by commas; '' for none.
         full: 1 judges every loss by every judge, else by the one that length can earn.
-        judge: for `train`, whose pairs are learned from: 'fact-f1', 'matched-repeats', or any metric of reports.
+        judge: whose pairs `train` learns from, and one more arm of `reproduce`: see `measure.rewards.reward`, which
+            takes 'chat:URL#MODEL' too.
         loss: for `train`.
     """
 
