@@ -152,10 +152,12 @@ def learned(judge: str, preference: Preference) -> Bigrams:
 @pytest.mark.parametrize(
     "preference",
     [
-        Preference("dpo", beta=0.5), Preference("ipo", beta=0.2), Preference("kto", beta=0.5),
-        Preference("sigmoid_norm", beta=2.0), Preference("dpo", beta=0.5, mixed=0.2),
-        Preference("r-dpo", beta=0.5, alpha=0.02), Preference("simpo", beta=2.0), Preference("orpo"),
-        Preference("dpo", beta=0.5, tail=0.5),
+        Preference("dpo", beta=0.5), Preference("kto", beta=0.5), Preference("orpo"),
+        *(pytest.param(how, marks=pytest.mark.slow) for how in (
+            Preference("ipo", beta=0.2), Preference("sigmoid_norm", beta=2.0), Preference("dpo", beta=0.5, mixed=0.2),
+            Preference("r-dpo", beta=0.5, alpha=0.02), Preference("simpo", beta=2.0),
+            Preference("dpo", beta=0.5, tail=0.5),
+        )),
     ],
     ids=lambda each: f"{each.loss}{each.mixed or ''}{each.tail if each.tail < 1 else ''}",
 )  # fmt: skip
@@ -163,6 +165,7 @@ def test_judged_pairs_make_the_policy_better(preference: Preference) -> None:
     assert worth(learned(J1, preference)) > worth(Bigrams()) + 0.1
 
 
+@pytest.mark.slow
 def test_random_labels_make_it_no_better() -> None:
     gains = []
     for seed in range(4):
@@ -181,6 +184,7 @@ def test_a_judge_that_pays_for_repeats_is_paid_in_length_and_a_controlled_one_is
     assert kept < paid * 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preference", [
     Preference("r-dpo", beta=0.5, alpha=0.3), Preference("sigmoid_norm", beta=2.0), Preference("kto", beta=0.5),
 ])  # fmt: skip

@@ -198,6 +198,7 @@ def bench() -> tuple[Lab, Recipe, Trained]:
     return held, recipe, policy(held, recipe, seed=0)
 
 
+@pytest.mark.slow
 def test_the_policy_is_taught_reports_most_and_the_other_tasks_too(bench: tuple[Lab, Recipe, Trained]) -> None:
     held, _, _ = bench
     assert sum(TASKS.values()) == pytest.approx(1.0)
@@ -208,6 +209,7 @@ def test_the_policy_is_taught_reports_most_and_the_other_tasks_too(bench: tuple[
     assert len(asked_of(held.test, "presence", seed=0, count=3)) == 3 * len(asked_of(held.test, "presence", seed=0))
 
 
+@pytest.mark.slow
 def test_presence_is_right_where_the_likelier_answer_is_the_true_one(bench: tuple[Lab, Recipe, Trained]) -> None:
     held, _, reader = bench
     samples = asked_of(held.test, "presence", seed=0, count=3)
@@ -219,6 +221,7 @@ def test_presence_is_right_where_the_likelier_answer_is_the_true_one(bench: tupl
     assert presence(reader, ()).shape == (0,)
 
 
+@pytest.mark.slow
 def test_the_overlap_of_boxes_is_that_of_the_true_answers_and_none_of_no_answer(
     bench: tuple[Lab, Recipe, Trained],
 ) -> None:
@@ -247,6 +250,7 @@ def test_the_overlap_of_boxes_is_that_of_the_true_answers_and_none_of_no_answer(
     assert ((drawn >= 0) & (drawn <= 1)).all()
 
 
+@pytest.mark.slow
 def test_scores_of_a_reader_beside_itself_have_a_value_for_each_study_and_no_distance(
     bench: tuple[Lab, Recipe, Trained],
 ) -> None:

@@ -83,8 +83,14 @@ def test_judged_values_are_those_of_the_references() -> None:
     assert values.shape == (len(one.samples), 2)
 
 
-@pytest.mark.parametrize("how", [Preference("dpo", beta=0.2), Preference("kto", beta=0.2), Preference("simpo"),
-                                 Preference("ipo", tail=0.5)], ids=lambda each: each.loss)  # fmt: skip
+@pytest.mark.parametrize(
+    "how",
+    [
+        Preference("dpo", beta=0.2), Preference("kto", beta=0.2),
+        pytest.param(Preference("ipo", tail=0.5), marks=pytest.mark.slow),
+    ],
+    ids=lambda each: each.loss,
+)  # fmt: skip
 def test_pairs_move_the_chosen_above_the_rejected_and_leave_the_reference_as_it_was(how: Preference) -> None:
     one = policy()
     pairs = Pairs(tuple(Pair(n, "no pneumothorax.", one.references[n]) for n in range(8)))
