@@ -146,7 +146,7 @@ def test_the_picture_names_every_arm_and_stays_within_its_frame() -> None:
 
 def test_long_and_empty_reports_are_shown_whole() -> None:
     shown = [SFT, BY_FACTS, *(arm.name for arm in arms_of((), full=False)[1:3])]
-    texts = {arm: ["Small left effusion. " * 30 if arm == BY_FACTS else ""] for arm in shown}
+    texts = {arm: "Small left effusion. " * 30 if arm == BY_FACTS else "" for arm in shown}
     root = ElementTree.fromstring(said("No effusion.", texts))
     words = [text.text or "" for text in root.iter(f"{SVG}text")]
     assert " ".join(words).count("Small left effusion.") >= 28

@@ -54,9 +54,11 @@ def judge_preference(recipe: Recipe, *, seed: int, seeds: int, say: Say) -> Foun
         f"greedy decoding; {recipe.count} samples at temperature 1 for each of up to {recipe.questions} questions",
         *told, *gate(recipe), *table(trials),
     ]  # fmt: skip
+    most = int(np.argmax([words(text) for text in references]))
     figures: dict[str, bytes | str] = {
-        CAPTION: picture(means(trials, WORDS), means(trials, J1), length), SAID: said(references[0], texts),
-    }  # fmt: skip
+        CAPTION: picture(means(trials, WORDS), means(trials, J1), length),
+        SAID: said(references[most], {arm: wrote[most] for arm, wrote in texts.items()}),
+    }
     return ruled[: len(main)], ruled[len(main) :], lines, figures
 
 

@@ -11,7 +11,9 @@ from hilum.systems._preference_claims import BY_FACTS, BY_LENGTH, BY_REPEATS, RA
 CAPTION = (
     "Words and fact F1 of every arm's reports on held-out patients, averaged over seeds; the line is the references"
 )
-SAID = "One held-out film in the words of its reference, the policy, and DPO by each judge (first seed)"
+SAID = (
+    "The held-out film with most to say, in the words of its reference, the policy, and DPO by each judge (first seed)"
+)
 _WIDE, _TALL, _EDGE = 860, 420, 56
 _COLOURS = {SFT: "#444444", BY_FACTS: "#1a7f4b", BY_REPEATS: "#c0392b", BY_LENGTH: "#2563b0", RANDOM: "#999999"}
 _OTHER = "#b08020"
@@ -54,9 +56,9 @@ def picture(lengths: Mapping[str, float], facts: Mapping[str, float], reference:
     return _svg(_TALL, parts)
 
 
-def said(reference: str, texts: Mapping[str, Sequence[str]]) -> str:
-    """Return what the first film's reference says, and what arms write, as SVG."""
-    told = [("reference", reference), *((arm, texts[arm][0]) for arm in (SFT, BY_FACTS, BY_REPEATS, BY_LENGTH))]
+def said(reference: str, texts: Mapping[str, str]) -> str:
+    """Return what one film's reference says, and what arms write of it, as SVG."""
+    told = [("reference", reference), *((arm, texts[arm]) for arm in (SFT, BY_FACTS, BY_REPEATS, BY_LENGTH))]
     parts: list[str] = []
     line = 0
     for name, text in told:
