@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -151,6 +152,14 @@ def test_long_and_empty_reports_are_shown_whole() -> None:
     words = [text.text or "" for text in root.iter(f"{SVG}text")]
     assert " ".join(words).count("Small left effusion.") >= 28
     assert words.count("(nothing)") == 3
+
+
+def test_the_command_offers_what_the_recipe_has_and_with_the_same_defaults() -> None:
+    offered = {name: each.default for name, each in signature(reproduce).parameters.items()}
+    recipe = Recipe()
+    shared = [name for name in offered if hasattr(recipe, name)]
+    assert {"judge", "losses", "count", "pairs", "questions", "rate", "full"} <= set(shared)
+    assert {name: offered[name] for name in shared} == {name: getattr(recipe, name) for name in shared}
 
 
 TINY = {"patients": 30, "asked": 6, "size": 48, "encoder_steps": 2, "steps": 8, "pairs": 2, "count": 3,

@@ -11,7 +11,8 @@ PRESENCE, GROUNDING, GREEN = "presence QA", "phrase IoU", "green/hilum"
 METRICS = (J1, J2, J3, GREEN, WORDS, REPEATS, UNPARSED, DIVERGENCE, PRESENCE, GROUNDING)
 
 
-FIRST = "DPO"
+FIRST, OTHERS = "DPO", "R-DPO,IPO,KTO,length-normalised,DPO+SFT"
+"""The loss of the claims, and those beside it."""
 
 
 def named(loss: str, judge: str) -> str:

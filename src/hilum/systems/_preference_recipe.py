@@ -11,6 +11,7 @@ from hilum.learn.fit import Fit
 from hilum.measure.rewards import reward
 from hilum.systems._label_text import changed
 from hilum.systems._preference_arms import LOSSES
+from hilum.systems._preference_claims import OTHERS
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Recipe:
     count: int = 4
     questions: int = 300
     longest: int = 90
-    losses: str = "R-DPO,IPO,KTO,length-normalised,DPO+SFT"
+    losses: str = OTHERS
     full: int = 0
     judge: str = "fact-f1"
     loss: str = "DPO"

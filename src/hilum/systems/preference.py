@@ -19,7 +19,7 @@ from hilum.core.errors import need
 from hilum.core.registry import register
 from hilum.measure.claim import verdict
 from hilum.measure.verdict import Verdict
-from hilum.systems._preference_claims import claims_of
+from hilum.systems._preference_claims import OTHERS, claims_of
 
 if TYPE_CHECKING:
     from hilum.learn.reader.trained import Trained
@@ -71,9 +71,10 @@ def trained(folder: str | Path) -> Trained:
 
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
-    patients: int | str = 900, size: int | str = 72, steps: int | str = 400, pairs: int | str = 40,
-    encoder_steps: int | str = 800, count: int | str = 4, seeds: int | str = 3, losses: str | None = None,
-    full: int | str = 0, **more: int | str | float,
+    patients: int | str = 900, asked: int | str = 150, size: int | str = 72, encoder_steps: int | str = 800,
+    steps: int | str = 400, pairs: int | str = 40, rate: float | str = 3e-4, count: int | str = 4,
+    questions: int | str = 300, longest: int | str = 90, seeds: int | str = 3, losses: str = OTHERS,
+    judge: str = "fact-f1", full: int | str = 0,
 ) -> Verdict:  # fmt: skip
     """Judge preference fine-tuning on virtual patients, every control in one run.
 
@@ -81,13 +82,14 @@ def reproduce(
         data: of no effect: the cohort is drawn.
         seed: of the patients, the first training and the bootstrap.
         say: told what is being done.
-        patients, size: virtual patients, and columns of a film.
-        steps, pairs, encoder_steps: optimiser steps of the policy, of each arm, and of the frozen encoder.
-        count: answers sampled for each question.
+        patients, asked, size: virtual patients, test studies written about at most, and columns of a film.
+        encoder_steps, steps, pairs: optimiser steps of the frozen encoder, of the policy, and of each arm.
+        rate: peak learning rate of each arm.
+        count, questions, longest: answers sampled for each of so many questions, and their most tokens.
         seeds: policies, each with all arms.
         losses: besides DPO, parted by commas.
+        judge: one more for DPO: a metric of reports, or 'chat:URL#MODEL'.
         full: 1 judges every loss by every judge.
-        more: other settings of `hilum.systems._preference_recipe.Recipe`.
 
     Raises:
         InputError: if a choice cannot be used.
@@ -97,9 +99,11 @@ def reproduce(
     from hilum.systems._preference_judge import judge_preference
     from hilum.systems._preference_recipe import settings_of
 
-    told = {"patients": patients, "size": size, "steps": steps, "pairs": pairs, "encoder_steps": encoder_steps,
-            "count": count, "full": full, **more, **({} if losses is None else {"losses": losses})}  # fmt: skip
-    recipe = settings_of(told)
+    recipe = settings_of({
+        "patients": patients, "asked": asked, "size": size, "encoder_steps": encoder_steps, "steps": steps,
+        "pairs": pairs, "rate": rate, "count": count, "questions": questions, "longest": longest, "losses": losses,
+        "judge": judge, "full": full,
+    })  # fmt: skip
     parts, beside, lines, figures = judge_preference(recipe, seed=seed, seeds=max(1, int(seeds)), say=say)
     made, other = verdict(TEXT, parts, notes=(*lines, *NOTES)), verdict(TEXT, beside)
     return replace(made, lines=(*made.lines, *other.lines), scores={**made.scores, **other.scores}, figures=figures)
