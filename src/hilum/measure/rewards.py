@@ -135,7 +135,8 @@ def _by_metric(name: str) -> Reward:
     found = metric(name)
     if found.takes != "report" or found.better != "higher" or found.ideal is not None:
         fit = [each.name for each in metrics("report") if each.better == "higher" and each.ideal is None]
-        raise InputError(f"'{name}' is no judge of reports, where more is better: choose from {', '.join((J1, J2, *fit))}")
+        known = ", ".join((J1, J2, *fit))
+        raise InputError(f"'{name}' is no judge of reports, where more is better: choose from {known}")
 
     def of(references: Sequence[str], candidates: Sequence[str]) -> Floats:
         return found(ReportPairs(tuple(references), tuple(candidates))).values if references else np.zeros(0)
