@@ -15,8 +15,10 @@ from hilum.systems import libra, maira_2  # noqa: E402
 from hilum.systems._libra_judge import KINDS, preset_of_kind, temporal  # noqa: E402
 from hilum.systems._maira_2_arms import INPUTS, limited, preset_of_arm, text_only, with_dropout  # noqa: E402
 from hilum.systems._maira_2_claims import ALL, FL, F  # noqa: E402
+from hilum.systems._reader_full import joined  # noqa: E402
 from hilum.systems._reader_lab import samples_of  # noqa: E402
-from hilum.systems._reader_train import gathered, joined, settings_of, train  # noqa: E402
+from hilum.systems._reader_recipe import settings_of  # noqa: E402
+from hilum.systems._reader_train import gathered, train  # noqa: E402
 
 TINY = {"patients": 14, "steps": 2, "encoder_steps": 0, "width": 32, "asked": 6, "seeds": 1, "workers": 1}
 

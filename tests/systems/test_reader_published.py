@@ -8,7 +8,8 @@ from torch import nn  # noqa: E402
 
 from hilum.core.errors import InputError, MissingError  # noqa: E402
 from hilum.systems import libra, maira_2  # noqa: E402
-from hilum.systems._reader_published import authors_name, empty, filled, load_published  # noqa: E402
+from hilum.systems._reader_names import authors_name  # noqa: E402
+from hilum.systems._reader_published import empty, filled, load_published  # noqa: E402
 
 D, TEXT, LAYERS = 24, 32, 12
 

@@ -51,7 +51,7 @@ def train(
     *, out: str | Path, data: str | Path | None = None, seed: int = 0, resume: bool = False,
     settings: Mapping[str, Any] | None = None,
 ) -> Path:  # fmt: skip
-    """Train a reader: see `hilum.systems._reader_train.train` for data, and `Recipe` there for settings.
+    """Train a reader: see `hilum.systems._reader_train.train` for data, and `_reader_recipe.Recipe` for settings.
 
     Raises:
         MissingError: if torch or transformers is not installed.
