@@ -42,6 +42,9 @@ KINDS: dict[str, tuple[str, dict[str, Any], str]] = {
     "views merged": ("multiview_xattn", {"heads": 2, "merge": 2, "other_slots": "placeholder"}, "all"),
 }
 """Name -> connector, options and layers: what every lesson is tested with."""
+SOONEST = ("mlp2", "qformer", "tac", "views merged")
+EVERY = [kind if kind in SOONEST else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+"""All kinds for tests that write or save; those that differ least from others are left to the slow run."""
 FRONT, LATERAL, OTHER, PRIOR, LESION = (
     f"<img_{role}><image>" for role in ("cur_front", "cur_lat", "cur_other", "prior_front", "lesion_crop")
 )

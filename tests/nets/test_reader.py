@@ -32,9 +32,23 @@ from hilum.nets.reader import Reader, ReaderConfig, ReaderModel, tiled  # noqa: 
 from hilum.nets.reader_processor import FilmProcessor, ReaderProcessor, flat, sentence_case  # noqa: E402
 from hilum.nets.readers import processor_for, reader_config, slot_of, small_reader  # noqa: E402
 
-from .reader_case import FRONT, KINDS, LATERAL, PATCHES, PRIOR, PROMPTS, case, encoder, films, logits, rows, tokens  # noqa: E402
+from .reader_case import (  # noqa: E402
+    EVERY,
+    FRONT,
+    KINDS,
+    LATERAL,
+    PATCHES,
+    PRIOR,
+    PROMPTS,
+    case,
+    encoder,
+    films,
+    logits,
+    rows,
+    tokens,
+)
 
-every = pytest.mark.parametrize("kind", KINDS)
+every = pytest.mark.parametrize("kind", EVERY)
 WRITING = {"max_new_tokens": 6, "do_sample": False}
 
 

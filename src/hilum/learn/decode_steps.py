@@ -85,10 +85,8 @@ def follow(steps: Stepping, how: Choice, numbers: Tensor | None, count: int) -> 
     rows = torch.arange(len(logits), device=logits.device)
     made = torch.full((len(rows), count, how.longest), how.end, device=logits.device)
     logp = torch.zeros(len(rows), count, device=logits.device)
-    open_, never = (
-        torch.ones_like(logp, dtype=torch.bool),
-        torch.tensor(how.never, dtype=torch.int64, device=logits.device),
-    )
+    open_ = torch.ones_like(logp, dtype=torch.bool)
+    never = torch.tensor(how.never, dtype=torch.int64, device=logits.device)
     for step in range(how.longest):
         logits = logits.float()
         allowed = logits.index_fill(-1, never, -torch.inf)
