@@ -190,3 +190,88 @@ def test_nuisance_is_as_large_as_disease_in_single_pixels() -> None:
     assert higher < 0.65
     shifts = [draw_taken(1, str(number)).right for number in range(200)]
     assert max(np.abs(shifts)) / (FIELD_MM / 64) == pytest.approx(2.5, abs=0.1)
+
+
+STILL = Taken(noise=0.0)
+
+
+def _film(facts: Facts, view: SceneView = "PA", taken: Taken = STILL, seed: int = 0) -> NDArray[np.float32]:
+    return film(scene(facts), view, taken, size=64, seed=seed)[0]
+
+
+def test_films_repeat_by_seed_and_noise_differs_between_views() -> None:
+    noisy = Taken(noise=0.01)
+    assert np.array_equal(_film(healthy(), taken=noisy), _film(healthy(), taken=noisy))
+    change = _film(healthy(), taken=noisy, seed=1) - _film(healthy(), taken=noisy)
+    assert 0.01 < change.std() < 0.06
+    assert abs(change.mean()) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("fact", "sign"),
+    [(Fact("pleural effusion", 3, -1), 1), (Fact("consolidation", 3, -1, "mid", "anterior"), 1),
+     (Fact("lung nodule", 1, 1, "upper", "posterior"), 1), (Fact("endotracheal tube", 1, tip="good"), 1)],
+)  # fmt: skip
+@pytest.mark.parametrize("view", ["PA", "LL"])
+def test_tissue_and_tubes_are_bright(fact: Fact, sign: int, view: SceneView) -> None:
+    facts = healthy(**{fact.concept.replace(" ", "_"): fact})
+    mask = film(scene(facts), view, Taken(noise=0.0), size=64, seed=0)[1][fact.concept]
+    change = _film(facts, view) - _film(healthy(), view)
+    assert sign * change[mask].mean() > 0.03
+    assert np.abs(change[~mask]).mean() < 0.2 * np.abs(change[mask]).mean()
+
+
+def test_free_air_is_dark_and_the_fallen_lung_denser() -> None:
+    facts = healthy(pneumothorax=Fact("pneumothorax", 2, 1))
+    mask = film(scene(facts), "PA", Taken(noise=0.0), size=64, seed=0)[1]["pneumothorax"]
+    change = _film(facts) - _film(healthy())
+    assert change.min() < -0.05
+    assert change[mask].min() < -0.05
+    assert change.max() > 0.05
+
+
+@pytest.mark.parametrize("view", ["PA", "LL"])
+def test_fluid_lies_level(view: SceneView) -> None:
+    """Above the level nothing changes; the surface is one row, as of fluid in an upright patient."""
+    facts = healthy(pleural_effusion=Fact("pleural effusion", 3, -1))
+    given = scene(facts)
+    mask = film(given, view, Taken(noise=0.0), size=128, seed=0)[1]["pleural effusion"]
+    top = int(np.flatnonzero(mask.any(1))[0])
+    level = (given.levels[-1] / (FIELD_MM / 128)) + mask.shape[0] / 2
+    assert abs(top - level) <= 1.0
+    assert mask[top + 1].sum() > 0.5 * mask.sum(1).max()
+
+
+def test_exposure_scale_and_tilt_do_what_they_say() -> None:
+    plain = _film(healthy())
+    assert _film(healthy(), taken=Taken(noise=0.0, dark=0.3)).mean() < plain.mean() - 0.02
+    assert _film(healthy(), taken=Taken(noise=0.0, contrast=1.2)).mean() > plain.mean()
+    nodule = healthy(lung_nodule=replace(PLACES["lung nodule"], grade=1))
+    areas = [film(scene(nodule), "PA", Taken(scale=scale), size=128, seed=0)[1]["lung nodule"].sum()
+             for scale in (1.0, 1.1)]  # fmt: skip
+    assert areas[1] / areas[0] == pytest.approx(1.21, rel=0.12)
+    level = frame(64, Taken()).z
+    tilted = frame(64, Taken(turn_deg=10.0)).z
+    assert np.allclose(level.std(1), 0)
+    slope = np.polyfit(frame(64, Taken()).x[0], tilted[0], 1)[0]
+    assert slope == pytest.approx(-np.sin(np.deg2rad(10.0)), abs=1e-3)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize("concept", ["pleural effusion", "pneumothorax", "consolidation", "lung nodule"])
+def test_masks_lie_on_their_side_of_the_frontal(concept: str, side: int) -> None:
+    fact = replace(PLACES[concept], grade=1, side=side)
+    _, masks = film(scene(healthy(**{concept.replace(" ", "_"): fact})), "PA", Taken(), size=64, seed=0)
+    columns = np.flatnonzero(masks[concept].any(0))
+    assert list(masks) == [concept]
+    assert (columns > 32).all() if side > 0 else (columns < 32).all()
+
+
+def test_a_large_heart_has_a_mask_and_a_normal_one_none() -> None:
+    _, masks = film(scene(healthy()), "PA", Taken(), size=64, seed=0)
+    assert not masks
+    _, large = film(scene(healthy(cardiomegaly=Fact("cardiomegaly", 2))), "PA", Taken(), size=64, seed=0)
+    rows, columns = large["cardiomegaly"].any(1).sum(), large["cardiomegaly"].any(0).sum()
+    width = scene(healthy(cardiomegaly=Fact("cardiomegaly", 2))).chest
+    assert columns * FIELD_MM / 64 == pytest.approx(2 * width.width * width.ctr, rel=0.06)  # the cardiothoracic ratio
+    assert rows < columns * 1.2

@@ -194,3 +194,131 @@ def test_both_sides_are_two_facts_and_counts_must_agree() -> None:
     assert true_facts(study(EFFUSION)) == {("pleural effusion", "right"): {"size": "mild"}}
     with pytest.raises(InputError, match="1 studies need as many answers, got 2"):
         score([study()], ["a", "b"])
+
+
+def _sentences(text: str) -> list[str]:
+    return [f"{each.strip()}." for each in text.split(".") if each.strip()]
+
+
+COHORT = scenes(12, size=32)
+WITH_FACTS = [each for each in COHORT if len(true_facts(each)) >= 2]
+
+
+@pytest.mark.parametrize("number", range(min(len(WITH_FACTS), 6)))
+def test_leaving_out_a_sentence_costs_the_facts_that_it_states_and_no_precision(number: int) -> None:
+    given = WITH_FACTS[number]
+    told = _sentences(given.report.findings if given.report else "")
+    for at in range(len(told)):
+        rest = " ".join(told[:at] + told[at + 1 :])
+        lost = len(said(told[at]).facts)
+        got = score([given], [rest])
+        assert got["fact-recall"].value == pytest.approx(1 - lost / len(true_facts(given)))
+        if lost < len(true_facts(given)):
+            assert got["fact-precision"].value == 1.0
+
+
+@pytest.mark.parametrize("number", range(min(len(WITH_FACTS), 6)))
+def test_the_order_of_sentences_is_of_no_matter(number: int) -> None:
+    given = WITH_FACTS[number]
+    told = _sentences(given.report.findings if given.report else "")
+    forward, backward = (score([given], [" ".join(some)]) for some in (told, told[::-1]))
+    for name, each in forward.items():
+        assert each.value == pytest.approx(backward[name].value, nan_ok=True), name
+
+
+def test_saying_everything_twice_repeats_and_gains_nothing() -> None:
+    own = [each.report.findings for each in COHORT if each.report]
+    once, twice = score(COHORT, own), score(COHORT, [f"{text} {text}" for text in own])
+    assert twice["repeats"].value == pytest.approx(0.5)
+    assert twice["words"].value == 2 * once["words"].value
+    assert twice["fact-f1"].value == once["fact-f1"].value == 1.0
+
+
+def test_a_finding_of_every_kind_in_every_report_has_full_recall_and_low_precision() -> None:
+    """The score cannot be bought by saying it all."""
+    kinds = [f"small {side} {name}" for side in ("right", "left") for name in ("pleural effusion", "pneumothorax")]
+    everything = " ".join(f"There is a {kind}." for kind in kinds)
+    everything += " Mild cardiomegaly."
+    got = score(COHORT, [everything] * len(COHORT))
+    assert got["fact-precision"].value < 0.35
+    assert got["fact-f1"].value < 0.45
+
+
+def test_a_constant_report_without_findings_scores_nothing() -> None:
+    got = score(COHORT, ["No pleural effusion, consolidation or pneumothorax. Heart size is normal."] * len(COHORT))
+    assert got["fact-recall"].value == 0.0
+    assert got["fact-f1"].value == 0.0
+    assert got["false-comparison"].value == 0.0
+    classes = {finding.change or "none" for each in COHORT if each.prior for finding in each.findings}
+    assert got["change-accuracy"].value == pytest.approx(1 / len(classes))  # right for 'none' alone
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Possible small right pleural effusion.", "Cannot exclude a right pleural effusion.",
+     "The right costophrenic angle is clear.", "History of right pleural effusion."],
+)  # fmt: skip
+def test_what_is_not_stated_as_present_is_no_find(text: str) -> None:
+    assert one(text, EFFUSION)["fact-recall"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "change"),
+    [
+        ("The small right pleural effusion has decreased.", "improved"),
+        ("Worsening small right pleural effusion.", "worsened"),
+        ("The small right pleural effusion is stable.", "unchanged"),
+        ("New small right pleural effusion.", "new"),
+        ("Interval resolution of the right pleural effusion.", "resolved"),
+    ],
+)
+def test_the_kind_of_change_is_read_in_other_words_too(text: str, change: Change) -> None:
+    gone = change == "resolved"
+    given = finding("pleural effusion", "right pleural space", size="" if gone else "mild", change=change, gone=gone)
+    assert one(text, given, prior=True)["change-accuracy"] == 1.0
+    wrong: Change = "unchanged" if change != "unchanged" else "new"
+    other = finding("pleural effusion", "right pleural space", size="mild", change=wrong)
+    assert one(text, other, prior=True)["change-accuracy"] == 0.0
+
+
+def test_two_changes_told_of_one_finding_are_none_of_them_right() -> None:
+    text = "The small right pleural effusion has increased. The small right pleural effusion has decreased."
+    assert one(text, replace(EFFUSION, change="worsened"), prior=True)["change-accuracy"] == 0.0
+
+
+def test_every_score_has_a_value_for_each_study_and_can_be_drawn_again() -> None:
+    own = [each.report.findings for each in COHORT if each.report]
+    got = score(COHORT, own[1:] + own[:1])
+    weights = np.random.default_rng(0).integers(0, 3, (5, len(COHORT))).astype(float)
+    for name, each in got.items():
+        assert each.metric == name
+        assert each.values.shape == (len(COHORT),)
+        assert each.at(np.ones((1, len(COHORT))))[0] == pytest.approx(each.value, nan_ok=True)
+        drawn = each.at(weights)
+        for row, count in enumerate(weights.astype(int)):
+            picked = np.repeat(np.arange(len(COHORT)), count)
+            again = score([COHORT[at] for at in picked], [(own[1:] + own[:1])[at] for at in picked])
+            assert drawn[row] == pytest.approx(again[name].value, nan_ok=True), name
+
+
+@pytest.mark.parametrize("better", ["fact-f1", "change-accuracy", "frontal-poor-recall", "attribute-accuracy"])
+def test_what_is_good_is_higher(better: str) -> None:
+    assert score(COHORT[:1], ["."])[better].better == "higher"
+
+
+@pytest.mark.parametrize("worse", ["false-comparison", "indication-echo", "unparsed", "repeats", "words"])
+def test_what_is_bad_is_lower(worse: str) -> None:
+    assert score(COHORT[:1], ["."])[worse].better == "lower"
+
+
+def test_boxes_on_the_lateral_are_not_asked_for() -> None:
+    given = [each for each in COHORT if true_facts(each)]
+    front = [{f.concept: [r for r in f.regions if isinstance(r, Box) and r.image.endswith("pa")] for f in each.findings}
+             for each in given]  # fmt: skip
+    side = [{f.concept: [r for r in f.regions if isinstance(r, Box) and r.image.endswith("ll")] for f in each.findings}
+            for each in given]  # fmt: skip
+    true = score(given, ["."] * len(given), boxes=front)
+    assert true["box-iou"].value == true["box-f1"].value == 1.0
+    assert score(given, ["."] * len(given), boxes=side)["box-f1"].value < 0.6
+    with pytest.raises(InputError, match="studies need as many"):
+        score(given, ["."] * len(given), boxes=front[1:])

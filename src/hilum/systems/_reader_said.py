@@ -39,7 +39,7 @@ class Said:
 def said(text: str) -> Said:
     """Return what a generated findings section says, by the project's text reader."""
     parsed = parse({"findings": text})
-    findings = to_findings(parsed)
+    findings = [each for each in to_findings(parsed) if not parsed.facts[int(each.id[1:])].history]
     tips = {name: tip for name, tip in read_tips(to_report(parsed)).items() if tip.above_carina_mm is not None}
     changes: dict[str, set[str]] = {}
     for finding in findings:
