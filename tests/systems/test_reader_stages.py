@@ -34,7 +34,7 @@ from hilum.systems._reader_trials import Trials
 from hilum.systems.mlrg import reproduce as reproduce_mlrg
 from hilum.systems.sei import reproduce as reproduce_sei
 
-TINY = {"patients": 24, "encoder_steps": 0, "steps": 2, "seeds": 1}
+TINY = {"patients": 24, "encoder_steps": 0, "steps": 2, "seeds": 1, "columns": 32, "side": 32}
 
 
 class Oracle:
@@ -56,7 +56,7 @@ class Parrot:
 
 @pytest.fixture(scope="module")
 def studies():
-    return scenes(24, seed=5)
+    return scenes(24, seed=5, size=32)
 
 
 @pytest.fixture(scope="module")
