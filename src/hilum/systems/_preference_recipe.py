@@ -24,7 +24,7 @@ class Recipe:
         size: columns of a film as it is drawn.
         encoder_steps: optimiser steps of the frozen encoder, which findings teach.
         steps: of the policy, which stops early.
-        pairs: optimiser steps of each arm.
+        pairs: optimiser steps of each arm; 60 of 16 are about one round of the pairs of 1,000 questions, as published.
         rate: peak learning rate of each arm.
         batch: pairs of a step.
         count: answers sampled for each question.
@@ -42,11 +42,11 @@ class Recipe:
     size: int = 72
     encoder_steps: int = 800
     steps: int = 400
-    pairs: int = 40
-    rate: float = 3e-4
+    pairs: int = 60
+    rate: float = 2e-4
     batch: int = 16
     count: int = 4
-    questions: int = 300
+    questions: int = 1_000
     longest: int = 90
     losses: str = OTHERS
     full: int = 0

@@ -72,8 +72,8 @@ def trained(folder: str | Path) -> Trained:
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
     patients: int | str = 900, asked: int | str = 150, size: int | str = 72, encoder_steps: int | str = 800,
-    steps: int | str = 400, pairs: int | str = 40, rate: float | str = 3e-4, count: int | str = 4,
-    questions: int | str = 300, longest: int | str = 90, seeds: int | str = 3, losses: str = OTHERS,
+    steps: int | str = 400, pairs: int | str = 60, rate: float | str = 2e-4, count: int | str = 4,
+    questions: int | str = 1_000, longest: int | str = 90, seeds: int | str = 3, losses: str = OTHERS,
     judge: str = "fact-f1", full: int | str = 0,
 ) -> Verdict:  # fmt: skip
     """Judge preference fine-tuning on virtual patients, every control in one run.
