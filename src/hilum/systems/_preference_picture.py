@@ -41,7 +41,8 @@ def picture(lengths: Mapping[str, float], facts: Mapping[str, float], reference:
              _text(inner - 110, _TALL - 12, "words of a report"),
              f'<path d="M{_EDGE} 24V{_TALL - _EDGE}H{inner}" fill="none" stroke="#333"/>',
              f'<path d="M{x(reference):.1f} 24V{_TALL - _EDGE}" stroke="#888" stroke-dasharray="4 4"/>',
-             _text(x(reference) - (124 if x(reference) > inner / 2 else -4), 36, f"references, {reference:.1f}")]  # fmt: skip
+             _text(x(reference) + (-124 if reference > (low + high) / 2 else 4), 36, f"references, {reference:.1f}"),
+             ]  # fmt: skip
     for share in (0.0, 0.5, 1.0):
         words, value = low + share * (high - low), bottom + share * (top - bottom)
         parts.append(_text(x(words) - 12, _TALL - _EDGE + 18, f"{words:.1f}"))
