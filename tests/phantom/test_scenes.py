@@ -21,7 +21,7 @@ from hilum.phantom.tips import read_tips
 from hilum.text.loop import all_stated
 from hilum.text.parse import parse, sentence_facts, to_findings, to_report
 
-PATIENTS = 60
+PATIENTS = 40
 
 
 @cache
@@ -93,6 +93,7 @@ def test_changes_are_told_only_where_there_is_a_prior() -> None:
         assert study.prior or not words
 
 
+@pytest.mark.slow
 def test_leaky_reports_compare_at_the_stated_rate() -> None:
     studies = [study for study in cohort(0.5) if not study.prior and any(f.state == "present" for f in study.findings)]
     leaks = [bool(refers_to_prior(parse({"findings": study.report.findings}))) for study in studies]  # type: ignore[union-attr]
@@ -133,7 +134,7 @@ def test_boxes_are_tight_on_a_canvas_that_is_not_square() -> None:
                 shown += 1
             if finding.state == "absent":
                 assert not finding.regions
-    assert shown > 150
+    assert shown > 90
 
 
 def test_a_right_finding_lies_on_the_left_of_a_frontal_film() -> None:
@@ -158,9 +159,9 @@ def test_priors_are_the_latest_earlier_study_by_date_and_ids_do_not_tell_the_ord
             if before:
                 assert before.time < after.time  # type: ignore[operator]
                 turned += before.id > after.id
-    assert 10 < turned < 60
+    assert 5 < turned < 40
     counts = Counter(map(len, by_patient.values()))
-    assert [counts[n] / PATIENTS for n in (1, 2, 3)] == pytest.approx(VISITS, abs=0.25)
+    assert [counts[n] / PATIENTS for n in (1, 2, 3)] == pytest.approx(VISITS, abs=0.3)
 
 
 def test_changes_are_those_between_a_study_and_its_prior() -> None:

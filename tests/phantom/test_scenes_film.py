@@ -145,6 +145,7 @@ def test_what_hides_on_the_frontal_shows_on_the_lateral(fact: Fact) -> None:
     assert lateral[0] > 0.07
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fact",
     [Fact("pleural effusion", 2, 1), Fact("consolidation", 2, -1, "mid", "anterior"), Fact("pneumothorax", 1, 1),
@@ -164,6 +165,7 @@ def _area(facts: Facts, concept: str) -> float:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("concept", ["pleural effusion", "consolidation", "pneumothorax", "cardiomegaly"])
 def test_a_higher_grade_covers_more(concept: str) -> None:
     most = {"pleural effusion": 3, "consolidation": 3}.get(concept, 2)
@@ -174,6 +176,7 @@ def test_a_higher_grade_covers_more(concept: str) -> None:
     assert all(low * 1.1 < high for low, high in itertools.pairwise(areas)), areas
 
 
+@pytest.mark.slow
 def test_nuisance_is_as_large_as_disease_in_single_pixels() -> None:
     """The largest difference of pixels between two films of a patient hardly tells disease from position."""
     largest: dict[bool, list[float]] = {False: [], True: []}

@@ -177,6 +177,7 @@ def test_the_zoomer_learns_a_finding_that_can_be_seen() -> None:
     assert found == [True] * len(sick) + [False] * len(well)
 
 
+@pytest.mark.slow
 def test_the_inspector_learns_the_attributes_of_what_it_sees_and_mixing_softens_them() -> None:
     """Two sides told apart by the grey of the crop; with the other side mixed in, the logit comes nearer to 0."""
     told = [{"pleural effusion": ("right",)}, {"pleural effusion": ("left",)}]
@@ -245,6 +246,7 @@ def test_disagreement_counts_mates_who_are_told_something_else() -> None:
     assert changed.value == 1.0
 
 
+@pytest.mark.slow
 def test_true_reports_of_like_patients_are_wholly_consistent() -> None:
     made, classes = alike(4, 3, seed=0, size=32)
     own = [study.report.findings for study in made if study.report]

@@ -53,6 +53,26 @@ def test_an_unleaky_bench_draws_the_same_films():
     assert 0 < plain.floor.balanced < 1
 
 
+def test_a_report_told_again_says_the_same_in_other_words(bench):
+    from hilum.systems._reader_cohort import reworded
+    from hilum.systems._reader_said import said, true_facts
+
+    plain = list(bench.test)
+    again = [reworded(study, seed=77) for study in plain]
+    for old, new in zip(plain, again, strict=True):
+        assert new.films == old.films
+        assert said(new.report.findings).facts == true_facts(old)
+        assert said(new.report.findings).changes == said(old.report.findings).changes
+        assert new.report.indication == old.report.indication
+    assert sum(old.report.findings != new.report.findings for old, new in zip(plain, again, strict=True)) >= 4
+    leaked = [study for study in bench.train if study.prior is None and "stable" in study.report.findings.lower()]
+    assert all(reworded(study, seed=77) is study for study in leaked)
+    lessons = bench.lessons(seed=0)
+    assert len(lessons) == bench.scale.wordings * len(bench.train)
+    assert lessons[: len(bench.train)] == bench.train
+    assert bench.lessons(seed=0) is lessons
+
+
 def test_an_arm_writes_of_every_test_study_and_under_every_guard(bench):
     preset = small_preset("libra", sections=("comparison",))
     reader = arm(bench, preset, samples_of(bench.train, preset), seed=0)

@@ -175,6 +175,7 @@ def test_the_scenes_own_reports_score_full_marks_and_leaky_ones_compare() -> Non
     assert got["false-comparison"].value == pytest.approx(len(sick) / len(alone))
 
 
+@pytest.mark.slow
 def test_reports_of_other_patients_score_low_and_the_loss_is_judged() -> None:
     studies = [each for each in scenes(60, size=32) if each.prior]
     own = [each.report.findings for each in studies if each.report]
@@ -286,6 +287,7 @@ def test_two_changes_told_of_one_finding_are_none_of_them_right() -> None:
     assert one(text, replace(EFFUSION, change="worsened"), prior=True)["change-accuracy"] == 0.0
 
 
+@pytest.mark.slow
 def test_every_score_has_a_value_for_each_study_and_can_be_drawn_again() -> None:
     own = [each.report.findings for each in COHORT if each.report]
     got = score(COHORT, own[1:] + own[:1])

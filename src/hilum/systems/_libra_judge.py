@@ -110,7 +110,7 @@ def arm_of(bench: Lab, name: str, seed: int) -> Answered:
     """Train one arm and return what it writes; that of the connector also under every guard."""
     kind = KINDS[name]
     preset = preset_of_kind(kind)
-    learned, asked = (samples_of(some, preset, seed=seed) for some in (bench.train, bench.test))
+    learned, asked = (samples_of(some, preset, seed=seed) for some in (bench.lessons(seed=seed), bench.test))
     if not kind.prior:
         learned, asked = no_prior(learned), no_prior(asked)
     reader = arm(bench, preset, learned, seed=seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from hilum.core.region import Box
@@ -58,7 +59,8 @@ def text_only(studies: Sequence[Study], *, seed: int) -> tuple[Preset, list[Samp
 
 def with_dropout(samples: Sequence[Sample], *, seed: int) -> list[Sample]:
     """Return samples twice: as they are, and with inputs left out at random."""
-    return [*samples, *dropped(samples, DROP, seed=seed)]
+    apart = [replace(sample, key=f"{sample.key}/{number}") for number, sample in enumerate(samples)]
+    return [*samples, *dropped(apart, DROP, seed=seed)]  # a draw hangs on the key, which wordings of one study share
 
 
 def wrong_lateral(samples: Sequence[Sample], *, seed: int) -> list[Sample]:

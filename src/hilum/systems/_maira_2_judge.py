@@ -100,11 +100,11 @@ def arm_of(bench: Lab, name: str, seed: int) -> Answered:
     if name == DROPPED:
         return _dropout(bench, seed)
     if name == REPORT_ONLY:
-        preset, learned = text_only(bench.train, seed=seed)
+        preset, learned = text_only(bench.lessons(seed=seed), seed=seed)
         asked = text_only(bench.test, seed=seed)[1]
     else:
         preset = preset_of_arm(name)
-        learned, asked = (samples_of(some, preset, seed=seed) for some in (bench.train, bench.test))
+        learned, asked = (samples_of(some, preset, seed=seed) for some in (bench.lessons(seed=seed), bench.test))
     reader = arm(bench, preset, learned, seed=seed)
     texts = guard_answers(reader, asked, name, seed=seed) if name == ALL else {name: reader.write(asked)}
     if name == FL:
@@ -117,7 +117,9 @@ def arm_of(bench: Lab, name: str, seed: int) -> Answered:
 def _dropout(bench: Lab, seed: int) -> Answered:
     """One reader that learned to do without any input, read on each set of them."""
     preset = preset_of_arm(ALL)
-    reader = arm(bench, preset, with_dropout(samples_of(bench.train, preset, seed=seed), seed=seed), seed=seed)
+    reader = arm(
+        bench, preset, with_dropout(samples_of(bench.lessons(seed=seed), preset, seed=seed), seed=seed), seed=seed
+    )
     asked = samples_of(bench.test, preset, seed=seed)
     texts = {shown: reader.write(limited(asked, name)) for name, shown in DROPPED_ON.items()}
     return Answered(texts, line=settings_line(reader))
@@ -126,7 +128,7 @@ def _dropout(bench: Lab, seed: int) -> Answered:
 def _grounded(bench: Lab, seed: int) -> Answered:
     """A reader that learned the same findings as a list with boxes, of the same inputs."""
     preset = preset_of_arm(ALL, boxes=True)
-    reader = arm(bench, preset, samples_of(bench.train, preset, ("grounded",), seed=seed), seed=seed)
+    reader = arm(bench, preset, samples_of(bench.lessons(seed=seed), preset, ("grounded",), seed=seed), seed=seed)
     asked = samples_of(bench.test, preset, ("grounded",), seed=seed)
     texts, boxes, wrong = grounded_answers(reader, asked)
     other, misplaced, _ = grounded_answers(reader, guard_rows(asked, seed=seed)["swapped"])

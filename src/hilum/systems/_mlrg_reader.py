@@ -7,7 +7,6 @@ half of the time. The honest contrast is a gain where an input is missing at no 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from hilum.learn.reader.absence import dropped, without
@@ -19,7 +18,7 @@ from hilum.systems._reader_cells import BLEU, FACTS, FALSE_COMPARISONS, in_cell,
 from hilum.systems._reader_lab import SMALL, arm, lab, samples_of, scaled, small_preset
 from hilum.systems._reader_trials import Trials, settings_line
 
-SCALE = replace(SMALL, patients=900, steps=300, encoder_steps=600)
+SCALE = SMALL
 DROPPED = 0.5
 """Share of samples that lose the indication, and the prior, each on its own."""
 TOKENS, EMPTY, WORDS, KEPT = "absence tokens", "empty headings", "N/A", "no dropout"

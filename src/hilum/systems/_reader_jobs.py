@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from hilum.core.errors import InputError
 from hilum.core.region import Box
-from hilum.systems._reader_lab import Lab, Scale, lab
+from hilum.systems._reader_lab import Lab
 
 Boxes = Mapping[str, Sequence[Box]]
 Say = Callable[[str], None]
@@ -50,7 +50,7 @@ def worked(
     Args:
         work: what to do.
         jobs: arms and seeds.
-        bench: the lab; each further process draws it again from its seed, and reads the encoder from the cache.
+        bench: the lab; each further process is handed a copy.
         workers: processes.
         say: told which job is done.
 
@@ -65,18 +65,18 @@ def worked(
             yield job, work(bench, *job)
         return
     context = multiprocessing.get_context("spawn")
-    given = (bench.scale, bench.seed, bench.leaky)
-    with ProcessPoolExecutor(min(workers, len(jobs)), context, _begin, given) as pool:
+    bench.features.see(film for part in (bench.train, bench.val, bench.test) for study in part for film in study.films)
+    with ProcessPoolExecutor(min(workers, len(jobs)), context, _begin, (bench,)) as pool:
         for job, made in zip(jobs, pool.map(_work, [work] * len(jobs), jobs), strict=True):
             say(f"{job[0]}, seed {job[1]}: done")
             yield job, made
 
 
-def _begin(scale: Scale, seed: int, leaky: float) -> None:
+def _begin(bench: Lab) -> None:
     import torch
 
     torch.set_num_threads(1)
-    _HELD["bench"] = lab(scale, seed=seed, leaky=leaky)
+    _HELD["bench"] = bench
 
 
 def _work(work: Work, job: Job) -> Answered:

@@ -8,7 +8,7 @@ any claim was looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hilum.core.errors import InputError
@@ -23,10 +23,23 @@ from hilum.learn.reader.tasks import build
 from hilum.learn.reader.train import Size, small_spec, train_reader
 from hilum.learn.reader.trained import Trained
 from hilum.nets.small_vision import VisionSize
-from hilum.phantom.scenes import Floor, scenes, single_image_floor, split_of
+from hilum.phantom.scenes import Floor, single_image_floor, split_of
+from hilum.systems._reader_cohort import cohort, reworded
 from hilum.systems._reader_scale import SMALL, Scale, jobs_of, scaled
 
-__all__ = ["LONGEST", "SMALL", "Lab", "Scale", "arm", "jobs_of", "lab", "samples_of", "scaled", "small_preset"]
+__all__ = [
+    "LONGEST",
+    "SMALL",
+    "Lab",
+    "Scale",
+    "arm",
+    "jobs_of",
+    "lab",
+    "reworded",
+    "samples_of",
+    "scaled",
+    "small_preset",
+]
 Say = Callable[[str], None]
 LONGEST = 90
 """Words of an answer: the longest report of the scenes has fewer."""
@@ -51,11 +64,20 @@ class Lab:
     scale: Scale
     seed: int
     leaky: float = 0.0
+    _lessons: dict[int, tuple[Study, ...]] = field(default_factory=dict, repr=False)
 
     @property
     def patients(self) -> list[str]:
         """The patient of each test study."""
         return [study.patient for study in self.test]
+
+    def lessons(self, *, seed: int) -> tuple[Study, ...]:
+        """Return the training studies, each in as many wordings as the scale says, its own among them."""
+        if seed not in self._lessons:
+            again = range(1, self.scale.wordings)
+            more = (reworded(study, seed=1000 * (seed + 1) + number) for number in again for study in self.train)
+            self._lessons[seed] = (*self.train, *more)
+        return self._lessons[seed]
 
     def lines(self) -> list[str]:
         """Return what the bench holds and what a single film could tell of change, for the evidence."""
@@ -79,7 +101,7 @@ def lab(scale: Scale = SMALL, *, seed: int = 0, leaky: float = 0.0, say: Say = l
         InputError: if a split holds no study.
     """
     say(f"drawing {scale.patients} patients")
-    drawn = _drawn(scale, seed, leaky)
+    drawn = cohort(scale, seed=seed, leaky=leaky)
     parts = {name: tuple(each for each in drawn if split_of(each.patient) == name) for name in ("train", "val", "test")}
     if not all(parts.values()):
         raise InputError(f"{scale.patients} patients are too few: each split needs one or more")
@@ -87,17 +109,6 @@ def lab(scale: Scale = SMALL, *, seed: int = 0, leaky: float = 0.0, say: Say = l
     encoder = label_encoder(parts["train"], size=VisionSize(size=scale.side), steps=scale.encoder_steps, seed=seed,
                             say=say)  # fmt: skip
     return Lab(parts["train"], parts["val"], test, Features(encoder), single_image_floor(test), scale, seed, leaky)
-
-
-def _drawn(scale: Scale, seed: int, leaky: float) -> list[Study]:
-    """The studies of all patients; those of test patients are drawn again without leaks."""
-    drawn: list[Study] = []
-    for number in range(scale.patients):
-        made = scenes(1, seed=seed, size=scale.columns, leaky=leaky, first=number)
-        if leaky and split_of(made[0].patient) == "test":
-            made = scenes(1, seed=seed, size=scale.columns, first=number)
-        drawn += made
-    return drawn
 
 
 def small_preset(name: str, **changes: Any) -> Preset:

@@ -23,6 +23,7 @@ class Scale:
         width, depth: of its language model.
         asked: test studies that are read, at most.
         seeds: trainings of each arm.
+        wordings: in which each training report is met.
         workers: processes that arms are shared out to.
     """
 
@@ -37,6 +38,7 @@ class Scale:
     asked: int = 300
     seeds: int = 3
     workers: int = 2
+    wordings: int = 4
 
 
 SMALL = Scale()
@@ -56,7 +58,7 @@ def scaled(scale: Scale, changes: Mapping[str, Any]) -> Scale:
             scale = replace(scale, **{name: type(held[name])(value)})
         except (TypeError, ValueError, OverflowError):
             raise InputError(f"{name} must be a number, got '{value}'") from None
-    least = (scale.patients, scale.steps, scale.asked, scale.seeds, scale.depth, scale.workers)
+    least = (scale.patients, scale.steps, scale.asked, scale.seeds, scale.depth, scale.workers, scale.wordings)
     if min(least) < 1 or scale.side % 16 or scale.side < 32 or scale.width % 8 or scale.encoder_steps < 0:
         raise InputError("side is a multiple of 16 from 32 up, width of 8, encoder_steps 0 or more, the rest 1 or more")
     return scale

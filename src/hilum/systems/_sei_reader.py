@@ -24,7 +24,7 @@ from hilum.systems._reader_cells import BLEU, ECHO, FACTS, of_visit, read, shuff
 from hilum.systems._reader_lab import SMALL, Lab, arm, lab, samples_of, scaled, small_preset
 from hilum.systems._reader_trials import Trials, settings_line
 
-SCALE = replace(SMALL, patients=700, steps=300, encoder_steps=600)
+SCALE = replace(SMALL, steps=450)
 NONE, TRUE, SHUFFLED = "film alone", "indication", "indication, shuffled"
 CASE, RANDOM = "indication and similar case", "indication and random case"
 UNTOLD, MIXED = "indication, none at test", "indication, shuffled at test"

@@ -92,7 +92,7 @@ def published(folder: str | Path | None = None) -> Published:
 
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
-    patients: int | str = 900, steps: int | str = 300, encoder_steps: int | str = 800, width: int | str = 96,
+    patients: int | str = 2000, steps: int | str = 600, encoder_steps: int | str = 1200, width: int | str = 96,
     asked: int | str = 300, seeds: int | str = 3, workers: int | str = 2,
 ) -> Verdict:  # fmt: skip
     """Judge Libra's claim on scenes, every arm, control and guard in one run.
