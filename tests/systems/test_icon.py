@@ -10,13 +10,13 @@ pytest.importorskip("torch", reason="ICON needs torch")
 pytest.importorskip("transformers", reason="ICON needs transformers")
 
 import torch
+from hilum.learn.reader.features import Features
+from hilum.learn.reader.roles import Shown
+from hilum.nets.small_vision import VisionSize, small_vision
 
 from hilum.core.errors import InputError
 from hilum.core.image import Image, Window
 from hilum.core.study import Study
-from hilum.learn.reader.features import Features
-from hilum.learn.reader.roles import Shown
-from hilum.nets.small_vision import VisionSize, small_vision
 from hilum.phantom.scenes import facts_of, scenes
 from hilum.phantom.scenes_facts import CONCEPTS
 from hilum.systems._icon_alike import alike, consistency, disagreement, equivalents, told_of, words_of
