@@ -43,8 +43,9 @@ def asked_of(studies: Sequence[Study], task: str, *, seed: int, count: int = 1) 
 
 
 def policy(held: Lab, recipe: Recipe, *, seed: int) -> Trained:
-    """Return a reader taught to write findings, answer and ground, by supervision that stops early."""
-    by_task = {task: asked_of(held.train, task, seed=held.seed) for task in TASKS}
+    """Return a reader taught to write findings (in several wordings), answer and ground; it stops early."""
+    told = {task: held.lessons(seed=held.seed) if task == "findings" else held.train for task in TASKS}
+    by_task = {task: asked_of(studies, task, seed=held.seed) for task, studies in told.items()}
     mixed = [(sample, TASKS[task] / len(some)) for task, some in by_task.items() for sample in some]
     scale = held.scale
     return train_reader(
