@@ -38,14 +38,16 @@ def sendable(shown: NDArray[Any], longest: int = LONGEST_PX) -> NDArray[np.uint8
         raise InputError(f"a film is sent as finite display values (H, W) in [0, 1], got {array.dtype} {array.shape}")
     if array.min() < 0 or array.max() > 1:
         raise InputError(f"display values lie in [0, 1], got {array.min():g} to {array.max():g}")
-    grey = np.rint(array * 255).astype(np.uint8)
+    grey: NDArray[np.uint8] = np.rint(array * 255).astype(np.uint8)
     scale = longest / max(grey.shape)
     if scale >= 1:
         return grey
     from PIL import Image as Picture
 
     height, width = (max(1, round(side * scale)) for side in grey.shape)
-    made: NDArray[np.uint8] = np.asarray(Picture.fromarray(grey).resize((width, height), Picture.Resampling.BOX), dtype=np.uint8)
+    made: NDArray[np.uint8] = np.asarray(Picture.fromarray(grey).resize((width, height), Picture.Resampling.BOX))
+        Picture.fromarray(grey).resize((width, height), Picture.Resampling.BOX), dtype=np.uint8
+    )
     return made
 
 
