@@ -45,9 +45,8 @@ def sendable(shown: NDArray[Any], longest: int = LONGEST_PX) -> NDArray[np.uint8
     from PIL import Image as Picture
 
     height, width = (max(1, round(side * scale)) for side in grey.shape)
-    made: NDArray[np.uint8] = np.asarray(Picture.fromarray(grey).resize((width, height), Picture.Resampling.BOX))
-        Picture.fromarray(grey).resize((width, height), Picture.Resampling.BOX), dtype=np.uint8
-    )
+    smaller = Picture.fromarray(grey).resize((width, height), Picture.Resampling.BOX)
+    made: NDArray[np.uint8] = np.asarray(smaller, dtype=np.uint8)
     return made
 
 
