@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
@@ -31,7 +31,7 @@ class DraftRow:
     """What became of one study or file: its name, 'read', 'refused' or 'failed', its files, why, and its page."""
 
     name: str
-    status: str
+    status: Literal["read", "refused", "failed"]
     files: tuple[str, ...] = ()
     reason: str = ""
     folder: str = ""
@@ -139,5 +139,5 @@ def _write(out: Path, rows: Sequence[DraftRow], model: Model, seconds: float) ->
     replace_text(out / "drafts.jsonl", "".join(json.dumps(row.line(), ensure_ascii=False) + "\n" for row in rows))
     replace_text(out / "run.json", json.dumps(run, indent=1))
     listed = [IndexRow(", ".join(row.files) or row.name, row.status, f"{row.folder}/page.html" if row.folder else "",
-                       row.thumbnail, (), row.reason) for row in rows]  # type: ignore[arg-type]  # fmt: skip
+                       row.thumbnail, (), row.reason) for row in rows]  # fmt: skip
     replace_text(out / "index.html", index_page(listed))

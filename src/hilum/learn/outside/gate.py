@@ -18,7 +18,7 @@ from hilum.phantom.anatomy import draw_chest
 from hilum.phantom.film import render
 from hilum.phantom.signs import draw_sign
 
-SIZE_PX = 512
+SIZE_PX = 256
 
 
 @dataclass(frozen=True)

@@ -79,12 +79,15 @@ def choice_in(text: str, choices: Sequence[str]) -> str | None:
     if exact:
         return exact[0]
     found = _LETTER.match(plain)
+    by_letter = None
     if found and (at := LETTERS.find(found.group(1).upper())) < len(choices):
-        return choices[at]
+        by_letter = choices[at]
+        if found.end() == len(plain) or not found.group().endswith(found.group(1)):  # 'B' or 'B)', no article
+            return by_letter
     named = [each for each in choices if re.search(rf"(?<!\w){re.escape(each)}(?!\w)", plain, re.IGNORECASE)]
     longest = [each for each in named if not any(each != other and each.casefold() in other.casefold()
                                                  for other in named)]  # fmt: skip
-    return longest[0] if len(longest) == 1 else None
+    return longest[0] if len(longest) == 1 else by_letter
 
 
 def boxes_in(text: str, size: tuple[int, int], film: tuple[int, int]) -> tuple[tuple[Box, ...], str]:
