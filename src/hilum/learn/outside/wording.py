@@ -46,7 +46,7 @@ def prompt_of(asking: Asking, size: tuple[int, int] = (0, 0)) -> str:
         asking: what is asked.
         size: (width, height) in pixels of the first picture as it is sent.
     """
-    parts = [f"Example of another patient's report:\n{_quoted(each)}" for each in asking.examples]
+    parts = [f"Example of another patient:\n{_quoted(each)}" for each in asking.examples]
     parts += [f"{name.replace('_', ' ').capitalize()}: {_quoted(text)}" for name, text in asking.sections.items()]
     choices = "\n".join(f"{letter}) {_one_line(each)}" for letter, each in zip(LETTERS, asking.choices, strict=False))
     told = {"width": size[0], "height": size[1], "question": _one_line(asking.question), "choices": choices}
