@@ -35,7 +35,9 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 WORDING = blake2b(repr((SYSTEM, sorted(_ASKED.items()))).encode(), digest_size=4).hexdigest()
 """Fingerprint of the wording; a score under other words is another score."""
 _BOX = re.compile(r"[(\[]\s*(-?\d+(?:\.\d+)?)" + r"\s*[,; ]\s*(-?\d+(?:\.\d+)?)" * 3 + r"\s*[)\]]")
-_LETTER = re.compile(r"\s*(?:the )?(?:answer|option)?\s*(?:is)?\s*[:(\[*]*\s*([A-Z])\b[)\].,:*]*(?=\s|$)", re.IGNORECASE)
+_LETTER = re.compile(
+    r"\s*(?:the )?(?:answer|option)?\s*(?:is)?\s*[:(\[*]*\s*([A-Z])\b[)\].,:*]*(?=\s|$)", re.IGNORECASE
+)
 _MARKS = re.compile(r"<{3,}|>{3,}")
 
 
