@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hilum.core.image import MadeBy
+from hilum.core.region import Box
 from hilum.core.seed import generator
 from hilum.learn.outside.asking import Asking, Said
 from hilum.systems._gpt4v_cohort import FAMILIES, Case, examples
@@ -87,7 +88,7 @@ class SmallReader:
         found = self.trained.written(rows, decoding=self.trained.decoding(longest=_LONGEST))
         said = []
         for row, each, answer in zip(rows, asked, found, strict=True):
-            boxes = ()
+            boxes: tuple[Box, ...] = ()
             if each.task == "phrase_to_box":
                 text = written(answer.tokens, self.trained.processor.tokenizer)
                 boxes = read_answer(text, self.trained.preset, row.shown[0]).boxes

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum.core.image import Image, MadeBy
 from hilum.core.region import Box, Mask
@@ -18,6 +19,7 @@ from hilum.systems._gpt4v_floors import asked_of
 if TYPE_CHECKING:
     from torch import nn
 
+Floats = NDArray[np.float32]
 SPECIALIST = "specialist"
 
 
@@ -42,16 +44,15 @@ class Specialist:
         return Said("", (Box(*box.corners, image=film.id),) if box else (), MadeBy(self.name))
 
 
-def _chances(net: nn.Module, film: Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _chances(net: nn.Module, film: Image) -> Floats:
     import torch
 
     from hilum.learn.segment import centred
     from hilum.learn.weak import one_thread
 
     with torch.inference_mode(), one_thread():
-        found: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = torch.sigmoid(
-            net(centred(np.array(film.display())[None]))
-        )[0].numpy()
+        logits = net(centred(np.array(film.display())[None]))[0]
+        found: Floats = torch.sigmoid(logits).numpy()
     return found
 
 
