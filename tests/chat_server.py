@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image as Picture
 
 
 class Server(ThreadingHTTPServer):
@@ -62,3 +66,32 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     yield found
     found.shutdown()
     found.server_close()
+
+
+class Looking(Handler):
+    """A model that looks: it tells which half of the film is brighter, and what it was asked."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append(asked)
+        content = asked["messages"][-1]["content"]
+        data = content[0]["image_url"]["url"].partition(",")[2]
+        film = np.asarray(Picture.open(io.BytesIO(base64.b64decode(data))), dtype=float)
+        words = content[-1]["text"]
+        side = "right" if film[:, : film.shape[1] // 2].mean() > film[:, film.shape[1] // 2 :].mean() else "left"
+        text = f"There is a small {side} pleural effusion. Level {film.mean():.0f}."
+        if "Choose the one option" in words:
+            text = "A" if side == "right" else "B"
+        if "Give the box" in words:
+            text = f"({0 if side == 'right' else film.shape[1] // 2},0,{film.shape[1]},{film.shape[0]})"
+        said = answer(text if film.std() else "This picture is blank.")[1]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+
+@pytest.fixture
+def looking(server: Server) -> Server:
+    server.RequestHandlerClass = Looking
+    return server
