@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,10 +45,9 @@ def test_a_film_is_read_by_a_named_endpoint(looking: Server, hilum: Hilum, tmp_p
     assert draft["model"]["name"] == "tiny"
     assert len(draft["model"]["sha256"]) == 64
     assert draft["report"]["status"] == "draft"
-    page = (folder / "page.html").read_text()
+    page = re.sub(r"<[^>]+>", "", (folder / "page.html").read_text())
     assert "Draft report, unsigned" in page
-    assert "There is a small right pleural effusion." in page
-    assert row["text"].partition(". ")[2] in page
+    assert row["text"] in " ".join(page.split())
     assert row["folder"] in (tmp_path / "out" / "index.html").read_text()
     assert json.loads((tmp_path / "out" / "run.json").read_text())["counts"] == {"read": 1, "refused": 0, "failed": 0}
 

@@ -60,7 +60,7 @@ def read_outside(
         InputError: if no film was found, the address is wrong, or `out` cannot be written.
         MissingError: if what the model needs is not here.
     """
-    import hilum.systems.outside  # registers the schemes, so that no other system is imported to look for them
+    import hilum.systems.outside  # noqa: F401  (registers the schemes: no other system is imported to look for them)
 
     asked, started = load_model(model), time.time()
     try:

@@ -25,15 +25,27 @@ _SHORT = {"effusion": "pleural effusion", "nodule": "lung nodule", "enlargement 
 _NAMED = re.compile("|".join((*CONCEPTS, *_SHORT)))
 _SIDES = {"right": -1, "left": 1}
 _GRID = 18
+Asked = tuple[str, int, str]
+"""Concept, side and zone."""
 Floats = NDArray[np.float64]
 
 
-def asked_of(text: str) -> tuple[str, int]:
-    """Return the concept and the side (-1 right, 1 left, 0 none) that a question or phrase of the study is about."""
+def asked_of(text: str) -> Asked:
+    """Return the concept, side (-1 right, 1 left, 0 none) and zone ('' for none) that a question or phrase is about."""
     sides = [_SIDES[word] for word in re.findall(r"\b(right|left)\b", text)]
+    zones = re.findall(r"\b(upper|mid|lower|retrocardiac)\b", text)
     found = _NAMED.search(text)
     concept = found.group() if found else CONCEPTS[0]
-    return _SHORT.get(concept, concept), (sides or [0])[0]
+    return _SHORT.get(concept, concept), (sides or [0])[0], (zones or [""])[0]
+
+
+def boxes_of(train: Sequence[Case]) -> dict[Asked, Box]:
+    """Return the middle box, corner by corner, of every kind of finding that training phrases point at."""
+    kept: dict[Asked, list[tuple[float, ...]]] = {}
+    for case in train:
+        for phrase, box in case.phrases:
+            kept.setdefault(asked_of(phrase), []).append(box.corners)
+    return {key: Box(*np.median(np.array(boxes), axis=0).tolist()) for key, boxes in kept.items()}
 
 
 def _small(film: Image) -> Floats:
@@ -58,12 +70,8 @@ class Constant:
     name: str = CONSTANT
 
     @cached_property
-    def _boxes(self) -> dict[tuple[str, int], Box]:
-        kept: dict[tuple[str, int], list[tuple[float, ...]]] = {}
-        for case in self.train:
-            for phrase, box in case.phrases:
-                kept.setdefault(asked_of(phrase), []).append(box.corners)
-        return {key: Box(*np.median(np.array(boxes), axis=0).tolist()) for key, boxes in kept.items()}
+    def _boxes(self) -> dict[Asked, Box]:
+        return boxes_of(self.train)
 
     def __call__(self, asking: Asking) -> Said:
         """Return its answer."""
@@ -122,9 +130,9 @@ class Nearest:
         if asking.task == "findings":
             house = house_of(asking.examples) if self.restyled else near[0].house
             return Said(told(near[0].facts, house), (), by)
-        concept, side = asked_of(asking.question)
+        concept, side, zone = asked_of(asking.question)
         if asking.task == "phrase_to_box":
-            boxes = [box for case in near for phrase, box in case.phrases if asked_of(phrase) == (concept, side)]
+            boxes = [box for case in near for phrase, box in case.phrases if asked_of(phrase) == (concept, side, zone)]
             return Said("", (Box(*boxes[0].corners),) if boxes else (), by)
         there = [fact for fact in near[0].facts if fact.concept == concept and fact.grade]
         if "which side" in asking.question:
