@@ -9,7 +9,7 @@ from hilum.core.region import Box
 from hilum.learn.outside.asking import Asking, Said
 from hilum.phantom.scenes_facts import CONCEPTS, Fact
 from hilum.systems._gpt4v_cohort import WORDINGS, Case, cases, examples, phrase, told
-from hilum.systems._gpt4v_floors import Constant, Copies, Nearest, asked_of, house_of
+from hilum.systems._gpt4v_floors import Constant, Copies, Nearest
 from hilum.systems._gpt4v_run import (
     CLOSED,
     IOU,
@@ -23,6 +23,7 @@ from hilum.systems._gpt4v_run import (
     shown,
     table,
 )
+from hilum.systems._gpt4v_words import asked_of, house_of
 from hilum.text.parse import parse
 
 

@@ -13,23 +13,14 @@ from hilum.core.errors import InputError, RefusedError
 from hilum.measure.verdict import Verdict
 from hilum.systems._gpt4v_claims import BOTH, MISRANK, TEXT, ZERO, prompted, trails
 from hilum.systems._gpt4v_cohort import cases
+from hilum.systems._gpt4v_endpoint import requests
 from hilum.systems._gpt4v_floors import RESTYLED
-from hilum.systems._gpt4v_judge import Rows, beyond, floors, judged_reader, requests
-from hilum.systems._gpt4v_lexical import (
-    BY_FACTS,
-    COIN,
-    FLIPS,
-    ITSELF,
-    LEXICAL,
-    ONE,
-    WHOLE,
-    Turned,
-    accuracy,
-    turned,
-    values_of,
-)
+from hilum.systems._gpt4v_judge import beyond, floors, judged_reader
+from hilum.systems._gpt4v_lexical import BY_FACTS, COIN, ITSELF, LEXICAL, accuracy, values_of
 from hilum.systems._gpt4v_picture import metrics_svg, prompts_svg
+from hilum.systems._gpt4v_rows import Rows
 from hilum.systems._gpt4v_run import Arm
+from hilum.systems._gpt4v_turned import FLIPS, ONE, WHOLE, Turned, turned
 from hilum.systems.gpt4v_study import reproduce
 from tests.chat_server import Server, answer, looking, server  # noqa: F401
 

@@ -24,8 +24,7 @@ from hilum.phantom.scenes_words import noun, words_table
 WORDINGS = 4
 FAMILIES = ("zero-shot", "two normal", "two abnormal", "one + one")
 _EXAMPLES = {"zero-shot": "", "two normal": "nn", "two abnormal": "aa", "one + one": "na"}
-_SIDED = ("pleural effusion", "pneumothorax")
-_SIDES = {-1: "right", 1: "left"}
+_SIDED, _SIDES = ("pleural effusion", "pneumothorax"), {-1: "right", 1: "left"}
 House = tuple[int, int]
 """Number of a hospital's words for what is there, and for what is not, each of `WORDINGS`."""
 
@@ -97,8 +96,7 @@ def cases(patients: int, *, seed: int, size: int, split: str) -> list[Case]:
 
     Args:
         patients: how many to draw from; about seven in ten are 'train', two in ten 'test'.
-        seed: of everything.
-        size: columns of a film.
+        seed, size: of everything, and columns of a film.
         split: 'train', 'val' or 'test'.
     """
     drawn = scenes(patients, seed=seed, size=size)
@@ -142,8 +140,7 @@ def examples(family: str, case: Case, pool: Sequence[Case], *, seed: int) -> tup
     Args:
         family: one of `FAMILIES`.
         case: who is asked about.
-        pool: of patients, normally the training cases.
-        seed: of the draw.
+        pool, seed: of patients, normally the training cases, and of the draw.
     """
     random = generator(seed, "examples", family, case.study.id)
     chosen: list[str] = []

@@ -12,8 +12,9 @@ from hilum.core.region import Box
 from hilum.learn.outside.asking import Asking, Backend
 from hilum.measure.scored import Scored
 from hilum.systems._gpt4v_cohort import Case
-from hilum.systems._gpt4v_lexical import BY_FACTS, ITSELF, LEXICAL, ONE, WHOLE
+from hilum.systems._gpt4v_lexical import BY_FACTS, ITSELF, LEXICAL
 from hilum.systems._gpt4v_run import CONDITIONS, Arm
+from hilum.systems._gpt4v_turned import ONE, WHOLE
 
 METRICS = (
     "How often a metric gives the same facts in other words more than nearly the same words with one fact turned "

@@ -19,7 +19,7 @@ from hilum.core.region import Box
 from hilum.core.seed import generator
 from hilum.learn.outside.asking import Asking, Said
 from hilum.systems._gpt4v_cohort import Case
-from hilum.systems._gpt4v_floors import Asked, asked_of, boxes_of
+from hilum.systems._gpt4v_words import Asked, asked_of, boxes_of
 
 if TYPE_CHECKING:
     from torch import nn

@@ -18,11 +18,14 @@ from hilum.measure.verdict import Verdict
 from hilum.systems._chestx_ray8_films import whole
 from hilum.systems._gpt4v_claims import GROUNDING, MISRANK, PROMPTS, TEXT
 from hilum.systems._gpt4v_cohort import cases
+from hilum.systems._gpt4v_endpoint import endpoint_rows, requests
 from hilum.systems._gpt4v_floors import Nearest
-from hilum.systems._gpt4v_judge import Rows, endpoint_rows, floors, judged_reader, learned, requests, styled
-from hilum.systems._gpt4v_lexical import WHOLE, judged
+from hilum.systems._gpt4v_judge import floors, judged_reader, learned, styled
+from hilum.systems._gpt4v_lexical import judged
 from hilum.systems._gpt4v_picture import BOXES, METRICS, boxes_png, metrics_svg, prompts_svg
 from hilum.systems._gpt4v_picture import PROMPTS as PROMPTS_CAPTION
+from hilum.systems._gpt4v_rows import Rows
+from hilum.systems._gpt4v_turned import WHOLE
 
 SIZE = 64
 PUBLISHED = (
