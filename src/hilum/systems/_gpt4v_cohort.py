@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,8 +26,7 @@ WORDINGS = 4
 FAMILIES = ("zero-shot", "two normal", "two abnormal", "one + one")
 _EXAMPLES = {"zero-shot": "", "two normal": "nn", "two abnormal": "aa", "one + one": "na"}
 _SIDED, _SIDES = ("pleural effusion", "pneumothorax"), {-1: "right", 1: "left"}
-House = tuple[int, int]
-"""Number of a hospital's words for what is there, and for what is not, each of `WORDINGS`."""
+House = tuple[int, int]  # number of a hospital's words for what is there, and for what is not
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +34,7 @@ class Case:
     """One study.
 
     Args:
-        study: as drawn.
-        film: its frontal.
-        house: its hospital's words.
+        study, film, house: as drawn, its frontal, and its hospital's words.
         text: its findings in these words.
         closed, open: questions with one word for an answer: yes or no; another.
         phrases: (phrase, box of it in pixels of the film).
@@ -99,8 +97,12 @@ def cases(patients: int, *, seed: int, size: int, split: str) -> list[Case]:
         seed, size: of everything, and columns of a film.
         split: 'train', 'val' or 'test'.
     """
-    drawn = scenes(patients, seed=seed, size=size)
-    return [_case(study, seed) for study in drawn if split_of(study.patient) == split]
+    return [_case(study, seed) for study in _drawn(patients, seed, size) if split_of(study.patient) == split]
+
+
+@lru_cache(maxsize=1)  # the splits of one cohort are asked for one after another
+def _drawn(patients: int, seed: int, size: int) -> tuple[Study, ...]:
+    return scenes(patients, seed=seed, size=size)
 
 
 def _case(study: Study, seed: int) -> Case:
