@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from types import SimpleNamespace
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -33,7 +34,8 @@ def report(*sentences: tuple[str, tuple[str, ...]], **sections: str) -> Report:
 
 def study(name: str = "s2", *, patient: str = "p1", day: int = 9, prior: bool = True, lateral: bool = True) -> Study:
     """A study of a left effusion with a box, a denied pneumothorax and, where wanted, a prior."""
-    front = film(f"{name}-pa", seed=day)
+    seed = crc32(f"{patient} {name} {day}".encode())
+    front = film(f"{name}-pa", seed=seed)
     effusion = Finding(
         "pleural effusion", sites=("left pleural space",), attributes={"severity": "mild"},
         change="worsened" if prior else None,
@@ -48,7 +50,7 @@ def study(name: str = "s2", *, patient: str = "p1", day: int = 9, prior: bool = 
         indication="Cough and fever.", technique="PA and lateral.", comparison="1 March 2020." if prior else "",
         impression="Small left pleural effusion. Right upper lung nodule.",
     )  # fmt: skip
-    films = (front, film(f"{name}-ll", "LL", size=(HIGH, 70), seed=day + 1)) if lateral else (front,)
+    films = (front, film(f"{name}-ll", "LL", size=(HIGH, 70), seed=seed + 1)) if lateral else (front,)
     before = replace(study("s1", patient=patient, day=2, prior=False), id=f"{name}-before") if prior else None
     return Study(
         name, patient, datetime(2020, 3, day, 10), films, told, facts, prior=before,
