@@ -15,7 +15,7 @@ from hilum.measure.pairs import Pairs
 from hilum.measure.scored import Scored, averaged, signature
 from hilum.phantom.scenes import scenes_of
 from hilum.phantom.scenes_facts import CONCEPTS, draw_course
-from hilum.systems._icon_claims import CONSISTENCY, DISAGREE
+from hilum.systems._icon_claims import CONSISTENCY, DISAGREE, LIKE
 from hilum.systems._reader_said import said
 
 KEPT = 10
@@ -107,7 +107,19 @@ def disagreement(answers: Sequence[str], classes: Sequence[int]) -> Scored:
     return averaged(DISAGREE, values, signature("disagreement", 1, reader="hilum"), better="lower")
 
 
-def consistency(studies: Sequence[Study], answers: Sequence[str]) -> dict[str, Scored]:
-    """Return CON and R-CON, by the overlap coefficient and by Jaccard's index."""
-    references = tuple(study.report.findings if study.report else "" for study in studies)
-    return {name: metric(name)(Pairs(references, tuple(answers))) for name in CONSISTENCY}
+def consistency(studies: Sequence[Study], answers: Sequence[str], classes: Sequence[int]) -> dict[str, Scored]:
+    """Return CON and R-CON by the published rule of equivalence, and within classes, where equivalence is known.
+
+    Each by the overlap coefficient and by Jaccard's index, which short reports cannot game.
+    """
+    references = [study.report.findings if study.report else "" for study in studies]
+    made = {name: metric(name)(Pairs(tuple(references), tuple(answers))) for name in CONSISTENCY}
+    groups = [[row for row, own in enumerate(classes) if own == group] for group in sorted(set(classes))]
+    pairs = [Pairs(tuple(references[row] for row in rows), tuple(answers[row] for row in rows)) for rows in groups]
+    for name in CONSISTENCY:
+        values = np.full(len(answers), np.nan)
+        for rows, pair in zip(groups, pairs, strict=True):
+            values[rows] = metric(name)(pair).values
+        line = signature(LIKE + name, 1, equivalents="identical facts", reader="hilum")
+        made[LIKE + name] = averaged(LIKE + name, values, line)
+    return made

@@ -85,7 +85,8 @@ def material_of(bench: Lab, *, classes: int, each: int, seed: int, say: Say) -> 
 
 def preset_for(how: Mix | None) -> Preset:
     """Return ICON's preset as the bench runs it: beam search left to the published scale."""
-    return small_preset("icon", roles=ROLES if how is None else (*ROLES, "lesion_crop"))
+    roles = ROLES if how is None else (*ROLES, "lesion_crop")
+    return small_preset("icon", roles=roles, options={"per_role": True})
 
 
 def taught(material: Material, how: Mix | None, *, seed: int) -> Icon:
@@ -163,4 +164,4 @@ def judge_icon(
 
 def _scores(studies: Sequence[Study], answers: Sequence[str], classes: Sequence[int]) -> dict[str, Scored]:
     apart = disagreement(answers, classes)
-    return {**score(studies, answers), **consistency(studies, answers), apart.metric: apart}
+    return {**score(studies, answers), **consistency(studies, answers, classes), apart.metric: apart}

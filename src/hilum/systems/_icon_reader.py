@@ -25,7 +25,7 @@ SLOTS = 2
 
 
 def prompt_of(told: Told) -> str:
-    """Return attributes as words: 'pleural effusion: right mild new; lung nodule: left.'"""
+    """Return attributes as words: 'pleural effusion: right mild new; lung nodule: left'."""
     named = [f"{concept}: {' '.join(told[concept])}".rstrip() for concept in CONCEPTS if concept in told]
     return "; ".join(named) + "." if named else "no finding."
 
@@ -70,7 +70,7 @@ class Icon:
     seed: int
 
     def samples(self, studies: Sequence[Study], *, gold: bool = False) -> list[Sample]:
-        """Return requests about studies, by what was found on their films, or, with `gold`, by what their reports say."""
+        """Return requests about studies, by what was found on their films, or (`gold`) by what reports say."""
         preset = self.reader.preset
         if self.inspector is None:
             return [icon_sample(study, preset, {}, {}, seed=self.seed) for study in studies]

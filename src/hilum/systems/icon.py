@@ -25,7 +25,7 @@ __all__ = ["Icon", "reproduce"]
 TEXT = "mixing a lesion with that of an equivalent patient makes reports of like patients more alike, and more accurate"
 NOTES = (
     "published CON and R-CON were not recovered, so none is quoted",
-    "small scale: linear Zoomer and two-layer inspector on a frozen encoder taught by labels; published: SwinV2 for each",
+    "small scale: linear Zoomer and two-layer inspector on one frozen encoder; published: SwinV2 for each",
     "small scale is decoded greedily; published: 4 beams, at most 104 tokens",
     "CON and R-CON by the overlap coefficient favour short reports; claims are judged by Jaccard's index",
 )
