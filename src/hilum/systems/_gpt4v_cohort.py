@@ -1,8 +1,7 @@
 """The cases of the prompt study: a frontal of a made scene, its findings in its hospital's words, questions, boxes.
 
-Each patient belongs to a hospital, which has its own words for what is there and for what is not (four of each). So an
-example of a hospital's report tells something about the words of the next one, as in any real data set, and nothing
-about its findings.
+Each patient belongs to a hospital with words of its own for what is there and for what is not (four of each), so that
+an example of its reports tells something about the words of the next one, and nothing about its findings.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from hilum.phantom.scenes_facts import Fact, Facts
 from hilum.phantom.scenes_words import noun, words_table
 
 WORDINGS = 4
-FAMILIES = ("zero-shot", "two normal", "two abnormal", "one + one")
 _EXAMPLES = {"zero-shot": "", "two normal": "nn", "two abnormal": "aa", "one + one": "na"}
+FAMILIES = tuple(_EXAMPLES)
 _SIDED, _SIDES = ("pleural effusion", "pneumothorax"), {-1: "right", 1: "left"}
 House = tuple[int, int]  # number of a hospital's words for what is there, and for what is not
 
@@ -93,14 +92,13 @@ def cases(patients: int, *, seed: int, size: int, split: str) -> list[Case]:
     """Draw cases of one split by patient: each study by itself, since what was there before is not told.
 
     Args:
-        patients: how many to draw from; about seven in ten are 'train', two in ten 'test'.
-        seed, size: of everything, and columns of a film.
+        patients, seed, size: how many to draw from (two in ten are 'test'), of everything, and columns of a film.
         split: 'train', 'val' or 'test'.
     """
     return [_case(study, seed) for study in _drawn(patients, seed, size) if split_of(study.patient) == split]
 
 
-@lru_cache(maxsize=1)  # the splits of one cohort are asked for one after another
+@lru_cache(maxsize=1)
 def _drawn(patients: int, seed: int, size: int) -> tuple[Study, ...]:
     return scenes(patients, seed=seed, size=size)
 

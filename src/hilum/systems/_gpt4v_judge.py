@@ -28,7 +28,8 @@ def floors(rows: Rows, *, seed: int, seeds: int) -> None:
     rows.write(nearest, (ZERO,), CONDITIONS, seed=seed)
     for number in range(seed, seed + seeds):
         rows.write(Copies(constant), FAMILIES[1:], ("true",), seed=number)
-        rows.write(restyled, FAMILIES, CONDITIONS, seed=number)
+        rows.write(restyled, FAMILIES, ("true",), seed=number)
+        rows.write(restyled, (ZERO, BOTH), CONDITIONS[1:], seed=number)
     rows.answer(constant, (ZERO,), ("true",), seed=seed)
     rows.answer(nearest, (ZERO,), CONDITIONS, seed=seed)
     rows.point(constant, ("true",), seed=seed)

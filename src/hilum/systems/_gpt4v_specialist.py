@@ -62,11 +62,10 @@ def network(kinds: int, size: tuple[int, int]) -> nn.Module:
     """Return an untrained network for films (H, W), whose every answer is the middle box."""
     from torch import nn
 
-    widths = (1, 16, 24, 32)
+    widths = (1, 16, 32, 32)
     parts: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
-        parts += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1),
-                  nn.ReLU(), nn.MaxPool2d(2)]  # fmt: skip
+        parts += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.ReLU()]
     last = nn.Linear(128, kinds * 4)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
