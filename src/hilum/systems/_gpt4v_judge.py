@@ -57,7 +57,7 @@ def learned(
         from hilum.systems._gpt4v_specialist import trained
 
         for number in range(seed, seed + seeds):
-            say(f"seed {number}: a specialist learns masks of {len(rows.pool)} films")
+            say(f"seed {number}: a specialist learns boxes of {len(rows.pool)} films")
             specialists.append(trained(rows.pool, steps=steps[0], seed=number))
             rows.point(specialists[-1], CONDITIONS, seed=number)
             if steps[1] < 1:

@@ -69,7 +69,7 @@ def network(kinds: int, size: tuple[int, int]) -> nn.Module:
     last = nn.Linear(128, kinds * 4)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
-    flat = widths[-1] * (size[0] // 8) * (size[1] // 8)
+    flat = widths[-1] * -(-size[0] // 8) * -(-size[1] // 8)  # halved three times, rounded up
     return nn.Sequential(*parts, nn.Flatten(), nn.Dropout(0.2), nn.Linear(flat, 128), nn.ReLU(), last,
                          nn.Unflatten(1, (kinds, 4)))  # fmt: skip
 
