@@ -29,12 +29,12 @@ from hilum.text.parse import parse
 
 @pytest.fixture(scope="module")
 def train() -> list[Case]:
-    return cases(44, seed=3, size=32, split="train")
+    return cases(36, seed=3, size=32, split="train")
 
 
 @pytest.fixture(scope="module")
 def test() -> list[Case]:
-    return cases(44, seed=3, size=32, split="test")
+    return cases(36, seed=3, size=32, split="test")
 
 
 def asking(task: str, case: Case, question: str = "", shown_: tuple[str, ...] = ()) -> Asking:

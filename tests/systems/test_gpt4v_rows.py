@@ -20,6 +20,7 @@ from hilum.systems._gpt4v_rows import Rows
 from hilum.systems._gpt4v_run import CLOSED, CONDITIONS, IOU, OPEN, REPORT, Arm
 from hilum.systems._gpt4v_words import asked_of, boxes_of
 
+pytestmark = pytest.mark.slow
 TRAIN = cases(36, seed=5, size=32, split="train")
 TEST = cases(36, seed=5, size=32, split="test")
 KNOWN = {case.film.pixels.tobytes(): case for case in TEST}

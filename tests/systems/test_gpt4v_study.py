@@ -126,6 +126,7 @@ def test_a_claim_without_its_controls_is_refused(rows: Rows) -> None:
         rows.judged(trails("nobody"), seed=0)
 
 
+@pytest.mark.slow
 def test_the_command_judges_metrics_without_a_model_and_says_what_an_endpoint_adds() -> None:
     made = small()
     assert made.claim == TEXT
@@ -151,6 +152,7 @@ def test_three_wordings_give_an_outcome() -> None:
     assert made.outcome == "holds"
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn(rows: Rows) -> None:
     made = small()
     kinds = [type(each) for each in made.figures.values()]
@@ -199,10 +201,26 @@ def test_an_endpoint_that_does_not_look_gets_no_score(server: Server) -> None:
 
 
 @pytest.mark.slow
-def test_our_reader_runs_through_the_whole_study() -> None:
+def test_our_reader_writes_answers_and_points_at_once_as_one_by_one() -> None:
     pytest.importorskip("transformers")
-    made = reproduce(seeds=1, patients=30, specialist=2, reader=5)
-    text = "\n".join(made.lines)
-    for row in ("small reader, one + one, blank film", "small reader, one answer", "small reader, zero-shot: it looks"):
-        assert row in text
-    assert "small reader: gain in bleu-4 by one + one on true films" in text
+    from hilum.learn.outside.asking import Asking
+    from hilum.systems._gpt4v_reader import trained_reader
+
+    train = cases(24, seed=0, size=64, split="train")
+    reader = trained_reader(train[:12], steps=3, seed=0, say=lambda line: None, encoder=2)
+    films = (("cur_front", train[0].film),)
+    asked = [Asking("findings", films), Asking("findings", films, examples=("Normal heart size.",)),
+             Asking("answer", films, question="Is there a right pneumothorax?"),
+             Asking("phrase_to_box", films, question="large right pneumothorax")]  # fmt: skip
+    together = reader.together(asked)
+    assert len(together) == 4
+    assert [each.text for each in together[:2]] == [reader(each).text for each in asked[:2]]
+    assert {each.made_by.name for each in together} == {"small reader"}
+    for box in together[3].boxes:
+        assert box.x1 <= train[0].film.pixels.shape[1] + 1
+
+
+def test_without_the_reader_its_claims_are_left_open_and_said_why() -> None:
+    parts, _ = judged_reader(Rows([], []), "the reader was left out (reader=0)", seed=0)
+    assert [part.claim.text.partition(":")[0] for part in parts] == ["small reader"] * 3
+    assert {part.reason for part in parts} == {"the reader was left out (reader=0)"}

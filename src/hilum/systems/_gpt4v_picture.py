@@ -25,7 +25,7 @@ PROMPTS = (
 )
 BOXES = "Boxes on test films: truth green, specialist blue, the small reader (or the nearest film) red"
 _INK, _GREY, _BLUE, _RED = "#222222", "#8a8a8a", "#1f5fa8", "#b3402a"
-_ROW, _LEFT, _WIDE = 24, 250, 420
+_ROW, _LEFT, _WIDE = 24, 330, 420
 _SCALE, _SHOWN = 4, 6
 
 
@@ -89,7 +89,7 @@ def prompts_svg(scored: Mapping[Arm, Sequence[Mapping[str, Scored]]], metric: st
     parts = [*_axis(len(lines), 0, high, top), _text(_LEFT, 14, metric, colour=_GREY)]
     for row, (backend, family) in enumerate(lines):
         y, first = top + _ROW * row, row == 0 or lines[row - 1][0] != backend
-        parts.append(_text(8, y + 4, backend[:24] if first else "", colour=_INK))
+        parts.append(_text(8, y + 4, backend[:40] if first else "", colour=_INK))
         parts.append(_text(_LEFT - 14, y + 4, family, "end", _GREY))
         there = [film for film in CONDITIONS if Arm(backend, family, film) in kept]
         parts += [_dot(_LEFT + _WIDE * kept[Arm(backend, family, film)] / high, y, film,

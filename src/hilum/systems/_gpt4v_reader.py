@@ -96,7 +96,9 @@ class SmallReader:
         return said
 
 
-def trained_reader(train: Sequence[Case], *, steps: int, seed: int, say: Callable[[str], None]) -> SmallReader:
+def trained_reader(
+    train: Sequence[Case], *, steps: int, seed: int, say: Callable[[str], None], encoder: int = 600
+) -> SmallReader:  # fmt: skip
     """Return a reader taught from the training cases over an encoder that their labels taught.
 
     Args:
@@ -104,12 +106,13 @@ def trained_reader(train: Sequence[Case], *, steps: int, seed: int, say: Callabl
         steps: of the reader, 32 samples each.
         seed: of everything.
         say: told of progress.
+        encoder: steps of its encoder.
     """
     from hilum.learn.reader.encoder import label_encoder
     from hilum.learn.reader.features import Features
     from hilum.learn.reader.train import small_spec, train_reader
 
-    features = Features(label_encoder([case.study for case in train], seed=seed, say=say))
+    features = Features(label_encoder([case.study for case in train], steps=encoder, seed=seed, say=say))
     learned = train_reader(samples(train, seed=seed), preset(), features=features, fit_spec=small_spec(steps),
                            seed=seed)  # fmt: skip
     return SmallReader(learned)
