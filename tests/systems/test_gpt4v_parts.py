@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hilum.core.errors import InputError
 from hilum.core.region import Box
 from hilum.learn.outside.asking import Asking, Said
 from hilum.phantom.scenes_facts import CONCEPTS, Fact
@@ -199,6 +200,12 @@ def test_blank_films_hold_nothing_and_swapped_ones_are_another_patients(test: li
     owner = next(each for each in test if each.film.pixels is other.pixels or (each.film.pixels == other.pixels).all())
     assert owner.study.patient != case.study.patient
     assert shown(case, "true", test, seed=0) is case.film
+
+
+def test_a_single_patient_has_nobody_to_swap_with(test: list[Case]) -> None:
+    own = [case for case in test if case.study.patient == test[0].study.patient]
+    with pytest.raises(InputError, match="two patients or more"):
+        shown(own[0], "swapped", own, seed=0)
 
 
 def test_an_oracle_scores_the_best_and_only_with_the_true_film(test: list[Case], train: list[Case]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from hilum.core.errors import InputError
 from hilum.core.image import Image, Window
 from hilum.core.report import Question
 from hilum.core.seed import generator
@@ -46,6 +47,9 @@ def shown(case: Case, condition: Condition, every: Sequence[Case], *, seed: int)
         condition: which of the three.
         every: cases to take another patient's film from.
         seed: of the draw.
+
+    Raises:
+        InputError: if all cases are of one patient.
     """
     film = case.film
     if condition == "blank":
@@ -53,6 +57,8 @@ def shown(case: Case, condition: Condition, every: Sequence[Case], *, seed: int)
         return Image(grey, window=Window(_GREY, 1.0, "LINEAR_EXACT"), view=film.view, id=film.id, synthetic=True)
     if condition == "swapped":
         others = [each for each in every if each.study.patient != case.study.patient]
+        if not others:
+            raise InputError("another patient's film is shown as a control: give cases of two patients or more")
         number = int(generator(seed, "swapped", case.study.id).integers(len(others)))
         return others[number].film.with_id(film.id)
     return film

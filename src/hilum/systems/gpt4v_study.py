@@ -47,7 +47,7 @@ def reproduce(
         patients: to draw; about a fifth of them are judged.
         specialist, reader: optimiser steps; reader=0 leaves the small reader out.
         endpoint: 'URL#MODEL' with settings as for --model chat:URL#MODEL.
-        few: cases that an endpoint is asked about.
+        few: cases that an endpoint is asked about, each of another patient.
         say: told what is being done, and how many requests will be sent before the first is.
 
     Raises:
@@ -59,8 +59,9 @@ def reproduce(
     backend = _named(endpoint)
     say(f"drawing {drawn} patients")
     train, test = (cases(drawn, seed=seed, size=SIZE, split=split) for split in ("train", "test"))
-    by_patient = {case.study.patient: case.text for case in test}
-    scored, owners, told = judged(list(by_patient.items()), seed=seed, seeds=count, say=say)
+    one_each = list({case.study.patient: case for case in test}.values())
+    texts = [(case.study.patient, case.text) for case in one_each]
+    scored, owners, told = judged(texts, seed=seed, seeds=count, say=say)
     parts = [judge(claim, {name: scored[WHOLE][name] for name in (claim.arm, claim.better_than, *claim.controls)},
                    owners, seed=seed) for claim in MISRANK]  # fmt: skip
     rows = Rows(test, train)
@@ -71,7 +72,9 @@ def reproduce(
     notes = [f"{len(train)} studies to learn from, {len(test)} of other patients to judge on, {SIZE} px", *told,
              *rows.lines(), *styled(rows, seed=seed), *lines]  # fmt: skip
     if backend is not None:
-        theirs, said = endpoint_rows(Rows(test[:asked], train), backend, specialists, seed=seed, seeds=count, say=say)
+        theirs, said = endpoint_rows(
+            Rows(one_each[:asked], train), backend, specialists, seed=seed, seeds=count, say=say
+        )
         more, notes = [*more, *theirs], [*notes, *said]
     else:
         notes.append("no endpoint was named: one would add its rows for a model that never saw such films, "
