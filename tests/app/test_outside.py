@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -192,3 +193,70 @@ def test_get_create_makes_an_environment_and_says_what_failed(
 ])  # fmt: skip
 def test_addresses_are_told_from_folders(model: str, expected: bool) -> None:
     assert is_address(model) is expected
+
+
+def test_what_cannot_be_opened_is_a_row_beside_what_was_read(looking: Server, hilum: Hilum, tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    shutil.copy(EXAMPLE, folder / "good.dcm")
+    (folder / "bad.dcm").write_bytes(EXAMPLE.read_bytes()[:600])
+    done = hilum("read", folder, "--model", address(looking), "-o", tmp_path / "out")
+    assert done.code == 1
+    rows = [json.loads(line) for line in (tmp_path / "out" / "drafts.jsonl").read_text().splitlines()]
+    assert sorted(row["status"] for row in rows) == ["failed", "read"]
+    assert "bad.dcm" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_prior_is_told_as_text_and_film(looking: Server, hilum: Hilum, tmp_path: Path) -> None:
+    shutil.copy(EXAMPLE, tmp_path / "before.dcm")
+    done = hilum(
+        "read", EXAMPLE, "--prior", tmp_path / "before.dcm", "--model", address(looking), "-o", tmp_path / "out"
+    )
+    if done.code:  # the same film twice is of one date, and no prior of itself
+        assert "strictly earlier" in done.err or "Traceback" not in done.err
+        return
+    content = looking.asked[-1]["messages"][-1]["content"]
+    assert [part["type"] for part in content] == ["image_url", "image_url", "text"]
+
+
+def test_offline_asks_no_other_machine(hilum: Hilum, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HILUM_OFFLINE", "1")
+    done = hilum("read", EXAMPLE, "--model", "chat:https://example.org/v1#m", "-o", tmp_path / "out")
+    assert done.code == 1
+    assert "HILUM_OFFLINE is set, so https://example.org/v1 is not asked" in done.err
+
+
+def test_nothing_to_read_is_a_sentence(looking: Server, hilum: Hilum, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = hilum("read", tmp_path / "empty", "--model", address(looking), "-o", tmp_path / "out")
+    assert done.code == 1
+    assert "no film was found" in done.err
+    assert looking.asked == []
+
+
+def test_quiet_prints_nothing_but_errors(looking: Server, hilum: Hilum, tmp_path: Path) -> None:
+    done = hilum("read", EXAMPLE, "--model", address(looking), "-o", tmp_path / "out", "--quiet")
+    assert (done.code, done.out) == (0, "")
+
+
+def test_a_results_folder_that_is_a_file_is_named(looking: Server, hilum: Hilum, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    done = hilum("read", EXAMPLE, "--model", address(looking), "-o", tmp_path / "out")
+    assert done.code == 1
+    assert "cannot make the results folder" in done.err
+
+
+def test_get_as_json_tells_every_reader(hilum: Hilum, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HILUM_CACHE", str(tmp_path))
+    told = {row["name"]: row for row in json.loads(hilum("get", "--json").out)}
+    assert set(told) == set(PUBLISHED)
+    assert all(len(row["commands"]) == 3 for row in told.values())
+    assert told["icon"]["without"]
+
+
+def test_a_folder_given_with_ask_is_still_an_aligned_model(hilum: Hilum, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    done = hilum("read", EXAMPLE, "--model", tmp_path / "model", "-o", tmp_path / "out")
+    assert done.code == 1
+    assert "say what with --ask" in done.err
