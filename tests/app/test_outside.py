@@ -208,16 +208,30 @@ def test_what_cannot_be_opened_is_a_row_beside_what_was_read(looking: Server, hi
     assert "Traceback" not in done.err
 
 
-def test_a_prior_is_told_as_text_and_film(looking: Server, hilum: Hilum, tmp_path: Path) -> None:
-    shutil.copy(EXAMPLE, tmp_path / "before.dcm")
-    done = hilum(
-        "read", EXAMPLE, "--prior", tmp_path / "before.dcm", "--model", address(looking), "-o", tmp_path / "out"
-    )
-    if done.code:  # the same film twice is of one date, and no prior of itself
-        assert "strictly earlier" in done.err or "Traceback" not in done.err
-        return
+def dated(path: Path, day: str) -> Path:
+    """The example film of one patient on a day."""
+    import pydicom
+
+    film = pydicom.dcmread(EXAMPLE)
+    film.PatientID, film.StudyDate, film.StudyTime = "PAT1", day, "120000"
+    film.ContentDate = film.AcquisitionDate = film.SeriesDate = day
+    for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+        setattr(film, name, pydicom.uid.generate_uid())
+    film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID
+    film.save_as(path)
+    return path
+
+
+def test_a_prior_goes_along_and_must_be_earlier(looking: Server, hilum: Hilum, tmp_path: Path) -> None:
+    old, new = dated(tmp_path / "old.dcm", "20200101"), dated(tmp_path / "new.dcm", "20210101")
+    done = hilum("read", new, "--prior", old, "--model", address(looking), "-o", tmp_path / "out")
+    assert done.code == 0, done.err
     content = looking.asked[-1]["messages"][-1]["content"]
     assert [part["type"] for part in content] == ["image_url", "image_url", "text"]
+    assert "PAT1" not in json.dumps(looking.asked)
+    wrong = hilum("read", old, "--prior", new, "--model", address(looking), "-o", tmp_path / "wrong")
+    assert wrong.code == 1
+    assert "strictly earlier" in wrong.err
 
 
 def test_offline_asks_no_other_machine(hilum: Hilum, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -231,7 +245,7 @@ def test_nothing_to_read_is_a_sentence(looking: Server, hilum: Hilum, tmp_path: 
     (tmp_path / "empty").mkdir()
     done = hilum("read", tmp_path / "empty", "--model", address(looking), "-o", tmp_path / "out")
     assert done.code == 1
-    assert "no film was found" in done.err
+    assert "holds no films" in done.err
     assert looking.asked == []
 
 
