@@ -80,7 +80,7 @@ def judged_reader(rows: Rows, why: str, *, seed: int) -> tuple[list[Judged], lis
     backend = PROMPTS[0].arm.split(",")[0]
     guards = [rows.judged(looks(backend, family), seed=seed) for family in (ZERO, BOTH)]
     lines = [guard_line(each) for each in guards]
-    blind = [each for each in guards if each.outcome != "holds"]
+    blind = [each for each in guards if not each.gain.low > 0]
     parts = [rows.judged(claim, seed=seed) for claim in claims]
     if blind:
         reason = "the reader does not show that it looks at the film (its score does not fall with another patient's)"
