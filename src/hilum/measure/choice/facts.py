@@ -18,6 +18,7 @@ from hilum.core.image import Image
 from hilum.core.region import Box, Mask
 from hilum.core.study import Study
 from hilum.core.vocabulary import ancestors, concept, laterality
+from hilum.core.zones import HEART_CONCEPTS
 
 SIDES = ("right", "left")
 _ZONES = {"upper": "upper", "apical": "upper", "apex": "upper", "mid": "mid", "middle": "mid", "lower": "lower",
@@ -183,7 +184,7 @@ def _box_side(box: Box, study: Study) -> str:
 
 def _extent(found: list[Finding], study: Study) -> Measured | None:
     """Longer side of the box of the only finding of its concept, where the film's spacing is known."""
-    box = _box(found[0]) if len(found) == 1 else None
+    box = _box(found[0]) if len(found) == 1 and found[0].concept not in HEART_CONCEPTS else None
     film = _film(found[0], study) if box is not None else None
     if box is None or film is None or film.spacing_mm is None:
         return None

@@ -145,6 +145,13 @@ class _Pool:
         self.frames = [frames[int(number)] for number in rng.permutation(len(frames))]
         self._read: dict[int, list[Reading | None]] = {}
 
+    def turns(self) -> list[list[int]]:
+        """Return the numbers of the frames of each category."""
+        held: dict[str, list[int]] = {}
+        for number, frame in enumerate(self.frames):
+            held.setdefault(frame.category, []).append(number)
+        return list(held.values())
+
     def readings(self, number: int) -> list[Reading | None]:
         """Return what each study reads in a frame."""
         if number not in self._read:
@@ -166,11 +173,11 @@ def _quadruples(pools: dict[str, _Pool], design: Design, rng: np.random.Generato
     """Four studies at a time, tasks in turn, frames in turn, until nothing more can be asked."""
     used: dict[int, int] = {}
     made: list[Item] = []
-    counts, turns = dict.fromkeys(pools, 0), {name: list(range(len(pool.frames))) for name, pool in pools.items()}
+    counts, turns = dict.fromkeys(pools, 0), {name: pool.turns() for name, pool in pools.items()}
     while any(turns.values()):
         for name, pool in pools.items():
             if counts[name] + OPTIONS > design.per_task:
-                turns[name] = []
+                turns[name].clear()
             asked = _next(pool, turns[name], used, design.per_study, rng)
             if asked is None:
                 continue
@@ -188,18 +195,20 @@ def _quadruples(pools: dict[str, _Pool], design: Design, rng: np.random.Generato
 
 
 def _next(
-    pool: _Pool, turns: list[int], used: dict[int, int], most: int, rng: np.random.Generator
+    pool: _Pool, turns: list[list[int]], used: dict[int, int], most: int, rng: np.random.Generator
 ) -> tuple[int, list[int]] | None:
-    """The next frame that four free studies answer differently; it goes to the end, one that has none is dropped."""
+    """The next frame that four free studies answer differently: categories in turn; a frame that has none is dropped."""
     while turns:
-        number = turns.pop(0)
-        free: list[list[int]] = [[] for _ in range(OPTIONS)]
-        for study, reading in enumerate(pool.readings(number)):
-            if reading is not None and used.get(study, 0) < most:
-                free[reading.answer].append(study)
-        if all(free):
-            turns.append(number)
-            return number, [held[int(rng.integers(len(held)))] for held in free]
+        frames = turns.pop(0)
+        while frames:
+            number = frames.pop(0)
+            free: list[list[int]] = [[] for _ in range(OPTIONS)]
+            for study, reading in enumerate(pool.readings(number)):
+                if reading is not None and used.get(study, 0) < most:
+                    free[reading.answer].append(study)
+            if all(free):
+                turns.append([*frames, number])
+                return number, [held[int(rng.integers(len(held)))] for held in free]
     return None
 
 
