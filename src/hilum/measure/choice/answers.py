@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,20 +101,17 @@ class Row:
 
 def table(found: Sequence[Answered]) -> list[Row]:
     """Return accuracy overall, by kind of question and by category."""
+    rows = [_row("all", found)]
+    for family in dict.fromkeys(each.question.family for each in found if each.question.family):
+        of = [each for each in found if each.question.family == family]
+        rows.append(_row(family, of))
+        names = dict.fromkeys(each.question.category for each in of if each.question.category)
+        rows += [_row(f"{family} / {name}", [each for each in of if each.question.category == name]) for name in names]
+    return rows
 
-    def row(name: str, kept: Callable[[Question], bool]) -> Row:
-        held = [each for each in found if kept(each.question)]
-        return Row(name, sum(each.right for each in held), len(held), sum(e.choice.number is None for e in held))
 
-    families = dict.fromkeys(each.question.family for each in found)
-    categories = dict.fromkeys((each.question.family, each.question.category) for each in found)
-    rows = [row("all", lambda question: True)]
-    rows += [row(family, lambda question, family=family: question.family == family) for family in families if family]
-    return rows + [
-        row(f"{family} / {category}", lambda q, key=(family, category): (q.family, q.category) == key)
-        for family, category in categories
-        if category
-    ]
+def _row(name: str, found: Sequence[Answered]) -> Row:
+    return Row(name, sum(each.right for each in found), len(found), sum(e.choice.number is None for e in found))
 
 
 def words(text: str) -> list[str]:

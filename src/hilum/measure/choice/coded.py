@@ -1,13 +1,13 @@
 """Facts of coded Open-i reports for questions: present by the coders, absent by the report's own words and no code.
 
-The key is checked by a second way: what the report itself states, read by the text reader, must agree with the coders
-on every option of an item, and what the two disagree on is left out and counted.
+The key is checked by a second way: what the coders say is held against the words, and what the words say against the
+codes; items that the two disagree on are left out and counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from hilum.core.finding import Finding
@@ -16,9 +16,12 @@ from hilum.core.study import Study
 from hilum.data.openi import CodedReport, reports
 from hilum.measure.choice.facts import facts_of
 from hilum.measure.choice.items import Item
+from hilum.measure.choice.reported import described, excluded
 from hilum.text.findings import to_findings
 from hilum.text.parse import parse
 
+REPORTED = {"presence": described, "negation": excluded}
+"""The makers that ask of a report."""
 CODERS, READER = MadeBy("Open-i coders"), MadeBy("hilum.text")
 
 
@@ -27,9 +30,12 @@ def coded_study(each: CodedReport) -> Study:
     coded = tuple(Finding(name, made_by=CODERS, id=name) for name in each.concepts)
     told = stated(each)
     held = facts_of(Study(each.id, findings=coded))
-    denied = sorted(name for name, state in told.items() if state is False and not held.has(name))
-    absent = tuple(Finding(name, "absent", made_by=READER, id=f"no-{name}") for name in denied)
-    return Study(each.id, patient=each.group, report=each.report, findings=(*coded, *absent))
+    other = {name: state for name, state in sorted(told.items()) if not state and not held.has(name)}
+    said = tuple(
+        Finding(name, "absent" if state is False else "uncertain", made_by=READER, id=f"not-{name}")
+        for name, state in other.items()
+    )
+    return Study(each.id, patient=each.group, report=each.report, findings=(*coded, *said))
 
 
 def stated(each: CodedReport) -> dict[str, bool | None]:
@@ -58,26 +64,29 @@ class Key:
 
 
 def check_key(items: Sequence[Item], root: str | Path) -> tuple[list[Item], Key]:
-    """Return the items whose answer the report's own words bear out on every option, and how the others fared.
+    """Return the items that codes and words agree on, and how the others fared.
+
+    Of presence the coders are the key: the words must state the answer and no other option. Of negation the words are:
+    the coders must not have coded the answer.
 
     Args:
-        items: of presence or negation, made from `coded_studies`.
+        items: made from `coded_studies` by `REPORTED`.
         root: of the reports.
     """
     named = {item.study for item in items}
-    told = {each.id: _closed(stated(each)) for each in reports(root) if each.id in named}
+    held = {each.id: (_closed(stated(each)), each.concepts) for each in reports(root) if each.id in named}
     kept, contradicted, silent = list[Item](), 0, 0
     for item in items:
-        concepts = [option.removeprefix("no ") for option in item.options]
-        odd = item.category == "absent finding"
-        wanted = [(at == item.answer) != odd for at in range(len(concepts))]
-        found = [told[item.study].get(name) for name in concepts]
-        if found == wanted:
-            kept.append(item)
-        elif any(said is not None and said != want for said, want in zip(found, wanted, strict=True)):
-            contradicted += 1
+        told, coded = held[item.study]
+        answer = item.options[item.answer]
+        others = [told.get(name) for name in item.options if name != answer]
+        if item.task == "negation":
+            wrong, right = answer in coded or False in others, told.get(answer) is False
         else:
-            silent += 1
+            wrong, right = told.get(answer) is False or True in others, told.get(answer) is True
+        contradicted, silent = contradicted + wrong, silent + (not wrong and not right)
+        if right and not wrong:
+            kept.append(item)
     return kept, Key(len(kept), contradicted, silent)
 
 
@@ -92,4 +101,4 @@ def whole_groups(items: Sequence[Item]) -> list[Item]:
     counts: dict[int, int] = {}
     for item in items:
         counts[item.group] = counts.get(item.group, 0) + 1
-    return [replace(item) for item in items if counts[item.group] == len(item.options)]
+    return [item for item in items if counts[item.group] == len(item.options)]

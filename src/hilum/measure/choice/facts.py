@@ -46,6 +46,7 @@ class Facts:
         present: concept -> its findings.
         implied: wider concepts of those that are present.
         absent: concepts that are stated to be absent.
+        unsure: concepts that are stated to be uncertain.
         places: concept -> where its findings are, e.g. {'right upper lung zone'}; empty where one cannot be told.
         sides: concept -> 'right', 'left' or both.
         measures: (concept, name) -> what was measured.
@@ -56,6 +57,7 @@ class Facts:
     present: Mapping[str, tuple[Finding, ...]]
     implied: frozenset[str]
     absent: frozenset[str]
+    unsure: frozenset[str]
     places: Mapping[str, frozenset[str]]
     sides: Mapping[str, frozenset[str]]
     measures: Mapping[tuple[str, str], Measured]
@@ -95,7 +97,7 @@ def facts_of(study: Study) -> Facts:
             measures[name, EXTENT] = extent
     return Facts(
         study.id, study.patient or study.id, {name: tuple(found) for name, found in present.items()}, implied,
-        frozenset(denied) - set(present) - implied - unsure,
+        frozenset(denied) - set(present) - implied - unsure, frozenset(unsure),
         {name: frozenset(filter(None, (_place(each, study) for each in found))) for name, found in present.items()},
         {name: frozenset(side for each in found for side in _sides(each, study)) for name, found in present.items()},
         measures,

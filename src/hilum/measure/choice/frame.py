@@ -56,7 +56,7 @@ def option_sets(
     """Draw sets of four concepts of one kind, none of them a kind of another; true confusions come first.
 
     Args:
-        names: concepts to choose from.
+        names: concepts to choose from, a dozen or so.
         rng: of the draw.
         most: sets.
         confused: concept -> its look-alikes, see `confusions`.
@@ -64,19 +64,7 @@ def option_sets(
     Returns:
         Sets in the order of how many of their six pairs are known confusions, ties at random.
     """
-    pool = list(names)
-    if len(pool) <= 12:
-        drawn = [tuple(each) for each in combinations(pool, OPTIONS)]
-    else:  # around each concept its look-alikes, filled up with others
-        drawn = []
-        for name in pool * max(1, most // len(pool)):
-            near = [each for each in confused(name) if each in pool]
-            rest = [each for each in pool if each != name and each not in near]
-            order = [near[int(n)] for n in rng.permutation(len(near))] + [
-                rest[int(n)] for n in rng.permutation(len(rest))
-            ]
-            drawn.append(tuple(sorted((name, *order[: OPTIONS - 1]))))
-        drawn = list(dict.fromkeys(drawn))
+    drawn = combinations(names, OPTIONS)
     fit = [each for each in drawn if len({kind_of(name) for name in each}) == 1
            and not any(related(a, b) for a, b in combinations(each, 2))]  # fmt: skip
     close = {each: sum(b in confused(a) for a, b in combinations(each, 2)) + float(rng.random()) for each in fit}

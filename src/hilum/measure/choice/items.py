@@ -7,7 +7,7 @@ is right on exactly one of the four. Complementary pairs do the same for yes and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,7 +24,8 @@ from hilum.measure.choice.geometry import geometry
 from hilum.measure.choice.location import location
 from hilum.measure.choice.presence import negation, presence
 
-MAKERS: dict[str, Callable[[Sequence[Facts], np.random.Generator], list[Frame]]] = {
+Maker = Callable[[Sequence[Facts], np.random.Generator], list[Frame]]
+MAKERS: Mapping[str, Maker] = {
     "presence": presence, "location": location, "negation": negation, "differential": differential,
     "geometry": geometry,
 }  # fmt: skip
@@ -109,7 +110,12 @@ class Item:
 
 
 def make_items(
-    studies: Iterable[Study], design: Design = Design(), *, tasks: Sequence[str] = TASKS, seed: int = 0
+    studies: Iterable[Study],
+    design: Design = Design(),
+    *,
+    tasks: Sequence[str] = TASKS,
+    seed: int = 0,
+    makers: Mapping[str, Maker] = MAKERS,
 ) -> tuple[Item, ...]:
     """Make questions over any studies with findings; boxes, masks and measures give more kinds of them.
 
@@ -118,16 +124,17 @@ def make_items(
         design: how.
         tasks: of `TASKS`.
         seed: of every draw.
+        makers: of frames by task, those of films by default.
 
     Raises:
         InputError: if a task is not known, or the studies have nothing to ask about.
     """
-    odd = [name for name in tasks if name not in MAKERS]
+    odd = [name for name in tasks if name not in makers]
     if odd:
-        raise InputError(f"there is no kind of question '{odd[0]}': choose from {', '.join(TASKS)}")
+        raise InputError(f"there is no kind of question '{odd[0]}': choose from {', '.join(makers)}")
     cohort = [facts_of(study) for study in studies]
     rng = generator(seed, "items")
-    pools = {name: _Pool(cohort, MAKERS[name](cohort, rng), rng) for name in tasks}
+    pools = {name: _Pool(cohort, makers[name](cohort, rng), rng) for name in tasks}
     made = _quadruples(pools, design, rng) if design.balance else _careless(pools, design, rng)
     if not made:
         raise InputError(
@@ -197,7 +204,7 @@ def _quadruples(pools: dict[str, _Pool], design: Design, rng: np.random.Generato
 def _next(
     pool: _Pool, turns: list[list[int]], used: dict[int, int], most: int, rng: np.random.Generator
 ) -> tuple[int, list[int]] | None:
-    """The next frame that four free studies answer differently: categories in turn; a frame that has none is dropped."""
+    """The next frame that four free studies answer differently, categories in turn; those without are dropped."""
     while turns:
         frames = turns.pop(0)
         while frames:

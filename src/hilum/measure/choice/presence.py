@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,8 +11,8 @@ from hilum.measure.choice.confusions import confused
 from hilum.measure.choice.facts import Facts
 from hilum.measure.choice.frame import Frame, Read, Reading, option_sets, told
 
-SETS = 40
-"""Sets of options tried for each kind of question."""
+SETS, POOL = 500, 12
+"""Sets of options tried for each kind of question, and concepts they are drawn from: all sets of four of twelve."""
 _PRESENT = (
     "Which of these findings is present?", "Which one of these can be seen?", "One of these findings is there. Which?",
 )  # fmt: skip
@@ -51,9 +52,11 @@ def negation(cohort: Sequence[Facts], rng: np.random.Generator) -> list[Frame]:
 
 
 def contested(cohort: Sequence[Facts]) -> list[str]:
-    """Return the concepts that are present in some study of a cohort and stated to be absent in another."""
-    there = {name for facts in cohort for name in facts.present}
-    return sorted(there & {name for facts in cohort for name in facts.absent})
+    """Return the `POOL` concepts that most studies of a cohort have and most others are stated not to have."""
+    there = Counter(name for facts in cohort for name in facts.present)
+    denied = Counter(name for facts in cohort for name in facts.absent)
+    both = {name: min(count, denied[name]) for name, count in there.items() if denied[name]}
+    return sorted(sorted(both, key=lambda name: (-both[name], name))[:POOL])
 
 
 def _there(names: tuple[str, ...]) -> Read:

@@ -1,10 +1,9 @@
-"""ReXVQA's five kinds of multiple-choice questions: on made films, on coded Open-i reports, and on the published set."""
+"""ReXVQA's five kinds of multiple-choice questions: on made films, on coded reports, and on the published set."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 from hilum.core.cohort import Cohort
@@ -14,7 +13,7 @@ from hilum.core.study import Study
 from hilum.data.openi import CITATION, LICENCE
 from hilum.measure.choice.ask import ask
 from hilum.measure.choice.blind import gated
-from hilum.measure.choice.coded import check_key, coded_studies, whole_groups
+from hilum.measure.choice.coded import REPORTED, check_key, coded_studies, whole_groups
 from hilum.measure.choice.films import film_cohort
 from hilum.measure.choice.items import TASKS, Design, make_items
 from hilum.measure.task import Task
@@ -44,8 +43,8 @@ class Films:
 
     def __call__(self) -> Cohort:
         """Return the cohort; films are drawn once in a run of the program."""
-        studies = partial(iter, film_questions(self.per_task, self.rotations, self.free))
-        return Cohort("rexvqa/phantom", studies, licence="CC0-1.0: computed, of nobody", label_set="concepts")
+        made = film_questions(self.per_task, self.rotations, self.free)
+        return Cohort("rexvqa/phantom", made, licence="CC0-1.0: computed, of nobody", label_set="concepts")
 
 
 @cache
@@ -85,18 +84,15 @@ class Coded:
 
     def __call__(self, root: str | Path) -> Cohort:
         """Return the cohort."""
-        make = partial(_coded, str(root), self.half, self.per_task, self.rotations)
-        return Cohort("rexvqa/openi", _lazily(make), licence=LICENCE, citation=CITATION)
-
-
-def _lazily(make: Callable[[], Sequence[Study]]) -> Callable[[], object]:
-    return lambda: iter(make())
+        made = _coded(str(root), self.half, self.per_task, self.rotations)
+        return Cohort("rexvqa/openi", made, licence=LICENCE, citation=CITATION)
 
 
 @cache
 def _coded(root: str, half: str, per_task: int, rotations: int) -> tuple[Study, ...]:
     studies = tuple(coded_studies(root, half))
-    made = make_items(studies, Design(per_task=per_task, per_study=2), tasks=("presence", "negation"), seed=SEED)
+    design = Design(per_task=per_task, per_study=2)
+    made = make_items(studies, design, tasks=tuple(REPORTED), seed=SEED, makers=REPORTED)
     kept, _ = check_key(made, root)
     return ask(studies, gated(whole_groups(kept), seed=SEED), rotations=rotations)
 
