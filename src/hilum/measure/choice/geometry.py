@@ -58,7 +58,6 @@ def quarters(values: NDArray[np.float64], *, least: float = 0.0) -> tuple[float,
     """
     low, high = float(values.min()), float(values.max())
     step = 10.0 ** np.floor(np.log10(max(high - low, 1e-9) / 4))
-    step = step / 2 if high - low < 12 * step else step
     for cuts in (np.percentile(values, (0, 25, 50, 75, 100)), np.linspace(low, high, OPTIONS + 1)):
         inner = np.round(cuts[1:-1] / step) * step
         edges = (np.floor(low / step) * step, *inner, np.ceil(high / step) * step)
