@@ -55,6 +55,6 @@ class ChoiceNet(nn.Module):
         if patches is None:
             found = torch.zeros_like(query)
         else:
-            seen = self.patch(patches) + self.where  # type: ignore[operator]
+            seen = self.patch(patches) + self.where
             found = self.look(query, seen, seen, need_weights=False)[0]
         return self.weigh(torch.cat((asked, query, found, query * found), dim=-1))[..., 0]  # type: ignore[no-any-return]

@@ -112,7 +112,7 @@ def teach(
         rows = {name: row for row, name in enumerate(names)}
         seen = held, torch.tensor([rows[each.study] for each in items])
     torch.manual_seed(seed)
-    net = ChoiceNet(len(words), 1 if features is None else features.shape[2], _grid(features))
+    net = ChoiceNet(len(words), 1 if features is None else features.shape[2], grid_of(features))
 
     def draw(step: int) -> NDArray[np.int64]:
         return generator(seed, "choices", step).integers(0, len(items), BATCH)
@@ -128,7 +128,8 @@ def teach(
     return ChoiceReader(net, words, features)
 
 
-def _grid(features: Features | None) -> tuple[int, int]:
+def grid_of(features: Features | None) -> tuple[int, int]:
+    """Return rows and columns of the patches that an encoder sees; (1, 1) without one."""
     side = 1 if features is None else round(features.shape[1] ** 0.5)
     return side, side
 
