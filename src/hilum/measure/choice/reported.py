@@ -47,7 +47,8 @@ def _one(names: tuple[str, ...], *, denied: bool) -> Read:
     def read(facts: Facts) -> Reading | None:
         states = [facts.has(name) for name in names]
         right = [name for name, state in zip(names, states, strict=True) if state is not None and state != denied]
-        if len(right) != 1 or facts.unsure & set(names) or (denied and True not in states):
+        vague = facts.unsure | facts.implied  # a wider concept is neither told by its name nor left unsaid
+        if len(right) != 1 or vague & set(names) or (denied and True not in states):
             return None
         reasons = tuple(_says(name, state) for name, state in zip(names, states, strict=True))
         return Reading(names.index(right[0]), reasons, ", as stated")
