@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -39,7 +39,7 @@ class Choosing:
         made_by: signs the answers.
     """
 
-    reader: Any
+    reader: Any = field(repr=False)
     made_by: MadeBy
     needs: tuple[str, ...] = ("images",)
     adds: tuple[str, ...] = ("questions",)
