@@ -23,7 +23,7 @@ from hilum.measure.choice.blind import WIDTH
 from hilum.measure.choice.films import film_cohort
 from hilum.measure.choice.items import TASKS, Design, make_items
 from hilum.measure.task import find_task
-from hilum.systems import _rexvqa_answer
+from hilum.systems import _rexvqa_kept
 from hilum.systems._rexvqa_claims import ALLOWED, CARELESS, CLAIMS, FILM, SEEING, WORDS, WRONG
 from hilum.systems._rexvqa_picture import SIDE, WIDE, picture
 from hilum.systems.rexvqa import Rexvqa, blind, reader, report_choice
@@ -110,8 +110,8 @@ def test_the_system_is_listed_with_its_claims() -> None:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own, and readers taught on few films."""
     monkeypatch.setenv("HILUM_CACHE", str(tmp_path))
-    monkeypatch.setattr(_rexvqa_answer, "_BLIND_FILMS", 60)
-    for each in (_rexvqa_answer.kept_blind, _rexvqa_answer.kept_reader):
+    monkeypatch.setattr(_rexvqa_kept, "_BLIND_FILMS", 60)
+    for each in (_rexvqa_kept.kept_blind, _rexvqa_kept.kept_reader):
         each.cache_clear()
     return tmp_path
 
@@ -124,7 +124,7 @@ def test_blind_is_taught_once_says_so_and_is_kept(cache: Path, caplog: pytest.Lo
     assert first.questions[2].answer in CHOICES
     assert "1 questions without" in first.provenance[-1].notes[0]
     caplog.clear()
-    _rexvqa_answer.kept_blind.cache_clear()
+    _rexvqa_kept.kept_blind.cache_clear()
     assert blind(study).questions == first.questions
     assert caplog.text == ""
 
@@ -203,7 +203,7 @@ def test_nothing_half_made_is_left_where_making_fails(tmp_path: Path) -> None:
         raise InputError("no more")
 
     with pytest.raises(InputError, match="no more"):
-        _rexvqa_answer._once(tmp_path / "kept", fails)
+        _rexvqa_kept._once(tmp_path / "kept", fails)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -213,7 +213,7 @@ def test_a_folder_that_another_process_made_first_stands(tmp_path: Path) -> None
         (tmp_path / "kept" / "whose").write_text("theirs")
         (place / "whose").write_text("ours")
 
-    _rexvqa_answer._once(tmp_path / "kept", slow)
+    _rexvqa_kept._once(tmp_path / "kept", slow)
     assert (tmp_path / "kept" / "whose").read_text() == "theirs"
     assert [each.name for each in tmp_path.iterdir()] == ["kept"]
 

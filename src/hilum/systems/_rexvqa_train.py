@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hilum.systems._label_text import changed
-from hilum.systems._rexvqa_answer import save
+from hilum.systems._rexvqa_folder import save
 from hilum.systems._rexvqa_teach import Scale, studies_of, taught
 
 log = logging.getLogger(__name__)

@@ -18,17 +18,10 @@ from hilum.core.study import Study
 from hilum.measure.claim import verdict
 from hilum.measure.verdict import Verdict
 from hilum.systems._chestx_ray8_films import whole
-from hilum.systems._rexvqa_answer import (
-    Choosing,
-    answer,
-    answered_blind,
-    asked,
-    kept_blind,
-    kept_reader,
-    needs_torch,
-    opened,
-)
+from hilum.systems._rexvqa_answer import Choosing, answer, answered_blind, asked
 from hilum.systems._rexvqa_claims import CLAIMS
+from hilum.systems._rexvqa_folder import needs_torch, opened
+from hilum.systems._rexvqa_kept import kept_blind, kept_reader
 
 __all__ = ["Rexvqa", "blind", "reader", "report_choice", "reproduce", "train", "trained"]
 TEXT = "balanced multiple-choice questions measure seeing: the film helps with every kind, a wrong film does not"
