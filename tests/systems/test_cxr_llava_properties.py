@@ -15,7 +15,18 @@ from hilum.core.seed import generator  # noqa: E402
 from hilum.learn.pairs import Pairs, gather  # noqa: E402
 from hilum.nets.towers import SmallImage  # noqa: E402
 from hilum.phantom.shadows import CONCEPTS, shadows  # noqa: E402
-from hilum.systems._cxr_llava_claims import ALONE, BOTH, LABELLED, ON_REAL, PROBE, RANDOM, READER, REAL, TEXT  # noqa: E402
+from hilum.systems._cxr_llava_claims import (  # noqa: E402
+    ALONE,
+    BOTH,
+    LABELLED,
+    ON_REAL,
+    PROBE,
+    RANDOM,
+    READER,
+    READER_BESIDE,
+    REAL,
+    TEXT,
+)
 from hilum.systems._cxr_llava_fit import Stage, fit_stage_a, fit_stage_b, rows_at, scored_texts  # noqa: E402
 from hilum.systems._cxr_llava_labels import DENIALS, OPENINGS, rendered, renderings  # noqa: E402
 from hilum.systems._cxr_llava_net import LabelClip  # noqa: E402
@@ -154,4 +165,4 @@ def test_every_claim_has_its_metric_and_the_reader_claims_are_apart() -> None:
     assert ON_REAL.metric == REAL
     assert {RANDOM, ALONE} == {claim.better_than for claim in LABELLED[:2]}
     assert LABELLED[1].arm == BOTH
-    assert set(CxrLlava.claims) == {*LABELLED, ON_REAL, *READER}
+    assert set(CxrLlava.claims) == {*LABELLED, ON_REAL, *READER, *READER_BESIDE}

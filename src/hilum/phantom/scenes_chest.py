@@ -15,8 +15,8 @@ from hilum.phantom.scenes_facts import TIPS_CM, Fact, Facts
 Spots = NDArray[np.float32]
 _CTR = ((0.39, 0.46), (0.53, 0.57), (0.63, 0.69))
 _LEVEL_MM = (1e9, 26.0, -22.0, -72.0)  # of fluid against the top of the dome, for each grade of an effusion
-_RADIUS_MM = (0.0, 15.0, 23.0, 32.0)
-_BEHIND_MM = ((0.0, 0.0, 0.0), (23.0, 7.0, 14.0), (29.0, 8.5, 20.0), (34.0, 10.0, 27.0))
+_RADIUS_MM = (0.0, 20.0, 29.0, 38.0)
+_BEHIND_MM = ((0.0, 0.0, 0.0), (28.0, 8.0, 18.0), (34.0, 9.5, 25.0), (38.0, 11.0, 32.0))
 """Half-lengths of what lies behind the heart: thin along a frontal beam, long along a lateral one."""
 _COLLAPSE = (0.0, 0.16, 0.38)
 _DEPTH_MM = {"anterior": (18.0, 46.0), "posterior": (-58.0, -30.0)}
@@ -54,15 +54,20 @@ class Scene:
 
     def lung(self, side: int) -> Solid:
         """Return the outline of a lung, upright, so that it is a closed form in both views."""
-        solid, lower = self.chest.lung(side), 24.0
-        (x, y, z), (a, b, c) = solid.center, solid.axes
-        return solid._replace(center=(x, y, z + lower), axes=(a, b, c + lower), turn_deg=0.0)
+        return lung_of(self.chest, side)
 
     def dome(self, side: int) -> Solid:
         """Return one half of the diaphragm, its top before the middle so that a gutter is left behind it."""
         solid = self.chest.dome(side)
         (x, _, z), (a, _, c) = solid.center, solid.axes
         return solid._replace(center=(x, 20.0, z), axes=(1.25 * a, 1.06 * self.chest.depth, c), power=3.0)
+
+
+def lung_of(chest: Chest, side: int) -> Solid:
+    """Return the outline of a lung, upright and reaching into the gutter behind the dome."""
+    solid, lower = chest.lung(side), 24.0
+    (x, y, z), (a, b, c) = solid.center, solid.axes
+    return solid._replace(center=(x, y, z + lower), axes=(a, b, c + lower), turn_deg=0.0)
 
 
 def draw_scene(facts: Facts, *, seed: int, patient: str, visit: str) -> Scene:
@@ -124,11 +129,11 @@ def _lesion(fact: Fact, chest: Chest, own: np.random.Generator, now: np.random.G
     across, y = own.uniform(0.42, 0.7), own.uniform(*_DEPTH_MM[fact.depth])
     if fact.zone == "retrocardiac":
         wide, deep, high = _BEHIND_MM[fact.grade]
-        behind = (44.0, float(own.uniform(-62.0, -54.0)), chest.dome_left - 10.0 - high)
+        behind = (44.0, float(own.uniform(-62.0, -54.0)), chest.dome_left - 6.0 - high)
         return (Solid(behind, (wide, deep, high), float(now.uniform(-12, 12))),)
-    center = (fact.side * across * chest.width, float(y), float(z))
+    center = _within(lung_of(chest, fact.side), (fact.side * across * chest.width, float(y), float(z)))
     if fact.concept == "lung nodule":
-        radius = float(own.uniform(11.0, 14.0))
+        radius = float(own.uniform(12.5, 15.0))
         return (Solid(center, (radius, radius, radius)),)
     radius = _RADIUS_MM[fact.grade]
     return tuple(
@@ -138,3 +143,12 @@ def _lesion(fact: Fact, chest: Chest, own: np.random.Generator, now: np.random.G
         )
         for a, b, c, u, v, w in np.hstack([now.normal(0, 0.45 * radius, (4, 3)), now.uniform(0.6, 0.9, (4, 3))])
     )  # fmt: skip
+
+
+def _within(lung: Solid, point: tuple[float, float, float]) -> tuple[float, float, float]:
+    """A point drawn towards the axis of its lung until it lies well inside: near the apex there is little room."""
+    (cx, cy, cz), (a, b, c) = lung.center, lung.axes
+    x, y, z = point
+    while abs((x - cx) / a) ** lung.power + ((y - cy) / b) ** 2 > max(0.75 - abs((z - cz) / c) ** lung.power, 0.01):
+        x, y = cx + 0.9 * (x - cx), cy + 0.9 * (y - cy)
+    return x, y, z

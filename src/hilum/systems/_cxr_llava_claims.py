@@ -18,17 +18,25 @@ LABELLED = (
 )  # fmt: skip
 ON_REAL = Claim("an encoder that virtual labels taught tells findings of real films to a probe better", LABELS, RANDOM,
                 REAL, (BOTH,))  # fmt: skip
+OPEN, NAMED, LABEL_TAUGHT, UNTAUGHT = "open request", "six findings named", "label-taught encoder", "random encoder"
+GAP = (": blank films", ": films swapped")
+WARM = f"{NAMED}, temperature 0.8, top-p 1"
+F1, MENTIONED = "fact-f1", "accuracy of what is mentioned"
 READER = (
-    Claim("naming findings in the prompt raises the F1 of extracted labels", "six findings named", "open request",
-          "F1 of labels"),
-    Claim("a reader on a label-pretrained encoder beats one on a random encoder", "label-pretrained", "random",
-          "F1 of labels"),
-    Claim("sampling settings move the F1", "temperature 0", "temperature 0.8", "F1 of labels"),
+    Claim("naming findings in the prompt raises the F1 of extracted labels", NAMED, OPEN, F1,
+          (NAMED + GAP[0], NAMED + GAP[1])),
+    Claim("a reader on a label-pretrained encoder beats one on a random encoder", NAMED, f"{NAMED}, {UNTAUGHT}", F1,
+          (NAMED + GAP[0],)),
+    Claim("sampling settings move the F1: greedy beats temperature 0.8", NAMED, WARM, F1),
 )  # fmt: skip
+READER_BESIDE = (
+    Claim("naming findings makes what is mentioned more often right: perception, not coverage", NAMED, OPEN, MENTIONED),
+    Claim("the reader sees: true films beat blank ones", NAMED, NAMED + GAP[0], F1),
+    Claim("the reader sees this patient: true films beat another's", NAMED, NAMED + GAP[1], F1),
+)
 _NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 
-def untested() -> list[Judged]:
-    """Return the claims that take a reader, which stages c and d train: not judged."""
-    return [Judged(claim, "cannot be tested here", _NOTHING, reason="it takes the reader of stages c and d")
-            for claim in READER]  # fmt: skip
+def untested(reason: str = "it takes the reader of stages c and d") -> list[Judged]:
+    """Return the claims that take a reader as not judged."""
+    return [Judged(claim, "cannot be tested here", _NOTHING, reason=reason) for claim in READER]

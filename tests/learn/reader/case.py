@@ -80,3 +80,20 @@ def raw_processor(texts: tuple[str, ...], control: tuple[str, ...], *, slots: in
         additional_special_tokens=list(control),
     )  # fmt: skip
     return SimpleNamespace(tokenizer=tokenizer, image_seq_length=slots)
+
+
+def byte_processor(texts: tuple[str, ...], control: tuple[str, ...], *, slots: int = 4) -> SimpleNamespace:
+    """A byte-level pair tokenizer, as published language models have: it can spell any control token in letters."""
+    transformers = pytest.importorskip("transformers", reason="the reader's rows need a tokenizer (extra 'language')")
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    made.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=600, initial_alphabet=alphabet, show_progress=False))
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=made, pad_token="<pad>", unk_token="<unk>", bos_token="<s>", eos_token="</s>",
+        additional_special_tokens=list(control),
+    )  # fmt: skip
+    return SimpleNamespace(tokenizer=tokenizer, image_seq_length=slots)

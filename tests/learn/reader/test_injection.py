@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,19 +13,19 @@ from hilum.learn.reader.layout import control_ids, control_tokens, plain_ids, ro
 from hilum.learn.reader.presets import PRESETS
 from hilum.learn.reader.sample import CONTEXT, Turn, with_context
 from hilum.learn.reader.tasks import build
-from tests.learn.reader.case import processor, raw_processor, study
+from tests.learn.reader.case import byte_processor, processor, raw_processor, study
+from tests.learn.reader.injections import LINES
 
-LINES = (Path(__file__).parent / "injections.txt").read_text(encoding="utf-8").splitlines()
 PRESET = PRESETS["maira-2"].changed(sections=(*PRESETS["maira-2"].sections, "history", "retrieved_case"))
 
 
-@pytest.fixture(scope="module", params=["as shipped", "splits at spaces only"])
+@pytest.fixture(scope="module", params=["as shipped", "splits at spaces only", "byte pairs"])
 def ready(request):
     """A sample without injection, and a tokenizer that knows every word of the injections too."""
     sample = build("grounded", study(), PRESET, np.random.default_rng(0))
     texts = (*vocabulary([sample], PRESET), *LINES)
-    make = processor if request.param == "as shipped" else raw_processor
-    return sample, make(texts, control_tokens())
+    make = {"as shipped": processor, "splits at spaces only": raw_processor, "byte pairs": byte_processor}
+    return sample, make[request.param](texts, control_tokens())
 
 
 def controls(made, batch):
@@ -66,7 +65,7 @@ def test_a_question_or_an_answer_in_words_adds_none_either(ready):
     assert controls(made, asked) == controls(made, plain)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_no_mixture_of_control_tokens_and_letters_is_read_as_one(data):
     made = _shared()

@@ -64,10 +64,10 @@ def test_decoding_is_what_the_decoder_takes(name):
 def test_the_decoding_of_a_task_is_its_own():
     maira = PRESETS["maira-2"]
     assert [maira.settings(each)["longest"] for each in maira.tasks] == [300, 450, 150]
-    assert PRESETS["libra"].settings("findings") == {"beams": 10, "length_penalty": 2.0}
+    assert PRESETS["libra"].settings("findings") == {"longest": 1024, "beams": 10, "length_penalty": 2.0}
     assert PRESETS["sei"].settings()["no_repeat"] == 3
     assert PRESETS["cxr-llava"].settings("presence")["temperature"] == 0
-    assert PRESETS["cxr-llava"].settings("findings") == {"temperature": 0.2, "top_p": 0.8}
+    assert PRESETS["cxr-llava"].settings("findings") == {"longest": 512, "temperature": 0.2, "top_p": 0.8}
 
 
 def test_only_the_reader_of_any_view_does_without_a_frontal_film():

@@ -39,13 +39,13 @@ def test_a_cut_text_is_never_longer_and_always_a_beginning(text, longest):
 
 def test_a_cut_is_told():
     kept, notes = fitted({"indication": LONG, "technique": "PA."}, 12)
-    assert notes == ("the indication was cut from 17 to 10 words, at the end of a sentence",)
+    assert notes == ("the indication was cut from 17 to 10 words",)
     assert kept["technique"] == "PA."
     given = study(prior=False)
     long = replace(given, report=replace(given.report, indication=LONG, sentences=()))
     made = build("findings", long, PRESETS["sei"].changed(longest=12), np.random.default_rng(0))
     assert made.notes == notes
-    assert notes_of([made, made]) == {"the indication was cut from N to N words, at the end of a sentence": 2}
+    assert notes_of([made, made]) == {"the indication was cut from N to N words": 2}
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def _grey(shown: Shown) -> Shown:
 
 
 def swapped(samples: Sequence[Sample], *, seed: int, roles: Sequence[str] = ()) -> list[Sample]:
-    """Return samples that show another patient's pictures of the same roles, taken from one other sample each.
+    """Return samples that show another patient's pictures of the same roles, of one other sample where one has them.
 
     Args:
         samples: of at least two patients.
@@ -48,8 +48,8 @@ def swapped(samples: Sequence[Sample], *, seed: int, roles: Sequence[str] = ()) 
         if not wanted:
             made.append(sample)
             continue
-        donor = _donor(sample, samples, wanted, seed)
-        pool = {role: [each for each in donor.shown if each.role == role] for role in set(wanted)}
+        donors = _donors(sample, samples, wanted, seed)
+        pool = {role: [each for each in donor.shown if each.role == role] for role, donor in donors.items()}
         shown, used = [], dict.fromkeys(pool, 0)
         for each in sample.shown:
             if each.role in pool:
@@ -60,6 +60,12 @@ def swapped(samples: Sequence[Sample], *, seed: int, roles: Sequence[str] = ()) 
                 shown.append(each)
         made.append(replace(sample, shown=tuple(shown)))
     return made
+
+
+def _donors(sample: Sample, samples: Sequence[Sample], roles: Sequence[str], seed: int) -> dict[str, Sample]:
+    """One other patient's sample for all roles, or one for each role where nobody has them all."""
+    whole = any(each.patient != sample.patient and all(map(each.has, roles)) for each in samples)
+    return {role: _donor(sample, samples, roles if whole else (role,), seed) for role in sorted(set(roles))}
 
 
 def _donor(sample: Sample, samples: Sequence[Sample], roles: Sequence[str], seed: int) -> Sample:

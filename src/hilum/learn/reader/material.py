@@ -68,12 +68,12 @@ def target_text(text: str, preset: Preset) -> str:
     return without_comparisons(text) if preset.clean else " ".join(text.split())
 
 
-def noun_of(finding: Finding, *, placed: bool = True, graded: bool = False) -> str:
-    """Return a finding as a noun, with its place ('left pleural effusion') and its grade where wanted."""
+def noun_of(finding: Finding, *, placed: bool = True, graded: bool = False, article: bool = False) -> str:
+    """Return a finding as a noun, with its place ('left pleural effusion'), and its grade and article where wanted."""
     told = {k: v for k, v in finding.attributes.items() if graded and k in ("severity", "extent", "size")}
     bare = Finding(finding.concept, sites=finding.sites if placed else (), attributes=told, id="x")
     words = parts(statement(bare, 0, False))
-    return words["bare"] + (words["where"] if placed else "")
+    return words["np" if article else "bare"] + (words["where"] if placed else "")
 
 
 def present(study: Study) -> list[Finding]:

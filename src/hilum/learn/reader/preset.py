@@ -108,7 +108,7 @@ class Preset:
 
     def settings(self, task: str = "") -> dict[str, Any]:
         """Return the decoding of a task, as keywords of `learn.decode.Decoding`."""
-        return {**self.decoding.get("", {}), **self.decoding.get(task, {})}
+        return {"longest": self.longest, **self.decoding.get("", {}), **self.decoding.get(task, {})}
 
     def changed(self, **changes: Any) -> Preset:
         """Return the preset with other values; the order follows the sections where it is not given."""

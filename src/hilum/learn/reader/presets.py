@@ -41,7 +41,7 @@ MAIRA_2 = Preset(
     sections=("prior_report", *_SECTIONS), order=("images", "prior_report", "question", *_SECTIONS),
     missing="na_text", worded=True, connector="mlp4", codec="bin_tokens", crop="centre_square",
     tasks=("findings", "grounded", "phrase_to_box"),
-    decoding={"": {"longest": 300}, "grounded": {"longest": 450}, "phrase_to_box": {"longest": 150}}, longest=300,
+    decoding={"grounded": {"longest": 450}, "phrase_to_box": {"longest": 150}}, longest=300,
     training="one stage, encoder frozen, tasks mixed",
     note="Every section that is missing is told as N/A; a prior report is read only beside its film.",
 )  # fmt: skip

@@ -14,6 +14,9 @@ from hilum.text.sentences import sentences
 _EARLIER = re.compile(r"\b(earlier|(?:than|as) before|compared|since)\b", re.IGNORECASE)
 
 
+_GRADES = ("severity", "extent", "size")
+
+
 def cut_words(text: str, longest: int) -> tuple[str, int]:
     """Return whole sentences of a text up to `longest` words, and how many words it had; the text itself if it fits.
 
@@ -22,10 +25,9 @@ def cut_words(text: str, longest: int) -> tuple[str, int]:
     count = len(text.split())
     if count <= longest:
         return text, count
-    kept, used = 0, 0
-    for start, end in sentences(text):
-        used += len(text[start:end].split())
-        if used > longest:
+    kept = 0
+    for _, end in sentences(text):
+        if len(text[:end].split()) > longest:
             break
         kept = end
     return (text[:kept].rstrip() or " ".join(text.split()[:longest])), count
@@ -38,7 +40,7 @@ def fitted(context: dict[str, str], longest: int) -> tuple[dict[str, str], tuple
         kept[name], count = cut_words(text, longest)
         if kept[name] != text:
             left = len(kept[name].split())
-            notes.append(f"the {name.replace('_', ' ')} was cut from {count} to {left} words, at the end of a sentence")
+            notes.append(f"the {name.replace('_', ' ')} was cut from {count} to {left} words")
     return kept, tuple(notes)
 
 
@@ -66,7 +68,7 @@ def facts_of(report: Report) -> str:
     told = []
     for finding in to_findings(parse(report)):
         lead = {"absent": "no ", "uncertain": "possible "}.get(finding.state, "")
-        grade = finding.attributes.get("severity", "")
+        grade = next((finding.attributes[name] for name in _GRADES if name in finding.attributes), "")
         where = f" {', '.join(finding.sites)}" if finding.sites else ""
         told.append(f"{lead}{f'{grade} ' if grade else ''}{finding.concept}{where}")
     return "; ".join(dict.fromkeys(told))

@@ -30,10 +30,10 @@ def chat(study: Study, preset: Preset, rng: np.random.Generator) -> Sample | Non
         return None
     there = bool(here) and (not gone or rng.random() < 0.5)
     fact = here[int(rng.integers(len(here)))] if there else Finding(one_of(gone, rng), "absent")
-    noun = noun_of(Finding(fact.concept), placed=False)
+    noun, one = (noun_of(Finding(fact.concept), placed=False, article=article) for article in (False, True))
     turns = [
         Turn(one_of(PLAIN, rng), text),
-        Turn(one_of(ASKED, rng).format(noun=noun), (YES if there else NO).format(noun=noun)),
+        Turn(one_of(ASKED, rng).format(noun=one), YES.format(noun=one) if there else NO.format(noun=noun)),
         Turn(one_of(WHERE, rng), _where(study, preset, fact) if there else NOWHERE),
     ]
     return sample_of("chat", study, preset, turns)

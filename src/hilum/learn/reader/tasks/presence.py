@@ -25,7 +25,7 @@ def presence(study: Study, preset: Preset, rng: np.random.Generator) -> Sample |
     if not pools:
         return None
     answer, pool = pools[int(rng.integers(len(pools)))]
-    noun = noun_of(Finding(one_of(pool, rng)), placed=False)
+    noun = noun_of(Finding(one_of(pool, rng)), placed=False, article=True)
     return sample_of(
         "presence", study, preset, [Turn(one_of(WORDINGS, rng).format(noun=noun), answer)], options=ANSWERS
     )

@@ -1,0 +1,67 @@
+"""ICON judged: films alone, lesions enlarged, and lesions mixed in three ways, on patients with identical facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from hilum.core.study import Study
+from hilum.measure.claim import Judged
+from hilum.measure.scored import Scored
+from hilum.systems._icon_alike import consistency, disagreement
+from hilum.systems._icon_arms import KINDS, material_of, taught
+from hilum.systems._icon_claims import BESIDE, BLANK, CLAIMS, CONTROLS, GOLD, METRICS, NONE, PIXEL, PLAIN, SWAPPED
+from hilum.systems._icon_reader import blanked, exchanged
+from hilum.systems._reader_lab import Lab, Scale
+from hilum.systems._reader_picture import pages
+from hilum.systems._reader_scores import score
+from hilum.systems._reader_trials import Trials, settings_line
+
+CAPTION = "Patients with identical facts: films, what is true, and what readers of the first seed wrote"
+Say = Callable[[str], None]
+
+
+def judge_icon(
+    bench: Lab, scale: Scale, *, classes: int, each: int, seed: int, say: Say
+) -> tuple[list[Judged], list[Judged], list[Judged], list[str], dict[str, bytes | str]]:
+    """Train and judge every arm, a seed after the other.
+
+    Args:
+        bench: the lab.
+        scale: steps and seeds.
+        classes, each: of test patients with identical facts.
+        seed: the first.
+        say: told what is being done.
+
+    Returns:
+        The claims, the controls and what stands beside them as judged; lines; pictures by caption.
+    """
+    material = material_of(bench, classes=classes, each=each, seed=seed, say=say)
+    test = material.bench.test
+    trials, kept, told = Trials(material.bench.patients), dict[str, list[str]](), list[str]()
+    for number in range(seed, seed + scale.seeds):
+        for name, how in KINDS.items():
+            say(f"{name}, seed {number}")
+            icon = taught(material, how, seed=number)
+            answers = {name: icon.write(test)}
+            if name == PIXEL:
+                answers[BLANK] = icon.write([blanked(study) for study in test])
+                answers[SWAPPED] = icon.write(exchanged(test, material.classes))
+                answers[GOLD] = icon.write(test, gold=True)
+            for shown, texts in answers.items():
+                trials.take(shown, _scores(test, texts, material.classes))
+            if number == seed:
+                kept |= {name: answers[name]}
+                told.append(f"{name}: {settings_line(icon.reader)}")
+    lines = [
+        f"{len(bench.train)} studies to learn from; {len(test)} test patients in {classes} classes of identical facts",
+        *told, "every arm:", *trials.table([*KINDS, GOLD, BLANK, SWAPPED], METRICS, seed=seed),
+    ]  # fmt: skip
+    judged = [trials.judged(some, seed=seed) for some in (CLAIMS, CONTROLS, BESIDE)]
+    few = [0, 1, each, each + 1] if classes > 1 else [0, 1]
+    picture = pages([test[at] for at in few], {name: [kept[name][at] for at in few] for name in (PLAIN, NONE, PIXEL)})
+    return judged[0], judged[1], judged[2], lines, {CAPTION: picture}
+
+
+def _scores(studies: Sequence[Study], answers: Sequence[str], classes: Sequence[int]) -> dict[str, Scored]:
+    apart = disagreement(answers, classes)
+    return {**score(studies, answers), **consistency(studies, answers, classes), apart.metric: apart}
