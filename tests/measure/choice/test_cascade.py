@@ -68,6 +68,57 @@ def test_places(said: str, number: int | None, how: str) -> None:
 @pytest.mark.parametrize(
     ("said", "number"),
     [
+        ("yes", 0),
+        ("Yes.", 0),
+        ("YES!", 0),
+        ("no", 1),
+        ("No, it is not.", 1),
+        ("yes and no", None),
+        ("A", 0),
+        ("b", 1),
+        ("C", None),
+        ("The answer is B", 1),
+        ("the answer is yes", 0),
+        ("eyes", None),
+        ("nodule", None),
+        ("maybe", None),
+    ],
+)
+def test_yes_and_no(said: str, number: int | None) -> None:
+    """Closed questions of other sets, whose choices have no letters."""
+    assert read_choice(said, ("yes", "no")).number == number
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", "<b>{}</b>", "1. {}", "- {}", "\\boxed{{{}}}", "#### {}", "{}\n\nBecause it is."]
+)
+def test_an_options_own_words_are_found_in_any_dress(form: str) -> None:
+    assert read_choice(form.format("right lung"), PLACES).number == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
+        ("Let me think. The left lung is clear. The answer is B.", 1),
+        ("A is wrong, B is wrong, so the answer is (D).", 3),
+        ("The correct choice is C: both lungs", 2),
+        ("The answer is B. right lung", 1),
+        ("the answer is: B", 1),
+        ("My answer: D", 3),
+        ("ANSWER: D", 3),
+        ("Answer:\nB", 1),
+        ("answer is option C", 2),
+        ("The Answer Is (A)", 0),
+        ("Is the answer Important?", None),
+    ],
+)
+def test_reasoning_before_the_answer_does_not_count(said: str, number: int | None) -> None:
+    assert read_choice(said, PLACES).number == number
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
         ("pleural effusion", 0),
         ("there is a pleural effusion", 0),
         ("effusion", 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 
 import pytest
@@ -14,7 +15,7 @@ from hilum.core.study import Study
 from hilum.measure.boards import score
 from hilum.measure.choice.facts import facts_of
 from hilum.measure.choice.films import PREVALENCE, RATIO, film_cohort, film_study
-from hilum.measure.choice.items import TASKS
+from hilum.measure.choice.items import TASKS, Design, Item, make_items
 from hilum.measure.task import find_task
 from hilum.systems.floors import any_order
 
@@ -67,6 +68,42 @@ def test_films_are_the_same_each_time_and_other_seeds_are_other_patients() -> No
     assert one.findings == again.findings
     assert (one.films[0].pixels == again.films[0].pixels).all()
     assert one.patient != other.patient
+
+
+# ---- several questions of one study answer each other
+
+
+def told_by_others(item: Item, others: Sequence[Item]) -> float:
+    """Chance of being right from the other questions of a study alone: what they take for granted is there."""
+    granted = " ".join(each.stem for each in others)
+    seen = Counter(option.removeprefix("no ") for each in others for option in each.options)
+    scores = [3.0 * (option in granted) + 0.01 * seen[option] for option in item.options]
+    best = [at for at, score in enumerate(scores) if score == max(scores)]
+    return (item.answer in best) / len(best)
+
+
+def siblings(per_study: int) -> float:
+    held: dict[str, list[Item]] = {}
+    for item in make_items(films(160), Design(per_task=200, per_study=per_study), seed=1):
+        held.setdefault(item.study, []).append(item)
+    right = [
+        told_by_others(item, [each for each in of if each is not item and each.task != "presence"])
+        for of in held.values()
+        for item in of
+        if item.task == "presence"
+    ]
+    return sum(right) / len(right)
+
+
+@pytest.mark.slow
+def test_what_else_is_asked_of_a_study_gives_answers_away_without_a_film() -> None:
+    """'How long is the lung mass?' tells that there is one: eight questions a study can be answered by each other."""
+    assert siblings(8) > 0.35
+
+
+@pytest.mark.slow
+def test_one_question_a_study_gives_nothing_away() -> None:
+    assert siblings(1) == pytest.approx(0.25)
 
 
 # ---- the task

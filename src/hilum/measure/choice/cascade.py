@@ -10,8 +10,8 @@ How = Literal["letter", "answer is", "option text", "invalid"]
 _LEAD = re.compile(r"^\(?([A-Z])(?:[.):]\s*|\)\s*)", re.IGNORECASE)
 _LONE = re.compile(r"^[\s\"'*_(\[]*([A-Z])[\s\"'*_)\].:]*$", re.IGNORECASE)
 _SAID = re.compile(
-    r"\b(?:answer|correct (?:option|choice)|right (?:option|choice))\b\s*(?:is|:|=)\s*(not\s+)?"
-    r"(?:option|choice|letter)?\s*[:\"'*_(\[]*([A-Z])\b(?![\w'])(?=[\s.,;:)\]\"'*_!]|$)(?!\s+[a-z])"
+    r"(?i:\b(?:answer|correct (?:option|choice)|right (?:option|choice))\b\s*(?:is\s*:?|:|=)\s*)(?i:(not\s+))?"
+    r"(?i:option\s|choice\s|letter\s)?\s*[:\"'*_(\[]*([A-Z])\b(?![\w'])(?=[\s.,;:)\]\"'*_!]|$)(?!\s+[a-z])"
 )
 _WORDS = re.compile(r"[a-z0-9]+(?:\.[0-9]+)?")
 _NOT = re.compile(r"\b(?:not|no|isn't|neither|nor|without|rather than|instead of)\s+(?:an?\s+|the\s+)?$")
