@@ -60,18 +60,18 @@ def film_questions(per_task: int, rotations: int, free: bool) -> tuple[Study, ..
 
 
 @register.task("rexvqa/phantom", version=1)
-def rexvqa_phantom(items: int = 40, rotations: int = 4, free: bool = False) -> Task:
+def rexvqa_phantom(items: int = 40, rotations: int = 4, free: bool = False, explanations: bool = False) -> Task:
     """Presence, location, negation, differential and geometry on made films; blind readers stay at chance (0.25).
 
-    `items` of each kind, each in `rotations` orders of its options; `free=true` asks without options. Control: an
-    option at random (`any-order`).
+    `items` of each kind, each in `rotations` orders of its options; `free=true` asks without options;
+    `explanations=true` scores explanations too. Control: an option at random (`any-order`).
     """
     if items < 4:
         raise InputError(f"items come in quadruples: ask 4 or more of each kind, got {items}")
     metrics = FREE if free else ("choice-accuracy", *BY_TASK, *ROBUST)
     controls = () if free else ("any-order",)
     hide = ("questions", "findings", "report")
-    return Task(Films(items, rotations, free), hide=hide, metrics=(*metrics, *APART), controls=controls)
+    return Task(Films(items, rotations, free), hide=hide, metrics=metrics + APART * explanations, controls=controls)
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,13 @@ def rexvqa_openi(half: str = "dev", items: int = 100, rotations: int = 1) -> Tas
 
 
 @register.task("rexvqa/published", version=1)
-def rexvqa_published(split: str = "test") -> Task:
-    """The published questions of ReXVQA, where you have them: accuracy by letter cascade, explanations apart.
+def rexvqa_published(split: str = "test", explanations: bool = False) -> Task:
+    """The published questions of ReXVQA, where you have them, by letter cascade; `explanations=true` scores those too.
 
     Control: an option at random (`any-order`). Readers that see no film answer many of them (`blind`).
     """
     return Task(
-        "rexvqa", hide=("questions",), metrics=("choice-accuracy", "choice-invalid", *APART),
+        "rexvqa", hide=("questions",), metrics=("choice-accuracy", "choice-invalid") + APART * explanations,
         settings={"splits": (split,)}, controls=("any-order",),
         needs_data="ReXVQA's metadata/ and the films of ReXGradient-160K, both gated on Hugging Face",
     )  # fmt: skip
