@@ -73,7 +73,21 @@ class Report:
 
 @dataclass(frozen=True)
 class Question:
-    """A question about a study with its choices and answer; `answer` is None when hidden."""
+    """A question about a study with its choices and answer; `answer` is None when hidden, the explanation with it.
+
+    Args:
+        text: as it is asked.
+        choices: what may be answered, () where the answer is free.
+        answer: one of the choices, or free text.
+        family: the kind of reasoning it takes, e.g. 'location'.
+        id: unique in its study.
+        made_by: who asks.
+        category: what it is about, e.g. 'pleural effusion'.
+        explanation: why the answer is right and the other choices are wrong, '' where nobody says.
+
+    Raises:
+        InputError: if the answer is not one of the choices.
+    """
 
     text: str
     choices: tuple[str, ...] = ()
@@ -81,6 +95,8 @@ class Question:
     family: str = ""
     id: str = ""
     made_by: MadeBy | None = None
+    category: str = ""
+    explanation: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "choices", tuple(self.choices))

@@ -116,7 +116,7 @@ class Study:
         )
 
     def hide(self, *names: str) -> Study:
-        """Return the study without the named fields; hiding 'questions' hides only their answers.
+        """Return the study without the named fields; hiding 'questions' hides only answers and explanations.
 
         Raises:
             InputError: if a name is not one of `HIDEABLE`.
@@ -126,7 +126,7 @@ class Study:
             raise InputError(f"cannot hide {unknown}: choose from {', '.join(HIDEABLE)}")
         changes: dict[str, object] = {name: () if name in ("images", "findings") else None for name in names}
         if "questions" in names:
-            changes["questions"] = tuple(replace(question, answer=None) for question in self.questions)
+            changes["questions"] = tuple(replace(each, answer=None, explanation="") for each in self.questions)
         return replace(self, **changes)  # type: ignore[arg-type]
 
     @property

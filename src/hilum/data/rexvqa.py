@@ -41,7 +41,10 @@ def _question(name: str, row: Any, where: str) -> Question:
     if not 0 <= number < len(options):
         raise InputError(f"{where}: the answer '{row['correct_answer']}' is none of its {len(options)} options")
     text = field(row, "question", str, where=where).strip()
-    return Question(text, options, options[number], family=str(row.get("task_name") or ""), id=name, made_by=MAKER)
+    return Question(
+        text, options, options[number], family=str(row.get("task_name") or ""), id=name, made_by=MAKER,
+        category=str(row.get("category") or ""), explanation=str(row.get("correct_answer_explanation") or "").strip(),
+    )  # fmt: skip
 
 
 def _paths(root: Path, row: Mapping[str, Any]) -> list[Path]:

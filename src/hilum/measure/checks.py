@@ -22,7 +22,9 @@ from hilum.measure.pairs import Pairs
 from hilum.measure.scored import Scored
 from hilum.measure.task import Task, find_task
 
-_FAMILIES = ("film-to-text", "text-to-film")
+_FAMILIES = (
+    "film-to-text", "text-to-film", "presence", "location", "negation", "differential", "geometry",
+)  # fmt: skip
 KINDS = ("model", "dataset", "metric", "task")
 _TEXTS = (
     "There is a small right pleural effusion. The heart is enlarged.",
@@ -76,10 +78,11 @@ def _study(number: int, concept: str, there: bool) -> Study:
 
 
 def _asked(study: Study, number: int) -> Study:
-    """The study with a drawn outline, and an answered question of each family that a metric asks for."""
-    choices = ("a", "b", "c")
-    asked = [Question(f"Which of these, by {family}?", choices, choices[number % 3], family, f"{study.id}-{family}")
-             for family in _FAMILIES]  # fmt: skip
+    """The study with a drawn outline, and answered questions: of each family in two orders, and one without choices."""
+    orders = (("a", "b", "c"), ("c", "a", "b"))
+    asked = [Question(f"Which of these, by {family}?", order, "abc"[number % 3], family, f"{study.id}-{family}@{turn}")
+             for family in _FAMILIES for turn, order in enumerate(orders)]  # fmt: skip
+    asked.append(Question("What is seen?", (), _TEXTS[number % len(_TEXTS)], id=study.id, explanation="It is bright."))
     outline = Mask(np.tri(6, dtype=np.bool_), "film")
     return study.add(findings=(Finding("lung nodule", regions=(outline,)),), questions=asked,
                      made_by=MadeBy("example"))  # fmt: skip

@@ -1,0 +1,1 @@
+"""Tests of multiple-choice questions."""
