@@ -70,6 +70,8 @@ class Writer:
 
     def __enter__(self) -> Writer:
         """Open every file at the state that was kept."""
+        if self.place.exists():
+            raise InputError(f"'{self.place}' has lost its {_ROWS}: delete the folder, and its films are gathered anew")
         try:
             self.part.mkdir(parents=True, exist_ok=True)
             self._lock()
@@ -244,7 +246,7 @@ def read_rows(place: Path) -> dict[str, Any]:
                 raise ValueError(f"{name} has {held} bytes, expected {size}")
         return _fields(place, told)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        why = error.strerror or "the system refused" if isinstance(error, OSError) else str(error)
+        why = f"{Path(error.filename or place).name}: {error.strerror}" if isinstance(error, OSError) else str(error)
         raise InputError(
             f"the films in '{place}' are damaged ({why}): delete the folder, and they are gathered anew"
         ) from None
@@ -271,7 +273,10 @@ def _fields(place: Path, told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path, shape: tuple[int, ...], mapped: bool) -> NDArray[Any]:
-    found: NDArray[Any] = np.load(path, mmap_mode="r" if mapped and path.stat().st_size > _HEADER else None)
+    try:
+        found: NDArray[Any] = np.load(path, mmap_mode="r" if mapped and path.stat().st_size > _HEADER else None)
+    except ValueError:
+        raise ValueError(f"{path.name} is no whole array") from None
     if found.shape[1:] != shape:
         raise ValueError(f"{path.name} has rows of {found.shape[1:]}, expected {shape}")
     return found

@@ -51,8 +51,9 @@ class StoredArray:
         if first is None or first is Ellipsis:
             raise InputError("rows on disk are asked for by number, slice or mask, first axis first")
         picked: NDArray[Any] = np.array(self.source[self.rows[first]])
-        whole = () if np.ndim(self.rows[first]) == 0 else (slice(None),)
-        return picked[(*whole, *rest)] if rest else picked
+        if not rest or np.ndim(self.rows[first]) == 0:
+            return picked[rest]
+        return picked[(slice(None) if isinstance(first, slice) else np.arange(len(picked)), *rest)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return all rows in memory."""

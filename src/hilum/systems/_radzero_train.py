@@ -25,7 +25,7 @@ from hilum.systems._aligned import UNSEEN, aligned
 from hilum.systems._radzero_claims import Arm
 from hilum.systems._radzero_fit import Size, align, network
 from hilum.systems._radzero_folder import write
-from hilum.systems._radzero_look import cached, looking, standardised
+from hilum.systems._radzero_look import cached, looking, standardised, too_many
 from hilum.systems._radzero_model import Model, calibrated, concepts_told
 from hilum.systems._radzero_recipe import EPOCHS, WARMUP_STEPS, Recipe, resolve, views_of
 from hilum.systems._radzero_texts import told, wording_of
@@ -95,8 +95,8 @@ def train(data: str | Path | None, out: Path, *, seed: int, resume: bool, settin
     arm = Arm(recipe.how, recipe.whole, recipe.single, dedupe=recipe.dedupe)  # type: ignore[arg-type]
     texts = told(films, words, whole=recipe.whole)
     published = recipe.preset == "published"
-    look = (looking(net.image, films.films, seed=seed) if published else
-            cached(net.image, films.films, versions=size.versions, seed=seed))  # fmt: skip
+    look = (looking(net.image, films.films, seed=seed) if published or too_many(net.image, films.films, size.versions)
+            else cached(net.image, films.films, versions=size.versions, seed=seed))  # fmt: skip
     log.info("%d films, %d sentences, %d steps", len(films), len(texts.texts), size.steps)
     align(net, look, texts, arm, size, seed=seed, films=films, folder=out, resume=resume)
     card = {
