@@ -31,6 +31,8 @@ KEYS, TEXTS = ("view", "study", "patient", "group", "split"), ("report", "indica
 COLUMNS: Mapping[str, str] = {"visit": "<i4", "target": "<f4", "known": "|b1", "marked": "|b1", "sides": "|i1"}
 EVERY = 256
 """Studies between two states that a gathering goes on from."""
+SMALL = 64 << 20
+"""Bytes of films up to which recipes keep a data set in memory: 5,000 films at 112 px, 1,300 at 224 px."""
 _HEADER, _ROWS, _PROGRESS = 128, "rows.json", "progress.json"
 
 

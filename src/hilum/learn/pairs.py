@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from hilum.core.errors import InputError
 from hilum.core.geometry import FRONTAL
 from hilum.core.study import Study
 from hilum.io.save import save_bytes
-from hilum.learn.pair_rows import Asked, Lost
+from hilum.learn.pair_rows import Asked, Lost, visits
 from hilum.learn.pair_store import Writer, is_whole, lost_of, read_rows
 from hilum.learn.stored import StoredArray, StoredBits, StoredTexts
 
@@ -178,7 +179,7 @@ def gather(
     studies: Iterable[Study], *, size: int, names: Sequence[str] = CONCEPTS, complete: bool = False,
     group: str | Callable[[Study], str] = "", split: Callable[[Study], str] = lambda study: "train",
     told: Callable[[Study], Study] = lambda study: study, lost: Lost = lambda film, reason: None,
-    folder: Path | None = None,
+    folder: Path | None = None, small: int = 0,
 ) -> Pairs:  # fmt: skip
     """Return the films of a cohort's studies as rows; a patient's are numbered by date.
 
@@ -193,35 +194,49 @@ def gather(
         lost: told of each film that cannot be read, and why; the others go on.
         folder: where rows are kept, in a folder named by the fingerprint of cohort, size and findings; an interrupted
             gathering goes on, a finished one is read back. None keeps all rows in memory.
+        small: bytes of films up to which a cohort stays in memory although a folder is given.
 
     Raises:
         InputError: if no film is left, or what lies in the folder is damaged.
         TooLargeError: if there is no room for them on disk.
     """
     asked = Asked(size, tuple(names), complete, group, split, told)
+    if folder is None:
+        return _in_memory(asked, studies, lost)
     source = studies.studies if isinstance(studies, Cohort) else studies
-    listed = list(studies) if folder is None or isinstance(source, Iterator) else studies
+    listed = list(studies) if isinstance(source, Iterator) else studies
     survey = asked.survey(listed)
-    if folder is not None:
-        place = folder / f"{group if isinstance(group, str) and group else 'films'}-{size}-{survey.mark}"
-        if not is_whole(place):
-            _write(place, asked, zip(listed, survey.visits, strict=True), survey.films)
-        for film, reason in lost_of(place):
-            lost(film, reason)
-        return Pairs(**read_rows(place))
-    rows = [row for study, visit in zip(listed, survey.visits, strict=True) for row in asked.rows(study, visit, lost)]
+    if survey.films * size**2 <= small:
+        return _in_memory(asked, listed, lost)
+    place = folder / f"{group if isinstance(group, str) and group else 'films'}-{size}-{survey.mark}"
+    if not is_whole(place):
+        _write(place, asked, zip(listed, survey.visits, strict=True), survey.films)
+    for film, reason in lost_of(place):
+        lost(film, reason)
+    return Pairs(**read_rows(place))
+
+
+def _in_memory(asked: Asked, studies: Iterable[Study], lost: Lost) -> Pairs:
+    rows, patients, times, counts = list[dict[str, Any]](), list[str](), list[datetime | None](), list[int]()
+    for study in studies:  # once, and none is kept: its pixels would be
+        here = list(asked.rows(study, lost))
+        rows += here
+        patients.append(study.patient or study.id)
+        times.append(study.time)
+        counts.append(len(here))
     if not rows:
         raise InputError("no film could be read: see the reasons given for each")
     made: dict[str, Any] = {name: tuple(row[name] for row in rows) for name in _WORDS} | {"names": asked.names}
+    made["visit"] = np.repeat(np.array(visits(patients, times), np.int32), counts)
     made |= {item.name: np.array([row[item.name] for row in rows]) for item in fields(Pairs) if item.name not in made}
-    return Pairs(**{**made, "visit": made["visit"].astype(np.int32)})
+    return Pairs(**made)
 
 
 def _write(place: Path, asked: Asked, studies: Iterable[tuple[Study, int]], films: int) -> None:
     with Writer(place, size=asked.size, names=asked.names, films=films) as writer:
         for study, visit in islice(studies, writer.studies, None):
-            for row in asked.rows(study, visit, writer.lost):
-                writer.add(row)
+            for row in asked.rows(study, writer.lost):
+                writer.add({**row, "visit": visit})
             writer.next_study()
         if not writer.rows:
             raise InputError("no film could be read: see the reasons given for each")

@@ -10,7 +10,7 @@ from hilum.core.errors import MissingError
 from hilum.core.finding import Finding
 from hilum.core.registry import register
 from hilum.core.study import Study
-from hilum.learn.pair_store import place_for
+from hilum.learn.pair_store import SMALL, place_for
 from hilum.learn.pairs import Pairs, gather
 from hilum.systems._aligned import real_films
 from hilum.text.findings import to_findings
@@ -43,7 +43,7 @@ def pairs_of(data: str | Path, *, size: int, say: Callable[[str], None] = lambda
     cohort = found if isinstance(found, Cohort) else Cohort(name, found, splits=SPLITS)
     pairs = gather(cohort, size=size, group=name, split=lambda study: _split(cohort, study), told=_told,
                    complete=name == "virtual", lost=lambda film, reason: lost.append(f"{film}: {reason}"),
-                   folder=place_for(name, place))  # fmt: skip
+                   folder=place_for(name, place), small=SMALL)  # fmt: skip
     if lost:
         say(f"{len(lost)} films could not be read, the first: {lost[0]}")
     return pairs

@@ -16,7 +16,7 @@ from hilum.core.errors import InputError
 from hilum.core.registry import get
 from hilum.core.study import Study
 from hilum.learn.label_trunk import label_trunk
-from hilum.learn.pair_store import place_for
+from hilum.learn.pair_store import SMALL, place_for
 from hilum.learn.pairs import Pairs, gather
 from hilum.learn.running import unbudgeted
 from hilum.learn.zero_shot import remember
@@ -63,7 +63,7 @@ def films_of(data: str | Path | None, recipe: Recipe, *, seed: int) -> tuple[Pai
 
     every = gather(
         cohort, size=recipe.px, group=name, complete=name == "virtual", lost=lost, told=_with_findings,
-        split=lambda study: cohort.split_of(study.patient or study.id), folder=place_for(name, place),
+        split=lambda study: cohort.split_of(study.patient or study.id), folder=place_for(name, place), small=SMALL,
     )  # fmt: skip
     wanted = every.take([str(view) in views or view == "unknown" for view in every.view])  # type: ignore[arg-type]
     train, val = (wanted.take(wanted.split == split) for split in ("train", "val"))
