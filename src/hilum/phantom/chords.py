@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.core.errors import InputError
+
 Floats = NDArray[np.float32]
 
 
@@ -32,6 +34,10 @@ class Depths(NamedTuple):
     def length(self) -> Floats:
         """Path inside in millimetres."""
         return self.far - self.near
+
+
+def _around(middle: Floats | np.float32, half: Floats) -> Depths:
+    return Depths(np.asarray(middle - half, dtype=np.float32), np.asarray(middle + half, dtype=np.float32))
 
 
 class Solid(NamedTuple):
@@ -62,6 +68,27 @@ class Solid(NamedTuple):
             room = 1.0 - across**self.power - down**self.power
         half = np.float32(self.axes[1]) * np.sqrt(np.maximum(room, 0.0))
         return Depths(np.float32(self.center[1]) - half, np.float32(self.center[1]) + half)
+
+    def sideways(self, grid: Grid) -> Depths:
+        """Return where each ray along x is inside; the grid's x then holds y of every pixel.
+
+        Raises:
+            InputError: if a superellipsoid is turned, which has no closed form along x.
+        """
+        y, z = grid.x - np.float32(self.center[1]), grid.z - np.float32(self.center[2])
+        first, deep, last = (np.float32(axis) for axis in self.axes)
+        if self.power != 2.0:
+            if self.turn_deg:
+                raise InputError("a turned superellipsoid cannot be seen from the side: give turn_deg 0 or power 2")
+            room = np.maximum(1.0 - (y / deep) ** 2 - np.abs(z / last) ** self.power, 0.0)
+            return _around(np.float32(self.center[0]), first * room ** np.float32(1.0 / self.power))
+        turn = np.deg2rad(self.turn_deg)
+        cosine, sine = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+        square = (cosine / first) ** 2 + (sine / last) ** 2
+        mixed = z * (cosine * sine * (first**-2 - last**-2))
+        rest = (z * sine / first) ** 2 + (z * cosine / last) ** 2 + (y / deep) ** 2 - 1.0
+        half = np.sqrt(np.maximum(mixed * mixed - square * rest, 0.0)) / square
+        return _around(np.float32(self.center[0]) - mixed / square, half)
 
     @property
     def half_width(self) -> float:
