@@ -1,0 +1,1 @@
+"""The reader's material: roles, samples, tasks, presets, layout, guards."""
