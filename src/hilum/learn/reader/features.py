@@ -1,0 +1,107 @@
+"""What a frozen encoder sees of films, computed once: a film that ten arms learn from is looked at a single time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hilum.core.errors import InputError
+from hilum.core.image import Image
+from hilum.learn.frame import frame
+from hilum.learn.weak import one_thread
+
+BATCH = 64
+
+
+def film_pixels(images: Sequence[Image], size: int) -> NDArray[np.uint8]:
+    """Return films as a reader sees them: letterboxed and stretched, uint8 (N, S, S), 0 black."""
+    made = np.zeros((len(images), size, size), dtype=np.uint8)
+    for at, image in enumerate(images):
+        made[at] = np.rint(frame(image.display(), size)[0] * 255.0)
+    return made
+
+
+def pixel_values(films: NDArray[np.uint8]) -> Tensor:
+    """Return films uint8 (N, S, S) as the vision model takes them: float32 (N, 1, S, S) in [0, 1]."""
+    return torch.from_numpy(films).float()[:, None] / 255.0
+
+
+def image_key(image: Image) -> str:
+    """Return a name for what an image shows; two images with the same picture share it, whatever their ids."""
+    if "_feature_key" not in image.__dict__:
+        shown = np.ascontiguousarray(image.display())
+        mark = blake2b(shown.tobytes(), digest_size=12)
+        mark.update(str(shown.shape).encode())
+        object.__setattr__(image, "_feature_key", mark.hexdigest())
+    return str(image.__dict__["_feature_key"])
+
+
+class Features:
+    """The states of all layers of a frozen encoder, film by film, each computed when it is first asked for.
+
+    Args:
+        encoder: a vision model of transformers whose output has `hidden_states`; it is set to evaluation mode.
+
+    Attributes:
+        shape: (L, P, D) of one film: layers without the stem, patches, channels.
+    """
+
+    def __init__(self, encoder: nn.Module) -> None:
+        """Hold the encoder; nothing is computed yet."""
+        self.encoder = encoder.eval().requires_grad_(False)
+        self.size = int(cast(Any, encoder).config.image_size)
+        self._rows: dict[str, int] = {}
+        self._states: list[Tensor] = []
+        self._whole: Tensor | None = None
+
+    def __len__(self) -> int:
+        """Films looked at so far."""
+        return len(self._rows)
+
+    def see(self, images: Iterable[Image]) -> None:
+        """Look at every image that was not seen yet."""
+        fresh = {image_key(image): image for image in images}
+        todo = [(key, image) for key, image in fresh.items() if key not in self._rows]
+        for at in range(0, len(todo), BATCH):
+            part = todo[at : at + BATCH]
+            states = self._look(film_pixels([image for _, image in part], self.size))
+            for number, (key, _) in enumerate(part):
+                self._rows[key] = len(self._rows)
+                self._states.append(states[number])
+        if todo:
+            self._whole = None
+
+    @torch.no_grad()
+    def _look(self, films: NDArray[np.uint8]) -> Tensor:
+        with one_thread():
+            seen = self.encoder(pixel_values(films), output_hidden_states=True)
+        return torch.stack(seen.hidden_states[1:], dim=1).float()
+
+    def of(self, images: Sequence[Image]) -> Tensor:
+        """Return what is seen of films, in order: float32 (N, L, P, D).
+
+        Raises:
+            InputError: if there is no film.
+        """
+        if not images:
+            raise InputError("no film to look at")
+        self.see(images)
+        if self._whole is None:
+            self._whole = torch.stack(self._states)
+            self._states = list(self._whole)  # views: the films are held once
+        return self._whole[[self._rows[image_key(image)] for image in images]]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(L, P, D) of one film."""
+        if self._states:
+            layers, patches, width = self._states[0].shape
+        else:
+            layers, patches, width = self._look(np.zeros((1, self.size, self.size), dtype=np.uint8))[0].shape
+        return int(layers), int(patches), int(width)
