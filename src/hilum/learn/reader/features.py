@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -13,18 +13,24 @@ from torch import Tensor, nn
 
 from hilum.core.errors import InputError
 from hilum.core.image import Image
-from hilum.learn.frame import frame
 from hilum.learn.weak import one_thread
+from hilum.nets.reader_processor import FilmProcessor
 
 BATCH = 64
+Fit = Literal["letterbox", "crop"]
 
 
-def film_pixels(images: Sequence[Image], size: int) -> NDArray[np.uint8]:
-    """Return films as a reader sees them: letterboxed and stretched, uint8 (N, S, S), 0 black."""
-    made = np.zeros((len(images), size, size), dtype=np.uint8)
-    for at, image in enumerate(images):
-        made[at] = np.rint(frame(image.display(), size)[0] * 255.0)
-    return made
+def film_pixels(images: Sequence[Image], size: int, *, fit: Fit = "letterbox") -> NDArray[np.uint8]:
+    """Return films as a reader sees them, kept small: uint8 (N, S, S), 0 black.
+
+    Args:
+        images: N films of any size.
+        size: S.
+        fit: how they are made square, see `nets.reader_processor.FilmProcessor`.
+    """
+    made = FilmProcessor(size=size, channels=1, fit=fit)
+    films = [(made.film(image)[0] * 255.0).round().to(torch.uint8).numpy() for image in images]
+    return np.stack(films) if films else np.zeros((0, size, size), dtype=np.uint8)
 
 
 def pixel_values(films: NDArray[np.uint8]) -> Tensor:
@@ -47,15 +53,18 @@ class Features:
 
     Args:
         encoder: a vision model of transformers whose output has `hidden_states`; it is set to evaluation mode.
+        fit: how films are made square.
 
     Attributes:
         shape: (L, P, D) of one film: layers without the stem, patches, channels.
     """
 
-    def __init__(self, encoder: nn.Module) -> None:
+    def __init__(self, encoder: nn.Module, *, fit: Fit = "letterbox") -> None:
         """Hold the encoder; nothing is computed yet."""
-        self.encoder = encoder.eval().requires_grad_(False)
-        self.size = int(cast(Any, encoder).config.image_size)
+        self.encoder, self.fit = encoder.eval().requires_grad_(False), fit
+        config = cast(Any, encoder).config
+        self.size = int(config.image_size)
+        self._films = FilmProcessor(size=self.size, channels=config.num_channels, fit=fit)
         self._rows: dict[str, int] = {}
         self._states: list[Tensor] = []
         self._whole: Tensor | None = None
@@ -70,7 +79,7 @@ class Features:
         todo = [(key, image) for key, image in fresh.items() if key not in self._rows]
         for at in range(0, len(todo), BATCH):
             part = todo[at : at + BATCH]
-            states = self._look(film_pixels([image for _, image in part], self.size))
+            states = self._look(torch.stack([self._films.film(image) for _, image in part]))
             for number, (key, _) in enumerate(part):
                 self._rows[key] = len(self._rows)
                 self._states.append(states[number])
@@ -78,9 +87,9 @@ class Features:
             self._whole = None
 
     @torch.no_grad()
-    def _look(self, films: NDArray[np.uint8]) -> Tensor:
+    def _look(self, films: Tensor) -> Tensor:
         with one_thread():
-            seen = self.encoder(pixel_values(films), output_hidden_states=True)
+            seen = self.encoder(films, output_hidden_states=True)
         return torch.stack(seen.hidden_states[1:], dim=1).float()
 
     def of(self, images: Sequence[Image]) -> Tensor:
@@ -103,5 +112,6 @@ class Features:
         if self._states:
             layers, patches, width = self._states[0].shape
         else:
-            layers, patches, width = self._look(np.zeros((1, self.size, self.size), dtype=np.uint8))[0].shape
+            empty = torch.zeros(1, self._films.channels, self.size, self.size)
+            layers, patches, width = self._look(empty)[0].shape
         return int(layers), int(patches), int(width)
