@@ -16,10 +16,11 @@ from hilum.core.errors import InputError
 from hilum.core.image import Image
 from hilum.core.seed import generator
 from hilum.learn.fit import Fit, fit
+from hilum.learn.objectives.write import IGNORED, write_loss
 from hilum.learn.reader.features import Features
-from hilum.learn.reader.layout import IGNORED, control_tokens, row_of
+from hilum.learn.reader.layout import control_tokens, row_of, vocabulary
 from hilum.learn.reader.preset import Preset
-from hilum.learn.reader.sample import Sample, texts_of
+from hilum.learn.reader.sample import Sample
 from hilum.learn.reader.trained import Made, Trained
 from hilum.learn.reader.words import word_tokenizer
 from hilum.learn.weak import one_thread
@@ -60,19 +61,10 @@ def made_small(
         size: of the language model.
         texts: more words that it must know, such as those of a later stage.
     """
-    tokenizer = word_tokenizer([*texts_of(samples), *preset_texts(preset), *texts], extra=control_tokens(preset))
+    tokenizer = word_tokenizer([*vocabulary(samples, preset), *texts], extra=control_tokens(preset))
     reader = small_reader(preset, tokenizer, features.encoder, width=size.width, depth=size.depth, heads=size.heads,
                           seed=seed)  # fmt: skip
     return Made(reader, processor_for(reader, tokenizer, fit=features.fit))
-
-
-def preset_texts(preset: Preset) -> tuple[str, ...]:
-    """Return the words that a preset's own layout adds to any sample."""
-    from hilum.learn.reader.absence import NOT_GIVEN
-    from hilum.learn.reader.preset import IMAGE_WORDS
-
-    worded = [f"the {only}{words}:" for words in IMAGE_WORDS.values() for only in ("", "only ")]
-    return (NOT_GIVEN, *(worded if preset.worded else ()))
 
 
 class Table:
@@ -158,11 +150,8 @@ def seen_batch(batch: dict[str, Any], made: Made, features: Features | None) -> 
 
 def word_loss(net: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
     """Return the mean cross-entropy of the next word, over the words of answers and their ends alone."""
-    labels = batch["labels"]
     logits = net(**{name: each for name, each in batch.items() if name != "labels"}).logits
-    counted = labels[:, 1:] != IGNORED
-    loss = nn.functional.cross_entropy(logits[:, :-1][counted].float(), labels[:, 1:][counted])
-    return loss, {}
+    return write_loss(logits, batch["labels"]), {}
 
 
 def train_reader(

@@ -157,4 +157,5 @@ def _plain(preset: Preset) -> dict[str, Any]:
 
 def preset_from(told: Mapping[str, Any]) -> Preset:
     """Return a preset from its JSON form."""
-    return Preset(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+    return Preset(**plain)
