@@ -1,0 +1,182 @@
+"""What recipes of mixed reader tasks share: scenes and encoder, samples by task, arms of one start, scored answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.core.errors import InputError
+from hilum.core.finding import Finding
+from hilum.core.region import Box
+from hilum.core.seed import generator
+from hilum.core.study import Study
+from hilum.learn.reader.answers import read_answer, written
+from hilum.learn.reader.encoder import label_encoder
+from hilum.learn.reader.features import Features
+from hilum.learn.reader.layout import vocabulary
+from hilum.learn.reader.material import placed, present
+from hilum.learn.reader.preset import Preset
+from hilum.learn.reader.sample import Sample
+from hilum.learn.reader.tasks import build
+from hilum.learn.reader.train import made_small, small_spec, train_reader
+from hilum.learn.reader.trained import Trained
+from hilum.measure.scored import Floats, Scored, averaged, f1, summed
+from hilum.phantom.scenes import scenes, split_of
+from hilum.text.findings import to_findings
+from hilum.text.parse import parse
+
+Say = Callable[[str], None]
+Sets = Mapping[str, Sequence[Sample]]
+IOU = 0.5
+LOCAL = ("phrase_to_box", "box_to_phrase")
+"""Tasks of which every finding with a box gives a sample, not one finding of each study."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """Studies of made patients, no patient in both parts, and what a frozen encoder sees of their films."""
+
+    train: tuple[Study, ...]
+    test: tuple[Study, ...]
+    features: Features
+
+
+def bench_of(patients: int, *, seed: int, size: int = 64, steps: int = 600, say: Say = lambda line: None) -> Bench:
+    """Draw scenes and teach the encoder that every arm stands on.
+
+    Args:
+        patients: those of the split 'val' are left out.
+        seed: of scenes and encoder.
+        size: columns of a film.
+        steps: of the encoder.
+        say: told what is being done.
+
+    Raises:
+        InputError: if there are too few patients for both parts.
+    """
+    say(f"drawing the scenes of {patients} patients")
+    drawn = scenes(patients, seed=seed, size=size)
+    train, test = (tuple(each for each in drawn if split_of(each.patient) == name) for name in ("train", "test"))
+    if not train or not test:
+        raise InputError(f"{patients} patients are too few to learn from some and judge on others: give 10 or more")
+    return Bench(train, test, Features(label_encoder(train, steps=steps, seed=seed, say=say)))
+
+
+def samples_of(name: str, studies: Sequence[Study], preset: Preset, *, seed: int, rounds: int = 1) -> list[Sample]:
+    """Return the samples of a task: one of each study and round, or of each finding with a box for `LOCAL` tasks."""
+    made: list[Sample] = []
+    for study in studies:
+        for number in range(rounds):
+            for about in _each(name, study):
+                rng = generator(seed, "reader task", name, study.id, str(number), about.findings[-1].concept)
+                sample = build(name, about, preset, rng)
+                if sample is not None:
+                    made.append(replace(sample, key=f"{sample.key}/{len(made)}"))
+    return made
+
+
+def _each(name: str, study: Study) -> list[Study]:
+    if name not in LOCAL:
+        return [study] if study.findings else []
+    return [replace(study, findings=(finding,)) for finding, _ in placed(study, present(study))]
+
+
+def some(samples: Sequence[Sample], count: int, *, seed: int) -> list[Sample]:
+    """Return a number of samples by a drawn order, so that fewer are among more."""
+    order = np.random.default_rng(seed).permutation(len(samples))[:count]
+    return [samples[int(at)] for at in sorted(order)]
+
+
+def taught(
+    bench: Bench, preset: Preset, sets: Sets, every: Sequence[Sample], *, steps: int, seed: int,
+    shares: Mapping[str, float] | None = None,
+) -> Trained:  # fmt: skip
+    """Train one arm; arms of one seed begin with the same words and weights, whatever they learn from.
+
+    Args:
+        bench: with the encoder.
+        preset: of the layout.
+        sets: samples by task.
+        every: samples of all arms, for the words.
+        steps: of the fit, as many in arms that are compared.
+        seed: of weights and draws.
+        shares: of a step's samples by task; alike if None.
+    """
+    made = made_small(every, preset, bench.features, seed=seed, texts=vocabulary(every, preset))
+    rows = [sample for samples in sets.values() for sample in samples]
+    weights = [(shares or {}).get(name, 1.0) / len(samples) for name, samples in sets.items() for _ in samples]
+    return train_reader(rows, preset, features=bench.features, fit_spec=small_spec(steps), seed=seed, made=made,
+                        weights=weights)  # fmt: skip
+
+
+def answers(reader: Trained, samples: Sequence[Sample], *, longest: int = 90) -> list[str]:
+    """Return greedy answers with what boxes are written in."""
+    how = reader.decoding(longest=longest)
+    return [written(each.tokens, reader.processor.tokenizer) for each in reader.written(samples, decoding=how)]
+
+
+def boxes_in(text: str, preset: Preset, sample: Sample) -> tuple[Box, ...]:
+    """Return the boxes of an answer, in pixels of the sample's first film."""
+    return read_answer(text, preset, sample.shown[0]).boxes
+
+
+def matched(true: Sequence[Box], found: Sequence[Box]) -> NDArray[np.float64]:
+    """Return the IoU of each true box with the answer's box that is its own, best pairs first; 0 without one: (T,)."""
+    gained = np.zeros(len(true))
+    if not found:
+        return gained
+    table = np.array([[one.iou(other) for other in found] for one in true]).reshape(len(true), len(found))
+    while table.size and table.max() > 0:
+        row, column = np.unravel_index(int(table.argmax()), table.shape)
+        gained[row] = table[row, column]
+        table[row], table[:, column] = -1.0, -1.0
+    return gained
+
+
+def box_scores(samples: Sequence[Sample], found: Sequence[Sequence[Box]]) -> dict[str, Scored]:
+    """Return 'box IoU', mean over true boxes, and 'box F1@.5', matched one to one; boxes have no ranking, so no AP."""
+    overlaps = [matched(sample.boxes, boxes) for sample, boxes in zip(samples, found, strict=True)]
+    hits = np.array([float((each >= IOU).sum()) for each in overlaps])
+    said, there = (np.array([float(len(each)) for each in some]) for some in (found, [s.boxes for s in samples]))
+    table = np.stack([hits, said - hits, there - hits], axis=1)
+
+    def combine(sums: Floats) -> Floats:
+        return f1(sums[:, 0], sums[:, 1], sums[:, 2])
+
+    return {
+        "box IoU": averaged("box IoU", [float(each.mean()) for each in overlaps], "matched one to one"),
+        "box F1@.5": summed("box F1@.5", combine(table), table, combine, "IoU 0.5, matched one to one"),
+    }
+
+
+def stated(text: str) -> dict[tuple[str, str], str]:
+    """Return what a text says of each concept and side: 'present', 'absent' or 'uncertain', by the text reader."""
+    found: dict[tuple[str, str], str] = {}
+    for finding in to_findings(parse({"findings": text, "impression": ""})):
+        key = (finding.concept, side_of(finding) if finding.state == "present" else "")
+        found[key] = finding.state
+    return found
+
+
+def side_of(finding: Finding) -> str:
+    """Return 'left', 'right' or ''."""
+    words = {word for site in finding.sites for word in site.split()}
+    return next((side for side in ("left", "right") if side in words), "")
+
+
+def fact_f1(samples: Sequence[Sample], texts: Sequence[str], studies: Mapping[str, Study]) -> Scored:
+    """Return the F1 of present findings with their sides in generated reports, by the text reader."""
+    rows = []
+    for sample, text in zip(samples, texts, strict=True):
+        true = {(finding.concept, side_of(finding)) for finding in present(studies[sample.study])}
+        said = {key for key, state in stated(text).items() if state == "present"}
+        rows.append([len(true & said), len(said - true), len(true - said)])
+    table = np.array(rows, dtype=np.float64)
+
+    def combine(sums: Floats) -> Floats:
+        return f1(sums[:, 0], sums[:, 1], sums[:, 2])
+
+    return summed("fact F1", combine(table), table, combine, "findings with sides, read back from the text")
