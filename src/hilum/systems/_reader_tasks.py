@@ -119,8 +119,9 @@ def answers(reader: Trained, samples: Sequence[Sample], *, longest: int = 90) ->
 
 
 def boxes_in(text: str, preset: Preset, sample: Sample) -> tuple[Box, ...]:
-    """Return the boxes of an answer, in pixels of the sample's first film."""
-    return read_answer(text, preset, sample.shown[0]).boxes
+    """Return the boxes of an answer, in pixels of the sample's current frontal film."""
+    film = next((shown for shown in sample.shown if shown.role == "cur_front"), sample.shown[0])
+    return read_answer(text, preset, film).boxes
 
 
 def matched(true: Sequence[Box], found: Sequence[Box]) -> NDArray[np.float64]:
