@@ -33,7 +33,7 @@ from hilum.systems._chexagent_claims import (
 )  # fmt: skip
 from hilum.systems._chexagent_scores import OPTIONS, Choices, choice_scores, choices, task_score, text_prior
 from hilum.systems._reader_sheet import Marked, sheet
-from hilum.systems._reader_tasks import Bench, Say, answers, boxes_in, samples_of, some, taught
+from hilum.systems._reader_tasks import Bench, Say, answers, boxes_in, fact_f1, samples_of, some, taught
 
 MOST_CHOICES = 120
 CAPTION = "Test films with the phrase asked for: the true box, and those of the mixture and of the task alone"
@@ -98,6 +98,9 @@ def judge_chexagent(
              for claims in (CLAIMS, BESIDE)]  # fmt: skip
     counts = ", ".join(f"{name.replace('_', ' ')} {len(samples)}" for name, samples in held.sets.items())
     first = f"samples to learn from: {counts}; {steps} steps for each task, {len(bench.test)} studies to be asked about"
+    said = held.asked["findings"]
+    most = fact_f1(said, [each.target for each in said], held.studies).value
+    first += f"; target reports, cleared of comparisons, state what is there with F1 {most:.2f}"
     return ruled[0], ruled[1], [first, *_means(trials), *lines], {CAPTION: _picture(held, cells)}
 
 

@@ -45,7 +45,7 @@ Trials = dict[str, dict[str, list[Scored]]]
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Samples to learn from by task, all texts, and what is asked of test films."""
+    """Samples to learn from by task, all texts, what is asked of test films, and the F1 of the target reports."""
 
     preset: Preset
     sets: Mapping[str, list[Sample]]
@@ -53,6 +53,7 @@ class Material:
     asked: list[Sample]
     reports: list[Sample]
     scripts: list[Script]
+    most: float
 
 
 def preset_for_scenes() -> Preset:
@@ -68,7 +69,8 @@ def material(bench: Bench, *, seed: int) -> Material:
     asked, reports = (samples_of(name, bench.test, preset, seed=seed + 1) for name in (BOXES, "findings"))
     scripts = scripts_of(bench.test, preset, seed=seed + 1, both=True)
     every = [sample for samples in sets.values() for sample in samples] + asked + [each.sample for each in scripts]
-    return Material(preset, sets, every, asked, reports, scripts)
+    most = fact_f1(reports, [each.target for each in reports], {study.id: study for study in bench.test}).value
+    return Material(preset, sets, every, asked, reports, scripts, most)
 
 
 def judge_radvlm(
@@ -150,6 +152,7 @@ def _named(claim: Claim, trials: Trials) -> dict[str, list[Scored]]:
 def _told(trials: Trials, held: Material) -> list[str]:
     """The image gap of reports, every arm's boxes, and the parts of conversations that a mean hides."""
     lines = [f"reports of {arm}: fact F1 {_mean(runs):.2f}" for arm, runs in trials["fact F1"].items()]
+    lines.append(f"target reports, cleared of comparisons, state what is there with F1 {held.most:.2f}")
     lines += [f"{arm}: box F1@.5 {_mean(runs):.2f}, IoU {_mean(trials[IOU][arm]):.2f}"
               for arm, runs in trials[FIRST].items()]  # fmt: skip
     lines += [f"{arm}: {remark}" for arm, runs in trials[CONTRADICT].items() for remark in runs[0].remarks]

@@ -61,7 +61,7 @@ def bench_of(patients: int, *, seed: int, size: int = 64, steps: int = 600, say:
     drawn = scenes(patients, seed=seed, size=size)
     train, test = (tuple(each for each in drawn if split_of(each.patient) == name) for name in ("train", "test"))
     if not train or not test:
-        raise InputError(f"{patients} patients are too few to learn from some and judge on others: give 10 or more")
+        raise InputError(f"{patients} patients are too few to learn from some and judge on others: give more")
     return Bench(train, test, Features(label_encoder(train, steps=steps, seed=seed, say=say)))
 
 
