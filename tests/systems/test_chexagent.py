@@ -34,7 +34,7 @@ from tests.systems.reader_oracle import Oracle  # noqa: E402
 
 @pytest.fixture(scope="module")
 def held() -> Material:
-    return material(tasks.bench_of(40, seed=1, size=48, steps=0), seed=0, scarce=5)
+    return material(tasks.bench_of(40, seed=1, size=32, steps=0), seed=0, scarce=5)
 
 
 def test_scarce_tasks_keep_few_samples_and_others_all(held: Material) -> None:

@@ -27,7 +27,7 @@ PRESET = preset_for_scenes()
 
 @pytest.fixture(scope="module")
 def scripts() -> list[Script]:
-    return scripts_of(scenes(16, seed=5, size=48), PRESET, seed=0, both=True)
+    return scripts_of(scenes(16, seed=5, size=32), PRESET, seed=0, both=True)
 
 
 def told(script: Script, turn: int) -> str:
@@ -44,7 +44,7 @@ def test_a_conversation_asks_about_what_is_there_and_what_is_not(scripts: list[S
     for each in scripts:
         second = told(each, 1)
         assert second.startswith("yes" if each.finding.state == "present" else "no")
-    once = scripts_of(scenes(16, seed=5, size=48), PRESET, seed=0)
+    once = scripts_of(scenes(16, seed=5, size=32), PRESET, seed=0)
     assert len({each.sample.study for each in once}) == len(once)
 
 
@@ -115,7 +115,7 @@ def test_an_answer_that_is_neither_does_not_agree(scripts: list[Script]) -> None
 
 
 def test_other_tasks_teach_no_box() -> None:
-    bench = tasks.bench_of(24, seed=0, size=48, steps=0)
+    bench = tasks.bench_of(24, seed=0, size=32, steps=0)
     held = material(bench, seed=0)
     assert not any(sample.boxes for name in OTHERS for sample in held.sets[name])
     assert all(sample.boxes for sample in held.sets[BOXES])

@@ -31,12 +31,12 @@ PRESET = preset_for_scenes()
 
 @pytest.fixture(scope="module")
 def studies() -> tuple[Study, ...]:
-    return scenes(14, seed=3, size=48)
+    return scenes(14, seed=3, size=32)
 
 
 @pytest.fixture(scope="module")
 def bench() -> tasks.Bench:
-    return tasks.bench_of(24, seed=0, size=48, steps=0)
+    return tasks.bench_of(24, seed=0, size=32, steps=0)
 
 
 def test_no_patient_is_in_both_parts(bench: tasks.Bench) -> None:
@@ -44,7 +44,7 @@ def test_no_patient_is_in_both_parts(bench: tasks.Bench) -> None:
     assert not parts[0] & parts[1]
     assert {split_of(patient) for patient in parts[1]} == {"test"}
     with pytest.raises(InputError, match="too few"):
-        tasks.bench_of(1, seed=0, size=48, steps=0)
+        tasks.bench_of(1, seed=0, size=32, steps=0)
 
 
 def test_local_tasks_ask_for_every_finding_with_a_box(studies: tuple[Study, ...]) -> None:
