@@ -70,9 +70,8 @@ class ConditionalNorm(nn.Module):
         self.gain, self.shift = (
             nn.Sequential(nn.Linear(memory, width), nn.ReLU(), nn.Linear(width, width)) for _ in range(2)
         )
-        for each in (self.gain, self.shift):
-            nn.init.zeros_(each[-1].weight)
-            nn.init.zeros_(each[-1].bias)
+        for each in (*self.gain[-1].parameters(), *self.shift[-1].parameters()):
+            nn.init.zeros_(each)
 
     def forward(self, x: Tensor, memory: Tensor) -> Tensor:
         """Return x (B, L, D) normalised under the memory (B, L, M)."""
@@ -130,7 +129,7 @@ class MemoryWriter(Writer):
         if width % heads or slots < 1:
             raise InputError(f"the width is a multiple of the heads and a memory has a slot: {width}, {heads}, {slots}")
         super().__init__(vocabulary, width, depth=0, heads=heads, longest=longest)
-        self.how, told = how, slots * width if how == "norm" else 0
+        self.how, self.heads, told = how, heads, slots * width if how == "norm" else 0
         self.memory = RelationalMemory(width, slots=slots, heads=heads) if how != "none" else None
         self.added = nn.Linear(slots * width, width) if how == "added" else None
         self.layers = nn.ModuleList(_Layer(width, heads, inner or 2 * width, told) for _ in range(depth))
@@ -157,10 +156,9 @@ class MemoryWriter(Writer):
 def plain_of_size(writer: MemoryWriter) -> MemoryWriter:
     """Return a writer without a memory with as many weights, its layers' inner width grown; within one unit of each."""
     width, depth = writer.embed.embedding_dim, len(writer.layers)
-    heads = next(iter(writer.layers)).itself.num_heads
 
     def plain(inner: int) -> MemoryWriter:
-        return MemoryWriter(writer.vocabulary, width, how="none", depth=depth, heads=heads, longest=writer.longest,
+        return MemoryWriter(writer.vocabulary, width, how="none", depth=depth, heads=writer.heads, longest=writer.longest,
                             inner=inner)  # fmt: skip
 
     wanted, least = (sum(each.numel() for each in net.parameters()) for net in (writer, plain(1)))

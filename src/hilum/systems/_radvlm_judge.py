@@ -39,6 +39,8 @@ from hilum.systems._reader_tasks import Bench, Say, answers, box_scores, boxes_i
 OTHERS = ("findings", "labels", "presence")
 """Tasks without a box."""
 BOXES, CHAT, TALKING = "phrase_to_box", "chat", 200
+PHRASES, SCRIPTS = 300, 240
+"""Phrases and conversations that are asked at most."""
 CAPTION = "Test films with the phrase asked for: the true box, and those of the two arms that learned from few phrases"
 Trials = dict[str, dict[str, list[Scored]]]
 
@@ -68,6 +70,7 @@ def material(bench: Bench, *, seed: int) -> Material:
     sets[CHAT] = [each.sample for each in scripts_of(bench.train, preset, seed=seed)]
     asked, reports = (samples_of(name, bench.test, preset, seed=seed + 1) for name in (BOXES, "findings"))
     scripts = scripts_of(bench.test, preset, seed=seed + 1, both=True)
+    asked, scripts = some(asked, PHRASES, seed=seed), some(scripts, SCRIPTS, seed=seed)
     every = [sample for samples in sets.values() for sample in samples] + asked + [each.sample for each in scripts]
     most = fact_f1(reports, [each.target for each in reports], {study.id: study for study in bench.test}).value
     return Material(preset, sets, every, asked, reports, scripts, most)

@@ -67,7 +67,7 @@ def standardised(encoder: nn.Module, films: NDArray[np.uint8], width: int) -> St
 def too_many(encoder: nn.Module, films: NDArray[np.uint8], versions: int) -> bool:
     """Tell whether what an encoder sees of films, in several versions, is more than is kept in memory."""
     patches = encoder.eval()(film_batch(films[:1], seed=0, step=0, vary=None).to(device_of(encoder))).patches
-    return patches.numel() * 2 * len(films) * versions > IN_MEMORY
+    return bool(patches.numel() * 2 * len(films) * versions > IN_MEMORY)
 
 
 def looking(encoder: nn.Module, films: NDArray[np.uint8], *, seed: int = 0) -> Look:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from hilum.text.findings import to_findings
 from hilum.text.parse import parse
 
 Say = Callable[[str], None]
+Item = TypeVar("Item")
 Sets = Mapping[str, Sequence[Sample]]
 IOU = 0.5
 LOCAL = ("phrase_to_box", "box_to_phrase")
@@ -84,7 +86,7 @@ def _each(name: str, study: Study) -> list[Study]:
     return [replace(study, findings=(finding,)) for finding, _ in placed(study, present(study))]
 
 
-def some(samples: Sequence[Sample], count: int, *, seed: int) -> list[Sample]:
+def some(samples: Sequence[Item], count: int, *, seed: int) -> list[Item]:
     """Return a number of samples by a drawn order, so that fewer are among more."""
     order = np.random.default_rng(seed).permutation(len(samples))[:count]
     return [samples[int(at)] for at in sorted(order)]

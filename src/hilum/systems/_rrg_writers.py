@@ -169,8 +169,8 @@ def decoder(held: Material, how: How, *, seed: int, steps: int) -> tuple[Writer,
         return plain_of_size(MemoryWriter(words, held.patches["train"].shape[-1], depth=DEPTH, longest=LONGEST))
 
     spec = Tuning(rate=2e-3, batch=32, steps=steps, check_every=max(1, steps // 10), patience=10)
-    parts = tuple(tuple(each[name] for name in ("train", "val")) for each in (held.patches, held.texts))
-    made, _ = learn_to_write(*parts, wording, spec, longest=LONGEST, seed=seed, net=net)  # type: ignore[arg-type]
+    patches, texts = ((each["train"], each["val"]) for each in (held.patches, held.texts))
+    made, _ = learn_to_write(patches, texts, wording, spec, longest=LONGEST, seed=seed, net=net)  # type: ignore[arg-type]
     return made, wording
 
 

@@ -32,7 +32,7 @@ NOTES = (
 
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
-    patients: int | str = 450, steps: int | str = 80, encoder_steps: int | str = 600, seeds: int | str = 3,
+    patients: int | str = 450, steps: int | str = 100, encoder_steps: int | str = 600, seeds: int | str = 3,
     scarce: int | str = 100,
 ) -> Verdict:  # fmt: skip
     """Judge the mixture of eight tasks on made scenes, every control in one run.
@@ -73,5 +73,5 @@ def reproduce(
 class CheXagentSystem:
     """`reproduce` judges the mixture against a reader for each task at the same samples, and without the box tasks."""
 
-    claims, minutes = (*CLAIMS, *BESIDE), 20.0
+    claims, minutes = (*CLAIMS, *BESIDE), 24.0
     reproduce = staticmethod(reproduce)

@@ -32,7 +32,7 @@ NOTES = (
 
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
-    patients: int | str = 600, steps: int | str = 400, encoder_steps: int | str = 600, seeds: int | str = 3,
+    patients: int | str = 600, steps: int | str = 450, encoder_steps: int | str = 600, seeds: int | str = 3,
     counts: Sequence[int] | str = COUNTS,
 ) -> Verdict:  # fmt: skip
     """Judge mixtures of tasks and conversations on made scenes, every control in one run.
