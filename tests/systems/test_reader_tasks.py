@@ -165,7 +165,7 @@ def test_a_sheet_shows_the_true_box_in_its_colour() -> None:
     cell = Marked(film, "Where is it?", (Box(5, 6, 15, 26),), ((Box(1, 1, 4, 4),), ()), ("one", "two"))
     page = np.asarray(Picture.open(io.BytesIO(sheet([cell] * 5, ("one", "two")))))
     assert page.ndim == 3
-    assert (page == np.array(TRUE)).all(-1).sum() > 5 * 2 * 3 * (10 + 20)
+    assert (page == np.array(TRUE)).all(-1).sum() > 5 * 2 * 4 * (10 + 20)
     assert sheet([cell], ("one",)) == sheet([cell], ("one",))
 
 

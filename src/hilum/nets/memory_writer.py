@@ -158,8 +158,8 @@ def plain_of_size(writer: MemoryWriter) -> MemoryWriter:
     width, depth = writer.embed.embedding_dim, len(writer.layers)
 
     def plain(inner: int) -> MemoryWriter:
-        return MemoryWriter(writer.vocabulary, width, how="none", depth=depth, heads=writer.heads, longest=writer.longest,
-                            inner=inner)  # fmt: skip
+        same = {"depth": depth, "heads": writer.heads, "longest": writer.longest}
+        return MemoryWriter(writer.vocabulary, width, how="none", inner=inner, **same)
 
     wanted, least = (sum(each.numel() for each in net.parameters()) for net in (writer, plain(1)))
     return plain(1 + max(0, round((wanted - least) / (depth * (2 * width + 1)))))

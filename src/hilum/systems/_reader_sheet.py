@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from PIL import ImageDraw
 from hilum.core.image import Image
 from hilum.core.region import Box
 
-SCALE, GAP, LINE, TRUE = 3, 8, 13, (98, 220, 140)
+SCALE, GAP, LINE, ASKED, TRUE = 4, 8, 13, 2, (98, 220, 140)
 COLOURS = ((255, 176, 59), (90, 160, 255), (240, 98, 146), (200, 200, 200))
 
 
@@ -49,14 +50,15 @@ def sheet(cells: Sequence[Marked], names: Sequence[str], *, columns: int = 4) ->
 def _tile(cell: Marked) -> Picture.Image:
     film = np.rint(np.asarray(cell.film.display()) * 255).astype(np.uint8)
     high, wide = film.shape[0] * SCALE, film.shape[1] * SCALE
-    lines = (cell.asked, *cell.words)
+    letters = max(1, wide // 6)
+    asked = [*textwrap.wrap(cell.asked, letters), "", ""][:ASKED]
+    lines = (*asked, *(line[:letters] for line in cell.words))
     tile = Picture.new("RGB", (wide, high + LINE * len(lines) + 4), (24, 26, 30))
     tile.paste(Picture.fromarray(film).resize((wide, high)).convert("RGB"), (0, 0))
     draw = ImageDraw.Draw(tile)
     for boxes, colour in ((cell.true, TRUE), *zip(cell.found, COLOURS, strict=False)):
         for box in boxes:
             draw.rectangle(tuple(SCALE * each for each in box.corners), outline=colour, width=2)
-    letters = max(1, wide // 6)
-    for at, (line, colour) in enumerate(zip(lines, ((235, 235, 235), *COLOURS), strict=False)):
-        draw.text((0, high + 2 + at * LINE), line[:letters], fill=colour)
+    for at, (line, colour) in enumerate(zip(lines, (*[(235, 235, 235)] * ASKED, *COLOURS), strict=False)):
+        draw.text((0, high + 2 + at * LINE), line, fill=colour)
     return tile
