@@ -17,7 +17,8 @@ from hilum.learn.reader.sample import Sample  # noqa: E402
 from hilum.systems import _reader_tasks as tasks  # noqa: E402
 from hilum.systems import chexagent  # noqa: E402
 from hilum.systems._chexagent_claims import ALL, BESIDE, CLAIMS, COARSE, FINE, ONE, PARSED, SCARCE, TASKS  # noqa: E402
-from hilum.systems._chexagent_judge import Material, _arms, _asked, material  # noqa: E402
+from hilum.systems._chexagent_judge import _arms, _asked  # noqa: E402
+from hilum.systems._chexagent_material import Material, material  # noqa: E402
 from hilum.systems._chexagent_scores import (  # noqa: E402
     OPTIONS,
     change_accuracy,

@@ -18,7 +18,7 @@ from hilum.phantom.scenes import scenes  # noqa: E402
 from hilum.systems import _reader_tasks as tasks  # noqa: E402
 from hilum.systems import radvlm  # noqa: E402
 from hilum.systems._radvlm_claims import AGREE, BESIDE, CLAIMS, CONTRADICT, COUNTS, HIT, claims_for  # noqa: E402
-from hilum.systems._radvlm_judge import BOXES, CHAT, OTHERS, material, preset_for_scenes  # noqa: E402
+from hilum.systems._radvlm_material import BOXES, CHAT, OTHERS, material, preset_for_scenes  # noqa: E402
 from hilum.systems._radvlm_talk import Script, Talk, contradicts, scripts_of, talk_scores, talks  # noqa: E402
 from tests.systems.reader_oracle import Oracle, answer_of  # noqa: E402
 

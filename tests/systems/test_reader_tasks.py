@@ -21,8 +21,9 @@ from hilum.core.study import Study  # noqa: E402
 from hilum.learn.reader.guards import swapped  # noqa: E402
 from hilum.learn.reader.material import placed, present  # noqa: E402
 from hilum.phantom.scenes import scenes, split_of  # noqa: E402
+from hilum.systems import _reader_marks as marks  # noqa: E402
 from hilum.systems import _reader_tasks as tasks  # noqa: E402
-from hilum.systems._radvlm_judge import preset_for_scenes  # noqa: E402
+from hilum.systems._radvlm_material import preset_for_scenes  # noqa: E402
 from hilum.systems._reader_sheet import TRUE, Marked, sheet  # noqa: E402
 from tests.systems.reader_oracle import Oracle, answer_of  # noqa: E402
 
@@ -88,13 +89,13 @@ BOXES = st.builds(
 def test_a_true_box_is_found_whatever_the_order(true: list[Box], draw: object) -> None:
     said = list(true)
     draw.shuffle(said)  # type: ignore[attr-defined]
-    assert np.allclose(tasks.matched(true, said), 1.0)
-    assert np.allclose(tasks.matched(true, []), 0.0)
+    assert np.allclose(marks.matched(true, said), 1.0)
+    assert np.allclose(marks.matched(true, []), 0.0)
 
 
 @given(st.lists(BOXES, min_size=1, max_size=4), st.lists(BOXES, max_size=4))
 def test_no_box_is_matched_twice(true: list[Box], said: list[Box]) -> None:
-    gained = tasks.matched(true, said)
+    gained = marks.matched(true, said)
     assert (gained > 0).sum() <= min(len(true), len(said))
     assert ((gained >= 0) & (gained <= 1)).all()
     best = max((one.iou(other) for one in true for other in said), default=0.0)
@@ -104,48 +105,48 @@ def test_no_box_is_matched_twice(true: list[Box], said: list[Box]) -> None:
 def test_boxes_are_counted_by_hand(studies: tuple[Study, ...]) -> None:
     samples = tasks.samples_of("phrase_to_box", studies, PRESET, seed=0)[:3]
     found = [list(samples[0].boxes), [Box(0, 0, 1, 1), *samples[1].boxes], []]
-    scores = tasks.box_scores(samples, found)
+    scores = marks.box_scores(samples, found)
     there = sum(len(each.boxes) for each in samples)
     hits = len(samples[0].boxes) + len(samples[1].boxes)
     assert scores["box F1@.5"].value == pytest.approx(2 * hits / (hits + 1 + there))
     assert scores["box IoU"].value == pytest.approx(2 / 3)
     half = [[Box(box.x0, box.y0, box.x1, box.y0 + 0.4 * (box.y1 - box.y0)) for box in each.boxes] for each in samples]
-    assert tasks.box_scores(samples, half)["box F1@.5"].value == 0.0  # overlap of .4
-    assert tasks.box_scores(samples, half)["box IoU"].value == pytest.approx(0.4)
+    assert marks.box_scores(samples, half)["box F1@.5"].value == 0.0  # overlap of .4
+    assert marks.box_scores(samples, half)["box IoU"].value == pytest.approx(0.4)
 
 
 def test_an_oracle_finds_every_box_through_the_codec(studies: tuple[Study, ...]) -> None:
     samples = tasks.samples_of("phrase_to_box", studies, PRESET, seed=0)
     oracle = Oracle(PRESET, samples)
     texts = tasks.answers(oracle, samples)  # type: ignore[arg-type]
-    found = [tasks.boxes_in(text, PRESET, each) for text, each in zip(texts, samples, strict=True)]
+    found = [marks.boxes_in(text, PRESET, each) for text, each in zip(texts, samples, strict=True)]
     assert all(found)
-    scores = tasks.box_scores(samples, found)
+    scores = marks.box_scores(samples, found)
     assert scores["box IoU"].value > 0.85  # two decimals of a share
     moved = swapped(samples, seed=1)
-    assert [tasks.boxes_in(text, PRESET, each) for text, each in zip(texts, moved, strict=True)] == found
+    assert [marks.boxes_in(text, PRESET, each) for text, each in zip(texts, moved, strict=True)] == found
 
 
 @pytest.mark.parametrize("text", ["", "no box", "[0.1, 0.2, 0.3]", "[0.9, 0.9, 0.1, 0.1]", "[9, 9, 9, 9]", "[" * 50])
 def test_an_answer_without_a_box_finds_none(studies: tuple[Study, ...], text: str) -> None:
     sample = tasks.samples_of("phrase_to_box", studies, PRESET, seed=0)[0]
-    assert tasks.box_scores([sample], [tasks.boxes_in(text, PRESET, sample)])["box F1@.5"].value in (0.0,)
+    assert marks.box_scores([sample], [marks.boxes_in(text, PRESET, sample)])["box F1@.5"].value in (0.0,)
 
 
 def test_true_reports_state_every_fact_and_no_other(studies: tuple[Study, ...]) -> None:
     samples = tasks.samples_of("findings", studies, PRESET.changed(clean=False), seed=0)
     by_id = {study.id: study for study in studies}
-    assert tasks.fact_f1(samples, [each.target for each in samples], by_id).value > 0.95
-    assert tasks.fact_f1(samples, ["The lungs are clear."] * len(samples), by_id).value == 0.0
+    assert marks.fact_f1(samples, [each.target for each in samples], by_id).value > 0.95
+    assert marks.fact_f1(samples, ["The lungs are clear."] * len(samples), by_id).value == 0.0
     turned = [study.report.findings.replace("left", "?").replace("right", "left").replace("?", "right")
               for study in (by_id[each.study] for each in samples)]  # fmt: skip
-    assert tasks.fact_f1(samples, turned, by_id).value < 0.8  # sides count
+    assert marks.fact_f1(samples, turned, by_id).value < 0.8  # sides count
 
 
 def test_what_a_text_states() -> None:
-    told = tasks.stated("There is a small left pleural effusion. No pneumothorax.")
+    told = marks.stated("There is a small left pleural effusion. No pneumothorax.")
     assert told == {("pleural effusion", "left"): "present", ("pneumothorax", ""): "absent"}
-    assert tasks.stated("") == {}
+    assert marks.stated("") == {}
 
 
 def test_arms_of_one_seed_begin_with_the_same_weights(bench: tasks.Bench) -> None:

@@ -16,19 +16,21 @@ from hilum.measure.rank import kendall_tau  # noqa: E402
 from hilum.measure.task import find_task  # noqa: E402
 from hilum.systems import _rrg_writers as writers  # noqa: E402
 from hilum.systems import rrg_review  # noqa: E402
-from hilum.systems._reader_tasks import bench_of, stated  # noqa: E402
+from hilum.systems._reader_marks import stated  # noqa: E402
+from hilum.systems._reader_tasks import bench_of  # noqa: E402
 from hilum.systems._rrg_claims import BESIDE, BLEU, CLAIMS, FACTS, FLOORS, FOUND, SIDES, TRUTH, WORDS  # noqa: E402
 from hilum.systems._rrg_judge import RANKED, WRITERS, agreement, scored, table  # noqa: E402
+from hilum.systems._rrg_material import Material, material, seen  # noqa: E402
 from hilum.systems._rrg_methods import METHODS, NAMES, methods  # noqa: E402
 from hilum.systems._rrg_picture import scatter  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def held() -> writers.Material:
-    return writers.material(bench_of(60, seed=2, size=32, steps=0))
+def held() -> Material:
+    return material(bench_of(60, seed=2, size=32, steps=0))
 
 
-def test_parts_share_no_patient_and_have_no_prior(held: writers.Material) -> None:
+def test_parts_share_no_patient_and_have_no_prior(held: Material) -> None:
     people = {part: {study.patient for study in studies} for part, studies in held.studies.items()}
     assert not people["train"] & people["val"]
     assert not people["test"] & (people["train"] | people["val"])
@@ -37,14 +39,14 @@ def test_parts_share_no_patient_and_have_no_prior(held: writers.Material) -> Non
         assert len(patches) == len(held.texts[part]) == len(held.studies[part])
 
 
-def test_too_few_studies_are_told(held: writers.Material) -> None:
+def test_too_few_studies_are_told(held: Material) -> None:
     bench = held.bench
     with pytest.raises(InputError, match="more patients"):
-        writers.material(type(bench)(bench.train[:1], bench.test, bench.features))
+        material(type(bench)(bench.train[:1], bench.test, bench.features))
 
 
 @pytest.mark.slow
-def test_the_constant_text_is_one_normal_training_report(held: writers.Material) -> None:
+def test_the_constant_text_is_one_normal_training_report(held: Material) -> None:
     texts = writers.constant(held)
     assert len(texts) == len(held.studies["test"])
     assert len(set(texts)) == 1
@@ -52,7 +54,7 @@ def test_the_constant_text_is_one_normal_training_report(held: writers.Material)
     assert "present" not in stated(texts[0]).values()
 
 
-def test_other_floors_copy_training_reports(held: writers.Material) -> None:
+def test_other_floors_copy_training_reports(held: Material) -> None:
     for texts in (writers.random(held, seed=0), writers.nearest(held)):
         assert len(texts) == len(held.studies["test"])
         assert set(texts) <= set(held.texts["train"])
@@ -60,8 +62,8 @@ def test_other_floors_copy_training_reports(held: writers.Material) -> None:
     assert writers.random(held, seed=0) != writers.random(held, seed=1)
 
 
-def test_a_film_that_is_in_training_finds_its_own_report_only_from_another_patient(held: writers.Material) -> None:
-    same = writers.Material(
+def test_a_film_that_is_in_training_finds_its_own_report_only_from_another_patient(held: Material) -> None:
+    same = Material(
         {**held.studies, "test": held.studies["train"]}, {**held.texts, "test": held.texts["train"]},
         {**held.patches, "test": held.patches["train"]}, held.bench,
     )  # fmt: skip
@@ -70,24 +72,24 @@ def test_a_film_that_is_in_training_finds_its_own_report_only_from_another_patie
     assert np.mean(own) < 0.5  # the patient is left out: only reports that others have word for word
 
 
-def test_a_result_code_says_one_sentence_of_each_label(held: writers.Material) -> None:
+def test_a_result_code_says_one_sentence_of_each_label(held: Material) -> None:
     for text in writers.coded(held):
         told = stated(text)
         assert {concept for concept, _ in told} == set(writers.CODED.values())
 
 
-def test_true_facts_in_other_words_are_the_same_facts(held: writers.Material) -> None:
+def test_true_facts_in_other_words_are_the_same_facts(held: Material) -> None:
     texts = writers.true_facts(held, seed=0)
     same = [stated(one) == stated(two) for one, two in zip(texts, held.texts["test"], strict=True)]
     assert np.mean(same) > 0.9
     assert sum(one != two for one, two in zip(texts, held.texts["test"], strict=True)) > len(texts) / 2
 
 
-def test_exchanged_sides_keep_the_words_and_lose_the_facts(held: writers.Material) -> None:
+def test_exchanged_sides_keep_the_words_and_lose_the_facts(held: Material) -> None:
     turned = writers.sides_exchanged(held)
     for one, two in zip(turned, held.texts["test"], strict=True):
         assert len(one.split()) == len(two.split())
-    back = writers.Material(held.studies, {**held.texts, "test": tuple(turned)}, held.patches, held.bench)
+    back = Material(held.studies, {**held.texts, "test": tuple(turned)}, held.patches, held.bench)
     assert [" ".join(text.split()) for text in held.texts["test"]] == writers.sides_exchanged(back)
     scores = {name: scored(held.texts["test"], texts, held.patients)
               for name, texts in ((SIDES, turned), (TRUTH, writers.true_facts(held, seed=0)))}  # fmt: skip
@@ -96,7 +98,7 @@ def test_exchanged_sides_keep_the_words_and_lose_the_facts(held: writers.Materia
 
 
 @pytest.mark.slow
-def test_the_reference_itself_has_every_score_and_silence_none(held: writers.Material) -> None:
+def test_the_reference_itself_has_every_score_and_silence_none(held: Material) -> None:
     best = scored(held.texts["test"], held.texts["test"], held.patients)
     none = scored(held.texts["test"], [""] * len(held.patients), held.patients)
     assert set(best) == {*WORDS, *FACTS}
@@ -107,7 +109,7 @@ def test_the_reference_itself_has_every_score_and_silence_none(held: writers.Mat
 
 
 @pytest.mark.slow
-def test_decoders_of_all_kinds_write_and_the_plain_one_has_as_many_weights(held: writers.Material) -> None:
+def test_decoders_of_all_kinds_write_and_the_plain_one_has_as_many_weights(held: Material) -> None:
     made = {how: writers.decoder(held, how, seed=0, steps=2) for how in ("none", "added", "norm")}  # type: ignore[arg-type]
     sizes = {how: sum(each.numel() for each in net.parameters()) for how, (net, _) in made.items()}
     assert abs(sizes["none"] - sizes["norm"]) / sizes["norm"] < 0.01
@@ -115,8 +117,8 @@ def test_decoders_of_all_kinds_write_and_the_plain_one_has_as_many_weights(held:
     assert len(texts) == len(held.patients)
 
 
-def test_blank_films_are_all_alike(held: writers.Material) -> None:
-    blank = writers.seen(held.bench, held.studies["test"], blank=True)
+def test_blank_films_are_all_alike(held: Material) -> None:
+    blank = seen(held.bench, held.studies["test"], blank=True)
     assert blank.shape == held.patches["test"].shape
     assert torch.allclose(blank, blank[:1].expand_as(blank), atol=1e-4)
     assert not torch.allclose(held.patches["test"], held.patches["test"][:1].expand_as(blank), atol=1e-3)

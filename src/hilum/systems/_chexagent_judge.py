@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from hilum.core.study import Study
 from hilum.learn.reader.guards import blank, swapped
-from hilum.learn.reader.preset import Preset
-from hilum.learn.reader.presets import preset_of
-from hilum.learn.reader.sample import Sample, words_of
+from hilum.learn.reader.sample import words_of
 from hilum.learn.reader.trained import Trained
 from hilum.measure.claim import Claim, Judged, judge
 from hilum.measure.scored import Scored
@@ -31,37 +27,14 @@ from hilum.systems._chexagent_claims import (
     SWAPPED,
     TASKS,
 )  # fmt: skip
-from hilum.systems._chexagent_scores import OPTIONS, Choices, choice_scores, choices, task_score, text_prior
+from hilum.systems._chexagent_material import Material, material
+from hilum.systems._chexagent_scores import Choices, choice_scores, choices, task_score, text_prior
+from hilum.systems._reader_marks import boxes_in, fact_f1
 from hilum.systems._reader_sheet import Marked, sheet
-from hilum.systems._reader_tasks import Bench, Say, answers, boxes_in, fact_f1, samples_of, some, taught
+from hilum.systems._reader_tasks import Bench, Say, answers, taught
 
-MOST_CHOICES = 120
 CAPTION = "Test films with the phrase asked for: the true box, and those of the mixture and of the task alone"
 Trials = dict[str, dict[str, list[Scored]]]
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """Samples to learn from and to be asked, by task, and the studies they are of."""
-
-    preset: Preset
-    sets: dict[str, list[Sample]]
-    asked: dict[str, list[Sample]]
-    every: list[Sample]
-    studies: dict[str, Study]
-
-
-def material(bench: Bench, *, seed: int, scarce: int) -> Material:
-    """Lay out the tasks; scarce ones keep so many samples to learn from, in every arm the same."""
-    preset = preset_of("chexagent").changed(crop="letterbox")
-    sets = {name: samples_of(name, bench.train, preset, seed=seed) for name in TASKS}
-    asked = {name: samples_of(name, bench.test, preset, seed=seed + 1) for name in TASKS}
-    every = [sample for each in (sets, asked) for samples in each.values() for sample in samples]
-    for held in (sets, asked):
-        held["choice"] = [sample for sample in held["choice"] if len(sample.options) == OPTIONS]
-    sets |= {name: some(sets[name], scarce, seed=seed) for name in SCARCE}
-    asked["choice"] = some(asked["choice"], MOST_CHOICES, seed=seed)
-    return Material(preset, sets, asked, every, {study.id: study for study in bench.test})
 
 
 def judge_chexagent(

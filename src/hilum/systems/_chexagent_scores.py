@@ -15,7 +15,8 @@ from hilum.learn.reader.tasks.choice import WORDINGS, asked_options, chosen
 from hilum.learn.reader.trained import Trained
 from hilum.measure.scored import Floats, Scored, averaged, f1, summed
 from hilum.systems._chexagent_claims import PARSED, TASKS
-from hilum.systems._reader_tasks import answers, box_scores, boxes_in, fact_f1
+from hilum.systems._reader_marks import box_scores, boxes_in, fact_f1
+from hilum.systems._reader_tasks import answers
 from hilum.text.findings import to_findings
 from hilum.text.parse import parse
 

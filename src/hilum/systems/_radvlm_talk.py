@@ -16,7 +16,8 @@ from hilum.learn.reader.tasks import build
 from hilum.learn.reader.trained import Trained
 from hilum.measure.scored import Scored, averaged
 from hilum.systems._radvlm_claims import AGREE, CONTRADICT, HIT
-from hilum.systems._reader_tasks import IOU, answers, boxes_in, matched, stated
+from hilum.systems._reader_marks import IOU, boxes_in, matched, stated
+from hilum.systems._reader_tasks import answers
 
 
 @dataclass(frozen=True)

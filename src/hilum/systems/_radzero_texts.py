@@ -18,9 +18,7 @@ from hilum.learn.wording import Wording
 from hilum.text.minimal import minimal_sentence
 from hilum.text.parse import sentence_facts
 
-LONGEST, LONGEST_REPORT = 24, 160
-IN_MEMORY = 1 << 30
-"""Bytes of the table of films and texts, from which it lies on disk."""
+LONGEST, LONGEST_REPORT, IN_MEMORY = 24, 160, 1 << 30  # words, and bytes of a table from which it lies on disk
 
 
 @lru_cache(maxsize=16_384)

@@ -34,6 +34,7 @@ from hilum.systems._rrg_claims import (
     TRUTH,
     WORDS,
 )
+from hilum.systems._rrg_material import material, seen
 from hilum.systems._rrg_picture import CAPTION, scatter
 
 Trials = dict[str, dict[str, list[Scored]]]
@@ -50,7 +51,7 @@ def judge_review(
     Returns:
         The judged claims, those beside them, lines for people, figures by caption.
     """
-    held = writers.material(bench)
+    held = material(bench)
     trials: Trials = {metric: defaultdict(list) for metric in (*WORDS, *FACTS)}
     shown: dict[str, str] = {}
 
@@ -63,7 +64,7 @@ def judge_review(
                         (CODE, writers.coded(held)), (SIDES, writers.sides_exchanged(held))):  # fmt: skip
         say(name)
         keep(name, texts)
-    other, none = held.patches["test"].roll(1, 0), writers.seen(bench, held.studies["test"], blank=True)
+    other, none = held.patches["test"].roll(1, 0), seen(bench, held.studies["test"], blank=True)
     for number in range(seed, seed + seeds):
         keep(RANDOM, writers.random(held, seed=number))
         keep(TRUTH, writers.true_facts(held, seed=number))
