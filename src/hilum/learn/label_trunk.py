@@ -76,7 +76,8 @@ def label_trunk(
     net = LabelNet(SmallImage(width, stride=stride), width, len(train.names))
     mark = blake2b(f"{_VERSION} {width} {stride} {steps} {seed} {torch.__version__}".encode(), digest_size=12)
     for part in (train.films, train.target, train.known):
-        mark.update(np.ascontiguousarray(part).tobytes())
+        for at in range(0, len(part), 1024):  # films may be on disk
+            mark.update(np.ascontiguousarray(part[at : at + 1024]).tobytes())
     path = (folder or cache_folder("trunks")) / f"{mark.hexdigest()}.safetensors"
     if not path.is_file():
         say(f"an encoder learns {len(train.names)} findings from {len(train)} films, once: kept as {path}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -12,16 +14,14 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.core.errors import HilumError, InputError
-from hilum.core.finding import Finding
-from hilum.core.geometry import FRONTAL, Letterbox
-from hilum.core.image import Image
-from hilum.core.region import Box, Mask
+from hilum.core.cohort import Cohort
+from hilum.core.errors import InputError
+from hilum.core.geometry import FRONTAL
 from hilum.core.study import Study
 from hilum.io.save import save_bytes
-from hilum.learn.frame import frame
-from hilum.text.minimal import minimal_sentences
-from hilum.text.parse import parse
+from hilum.learn.pair_rows import Asked, Lost, visits
+from hilum.learn.pair_store import Writer, is_whole, lost_of, read_rows
+from hilum.learn.stored import StoredArray, StoredBits, StoredTexts
 
 CONCEPTS = (
     "cardiomegaly", "pleural effusion", "pneumothorax", "consolidation", "pulmonary edema", "atelectasis",
@@ -30,13 +30,15 @@ CONCEPTS = (
     "chest tube", "pacemaker", "sternotomy",
 )  # fmt: skip
 """Findings that a row is told of: what virtual patients may have, by the vocabulary's names."""
-SIDES: Mapping[str, int] = {"right": 1, "left": 2, "bilateral": 3}
 _WORDS = ("report", "indication", "sentences")
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
     """N films of studies with K findings each.
+
+    Films, regions and texts of a gathered folder stay on disk (`learn.stored`): they are indexed as arrays and tuples
+    are, and what is indexed is read then. All else lies in memory, some 300 bytes a film.
 
     Args:
         films: uint8 (N, S, S), letterboxed, 0 black.
@@ -78,13 +80,17 @@ class Pairs:
         return np.flatnonzero(np.isin(self.view, list(FRONTAL)))
 
     def take(self, rows: NDArray[Any]) -> Pairs:
-        """Return some rows, by number or as a mask."""
+        """Return some rows, by number or as a mask; of what lies on disk, their numbers."""
         at = np.arange(len(self))[rows]
         made: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
-            whole = item.name == "names"
-            made[item.name] = value if whole else tuple(value[i] for i in at) if item.name in _WORDS else value[at]
+            if isinstance(value, (StoredArray, StoredBits, StoredTexts)):
+                made[item.name] = value.take(at)
+            elif item.name in _WORDS:
+                made[item.name] = tuple(value[i] for i in at)
+            else:
+                made[item.name] = value if item.name == "names" else value[at]
         return Pairs(**made)
 
     def column(self, name: str) -> int:
@@ -115,8 +121,9 @@ class Pairs:
 
     def mates(self) -> list[NDArray[np.intp]]:
         """Return for each film the rows of all films of its study, itself among them."""
-        rows = {name: np.flatnonzero(self.study == name) for name in np.unique(self.study)}
-        return [rows[name] for name in self.study]
+        _, number, counts = np.unique(self.study, return_inverse=True, return_counts=True)
+        rows = np.split(np.argsort(number, kind="stable"), np.cumsum(counts)[:-1])
+        return [rows[at] for at in number]
 
     def save(self, path: Path) -> None:
         """Write all of it to one .npz file, whole or not at all."""
@@ -124,7 +131,7 @@ class Pairs:
 
         arrays = {item.name: getattr(self, item.name) for item in fields(self)}
         for name in (*_WORDS, "names"):
-            arrays[name] = np.array(json.dumps(arrays[name], ensure_ascii=False))
+            arrays[name] = np.array(json.dumps(list(arrays[name]), ensure_ascii=False))
         stream = io.BytesIO()
         np.savez_compressed(stream, allow_pickle=False, **arrays)
         save_bytes(stream.getvalue(), path)
@@ -148,7 +155,7 @@ class Pairs:
 
 
 def join(parts: Sequence[Pairs]) -> Pairs:
-    """Return the rows of several as one.
+    """Return the rows of several as one, in memory.
 
     Raises:
         InputError: if there is none, or they differ in size or findings.
@@ -171,116 +178,66 @@ def join(parts: Sequence[Pairs]) -> Pairs:
 def gather(
     studies: Iterable[Study], *, size: int, names: Sequence[str] = CONCEPTS, complete: bool = False,
     group: str | Callable[[Study], str] = "", split: Callable[[Study], str] = lambda study: "train",
-    lost: Callable[[str, str], None] = lambda film, reason: None,
+    told: Callable[[Study], Study] = lambda study: study, lost: Lost = lambda film, reason: None,
+    folder: Path | None = None, small: int = 0,
 ) -> Pairs:  # fmt: skip
     """Return the films of a cohort's studies as rows; a patient's are numbered by date.
 
     Args:
-        studies: a cohort, or any studies.
+        studies: a cohort, or any studies; with a folder it is gone through twice, and only an iterator is listed.
         size: side of the square frames.
         names: findings to tell of.
         complete: what a study does not mention is absent, as in virtual patients; else it is unknown.
         group: of all, or of each study.
         split: of each study.
+        told: what else is known of a study, added when its rows are made, such as findings that its report states.
         lost: told of each film that cannot be read, and why; the others go on.
+        folder: where rows are kept, in a folder named by the fingerprint of cohort, size and findings; an interrupted
+            gathering goes on, a finished one is read back. None keeps all rows in memory.
+        small: bytes of films up to which a cohort stays in memory although a folder is given.
 
     Raises:
-        InputError: if no film is left.
+        InputError: if no film is left, or what lies in the folder is damaged.
+        TooLargeError: if there is no room for them on disk.
     """
-    rows: list[dict[str, Any]] = []
-    listed = list(studies)  # pixels are read film by film
-    for study, number in zip(listed, _visits(listed), strict=True):
-        said = _said(study)
-        told = {"study": study.id, "patient": study.patient or study.id, "split": split(study), "visit": number,
-                "group": group if isinstance(group, str) else group(study), **said}  # fmt: skip
-        labels = _labels(study.findings, names, complete)
-        for film in study.films:
-            try:
-                square, box = frame(film.display(), size)
-            except (HilumError, OSError) as error:
-                lost(film.id or study.id, str(error))
-                continue
-            marked, bits = _regions(study.findings, film, names, box)
-            rows.append({"films": np.rint(square * 255).astype(np.uint8), "view": film.view, **told, **labels,
-                         "marked": marked, "bits": bits})  # fmt: skip
+    asked = Asked(size, tuple(names), complete, group, split, told)
+    if folder is None:
+        return _in_memory(asked, studies, lost)
+    source = studies.studies if isinstance(studies, Cohort) else studies
+    listed = list(studies) if isinstance(source, Iterator) else studies
+    survey = asked.survey(listed)
+    if survey.films * size**2 <= small:
+        return _in_memory(asked, listed, lost)
+    place = folder / f"{group if isinstance(group, str) and group else 'films'}-{size}-{survey.mark}"
+    if not is_whole(place):
+        _write(place, asked, zip(listed, survey.visits, strict=True), survey.films)
+    for film, reason in lost_of(place):
+        lost(film, reason)
+    return Pairs(**read_rows(place))
+
+
+def _in_memory(asked: Asked, studies: Iterable[Study], lost: Lost) -> Pairs:
+    rows, patients, times, counts = list[dict[str, Any]](), list[str](), list[datetime | None](), list[int]()
+    for study in studies:  # once, and none is kept: its pixels would be
+        here = list(asked.rows(study, lost))
+        rows += here
+        patients.append(study.patient or study.id)
+        times.append(study.time)
+        counts.append(len(here))
     if not rows:
         raise InputError("no film could be read: see the reasons given for each")
-    made: dict[str, Any] = {name: tuple(row[name] for row in rows) for name in _WORDS} | {"names": tuple(names)}
+    made: dict[str, Any] = {name: tuple(row[name] for row in rows) for name in _WORDS} | {"names": asked.names}
+    made["visit"] = np.repeat(np.array(visits(patients, times), np.int32), counts)
     made |= {item.name: np.array([row[item.name] for row in rows]) for item in fields(Pairs) if item.name not in made}
-    return Pairs(**{**made, "visit": made["visit"].astype(np.int32)})
+    return Pairs(**made)
 
 
-def _visits(studies: Sequence[Study]) -> list[int]:
-    """The number of each study among its patient's by date; alike for one date, and 0 where any of them has none."""
-    numbers = [0] * len(studies)
-    patients: dict[str, list[int]] = {}
-    for at, study in enumerate(studies):
-        patients.setdefault(study.patient or study.id, []).append(at)
-    for found in patients.values():
-        times = {at: studies[at].time for at in found}
-        dates = sorted({time for time in times.values() if time is not None})
-        if None not in times.values():
-            numbers_of = {time: number for number, time in enumerate(dates)}
-            for at, time in times.items():
-                numbers[at] = numbers_of[time] if time is not None else 0
-    return numbers
-
-
-def _said(study: Study) -> dict[str, Any]:
-    if study.report is None:
-        return {"report": "", "indication": "", "sentences": ()}
-    report = study.report
-    text = " ".join(part for part in (report.findings, report.impression) if part)
-    return {"report": text, "indication": report.indication or "", "sentences": minimal_sentences(parse(report))}
-
-
-def _labels(findings: Sequence[Finding], names: Sequence[str], complete: bool) -> dict[str, Any]:
-    count = len(names)
-    target, known, sides = np.zeros(count, np.float32), np.full(count, complete, np.bool_), np.zeros(count, np.int8)
-    sure = np.zeros(count, np.bool_)
-    for finding in findings:
-        if finding.concept not in names:
-            continue
-        at = names.index(finding.concept)
-        faint = bool(finding.attributes.get("flag")) or finding.state == "uncertain"
-        if finding.state == "absent":
-            known[at] |= not sure[at]
-        elif faint:
-            known[at] &= bool(sure[at])
-        else:
-            target[at], known[at], sure[at] = 1.0, True, True
-            for site in finding.sites:
-                for word, bit in SIDES.items():
-                    sides[at] |= bit if word in site.split() else 0
-    return {"target": target, "known": known, "sides": sides}
-
-
-def _regions(
-    findings: Sequence[Finding], film: Image, names: Sequence[str], box: Letterbox
-) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
-    marked = np.zeros(len(names), np.bool_)
-    drawn: NDArray[np.bool_] = np.zeros((len(names), box.size, box.size), np.bool_)
-    for finding in findings:
-        if finding.concept not in names or finding.state != "present" or finding.attributes.get("flag"):
-            continue
-        at = names.index(finding.concept)
-        here = [region for region in finding.regions if region.image in ("", film.id)]
-        masks: list[Mask | Box] = [region for region in here if isinstance(region, Mask)]
-        for region in masks or [region for region in here if isinstance(region, Box)]:
-            shown = _framed(region, box)
-            drawn[at] |= shown
-            marked[at] |= bool(shown.any())
-    return marked, np.packbits(drawn, axis=-1)
-
-
-def _framed(region: Mask | Box, box: Letterbox) -> NDArray[np.bool_]:
-    out = np.zeros((box.size, box.size), np.bool_)
-    if isinstance(region, Box):
-        x0, y0, x1, y1 = box.to_frame(region.corners)
-        out[max(0, round(y0)) : max(round(y0) + 1, round(y1)), max(0, round(x0)) : max(round(x0) + 1, round(x1))] = True
-        return out
-    (rows, columns), (top, left) = box.inner, box.pad
-    at_row = (np.arange(rows) + 0.5) * region.pixels.shape[0] / rows
-    at_column = (np.arange(columns) + 0.5) * region.pixels.shape[1] / columns
-    out[top : top + rows, left : left + columns] = region.pixels[np.ix_(at_row.astype(int), at_column.astype(int))]
-    return out
+def _write(place: Path, asked: Asked, studies: Iterable[tuple[Study, int]], films: int) -> None:
+    with Writer(place, size=asked.size, names=asked.names, films=films) as writer:
+        for study, visit in islice(studies, writer.studies, None):
+            for row in asked.rows(study, writer.lost):
+                writer.add({**row, "visit": visit})
+            writer.next_study()
+        if not writer.rows:
+            raise InputError("no film could be read: see the reasons given for each")
+        writer.close()

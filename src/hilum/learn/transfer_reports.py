@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +29,7 @@ def report_loss(net: Writer, patches: Tensor, ids: Tensor, mask: Tensor) -> Tens
 
 def learn_to_write(
     patches: tuple[Tensor, Tensor], reports: tuple[Sequence[str], Sequence[str]], wording: Wording, how: Tuning, *,
-    longest: int = 60, depth: int = 1, seed: int = 0,
+    longest: int = 60, depth: int = 1, seed: int = 0, net: Callable[[int], Writer] | None = None,
 ) -> tuple[Writer, float]:  # fmt: skip
     """Fit a writer on a frozen encoder's patches; stop by the validation reports' likelihood.
 
@@ -41,6 +41,7 @@ def learn_to_write(
         longest: most words of a report.
         depth: layers.
         seed: of the writer's start and of the batches.
+        net: another writer of so many word numbers; a plain one if None.
 
     Returns:
         The writer in evaluation mode, and minus its validation cross-entropy a word.
@@ -55,7 +56,8 @@ def learn_to_write(
             raise InputError("no film has a report: there is nothing to learn to write")
         told.append((part[rows], *wording.code([texts[at] for at in rows], longest=longest)))
     torch.manual_seed(seed)
-    net = Writer(len(wording) + SPARE, patches[0].shape[-1], depth=depth, longest=longest)
+    size = len(wording) + SPARE
+    made = net(size) if net else Writer(size, patches[0].shape[-1], depth=depth, longest=longest)
 
     def draw(step: int) -> tuple[Tensor, ...]:
         count = min(how.batch, len(told[0][0]))
@@ -73,8 +75,8 @@ def learn_to_write(
         return float(np.mean(parts))
 
     with one_thread():
-        best = fit_until_enough(net, draw, minimise, replace(how, frozen=True), seed=seed, score=score)
-    return net, best
+        best = fit_until_enough(made, draw, minimise, replace(how, frozen=True), seed=seed, score=score)
+    return made, best
 
 
 def write_reports(net: Writer, patches: Tensor, wording: Wording, *, beams: int = 1) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from hilum.core.cohort import Cohort
@@ -10,6 +10,7 @@ from hilum.core.errors import MissingError
 from hilum.core.finding import Finding
 from hilum.core.registry import register
 from hilum.core.study import Study
+from hilum.learn.pair_store import SMALL, place_for
 from hilum.learn.pairs import Pairs, gather
 from hilum.systems._aligned import real_films
 from hilum.text.findings import to_findings
@@ -40,8 +41,9 @@ def pairs_of(data: str | Path, *, size: int, say: Callable[[str], None] = lambda
     found = register.find("dataset", name).thing(Path(place).expanduser())
     lost: list[str] = []
     cohort = found if isinstance(found, Cohort) else Cohort(name, found, splits=SPLITS)
-    pairs = gather(_told(cohort), size=size, group=name, split=lambda study: _split(cohort, study),
-                   complete=name == "virtual", lost=lambda film, reason: lost.append(f"{film}: {reason}"))  # fmt: skip
+    pairs = gather(cohort, size=size, group=name, split=lambda study: _split(cohort, study), told=_told,
+                   complete=name == "virtual", lost=lambda film, reason: lost.append(f"{film}: {reason}"),
+                   folder=place_for(name, place), small=SMALL)  # fmt: skip
     if lost:
         say(f"{len(lost)} films could not be read, the first: {lost[0]}")
     return pairs
@@ -60,11 +62,9 @@ def _split(cohort: Cohort, study: Study) -> str:
     return _SAME.get(name, name)
 
 
-def _told(studies: Iterable[Study]) -> Iterator[Study]:
-    for study in studies:
-        if study.findings or study.report is None:
-            yield study
-            continue
-        said = parse({"findings": study.report.findings, "impression": study.report.impression})
-        read: tuple[Finding, ...] = tuple(to_findings(said))
-        yield study.add(findings=read)
+def _told(study: Study) -> Study:
+    if study.findings or study.report is None:
+        return study
+    said = parse({"findings": study.report.findings, "impression": study.report.impression})
+    read: tuple[Finding, ...] = tuple(to_findings(said))
+    return study.add(findings=read)

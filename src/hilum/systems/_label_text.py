@@ -16,6 +16,7 @@ from hilum.core.cohort import Cohort
 from hilum.core.errors import InputError, MissingError
 from hilum.core.registry import get
 from hilum.io.save import save_bytes
+from hilum.learn.pair_store import SMALL, place_for
 from hilum.learn.pairs import Pairs, gather
 from hilum.learn.virtual_pairs import virtual_pairs
 
@@ -43,7 +44,8 @@ def films_of(data: str | Path | None, *, size: int, patients: int, seed: int) ->
         if not colon:
             raise InputError(f"data must be '{VIRTUAL}' or NAME:FOLDER, such as mimic-cxr:/films, got '{data}'")
         cohort: Cohort = get("dataset", name)(folder)
-        pairs = gather(cohort, size=size, group=name, split=lambda study: cohort.split_of(study.patient or study.id))
+        pairs = gather(cohort, size=size, group=name, split=lambda study: cohort.split_of(study.patient or study.id),
+                       folder=place_for(name, folder), small=SMALL)  # fmt: skip
     frontal = pairs.take(pairs.frontal)
     if not (frontal.split == "train").any():
         raise InputError("there is no frontal film of the split 'train' to learn from")

@@ -14,6 +14,9 @@ from hilum.learn.label_trunk import film_batch
 from hilum.learn.weak import one_thread
 from hilum.nets.similarity import Standardised
 
+ENOUGH, IN_MEMORY = 5_000, 4 << 30
+"""Films that mean and deviation are taken from where there are more, and bytes of patches that are kept in memory."""
+
 
 @dataclass(frozen=True, eq=False)
 class Cached:
@@ -55,8 +58,16 @@ def cached(
 
 
 def standardised(encoder: nn.Module, films: NDArray[np.uint8], width: int) -> Standardised:
-    """Return an encoder whose channels have mean 0 and deviation 1 over the patches of films."""
-    return Standardised(encoder, width).learn(cached(encoder, films).patches).eval()
+    """Return an encoder whose channels have mean 0 and deviation 1 over the patches of films, or of some of many."""
+    few = films[:: max(1, len(films) // ENOUGH)]
+    return Standardised(encoder, width).learn(cached(encoder, few).patches).eval()
+
+
+@torch.no_grad()
+def too_many(encoder: nn.Module, films: NDArray[np.uint8], versions: int) -> bool:
+    """Tell whether what an encoder sees of films, in several versions, is more than is kept in memory."""
+    patches = encoder.eval()(film_batch(films[:1], seed=0, step=0, vary=None).to(device_of(encoder))).patches
+    return bool(patches.numel() * 2 * len(films) * versions > IN_MEMORY)
 
 
 def looking(encoder: nn.Module, films: NDArray[np.uint8], *, seed: int = 0) -> Look:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from tempfile import TemporaryFile
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from hilum.learn.wording import Wording
 from hilum.text.minimal import minimal_sentence
 from hilum.text.parse import sentence_facts
 
-LONGEST, LONGEST_REPORT = 24, 160
+LONGEST, LONGEST_REPORT, IN_MEMORY = 24, 160, 1 << 30  # words, and bytes of a table from which it lies on disk
 
 
 @lru_cache(maxsize=16_384)
@@ -105,12 +106,20 @@ def told(pairs: Pairs, wording: Wording, *, whole: bool = False, shuffled: int |
     if not texts:
         raise InputError("no film has a sentence to learn from: give films with reports")
     number = {text: at for at, text in enumerate(texts)}
-    true = np.zeros((len(owned), len(texts)), np.bool_)
+    true = _table(len(owned), len(texts))
     for row, own in enumerate(owned):
         true[row, [number[each] for each in own]] = True
     ids, mask = wording.code(texts, longest=LONGEST_REPORT if whole else LONGEST)
     absent = np.array([not whole and says_absent(text) for text in texts])
     return Told(texts, ids, mask, true, absent)
+
+
+def _table(rows: int, columns: int) -> NDArray[np.bool_]:
+    """Zeros; of whole MIMIC-CXR they are more than fit in memory, and lie in a nameless file that ends with them."""
+    if rows * columns < IN_MEMORY:
+        return np.zeros((rows, columns), np.bool_)
+    with TemporaryFile() as stream:
+        return np.memmap(stream, np.bool_, "w+", shape=(rows, columns))
 
 
 def wording_of(pairs: Pairs, prompts: Sequence[str] = ()) -> Wording:

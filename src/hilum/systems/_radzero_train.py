@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from hilum.core.errors import InputError
 from hilum.core.registry import get
 from hilum.core.study import Study
 from hilum.learn.label_trunk import label_trunk
+from hilum.learn.pair_store import SMALL, place_for
 from hilum.learn.pairs import Pairs, gather
 from hilum.learn.running import unbudgeted
 from hilum.learn.zero_shot import remember
@@ -24,7 +25,7 @@ from hilum.systems._aligned import UNSEEN, aligned
 from hilum.systems._radzero_claims import Arm
 from hilum.systems._radzero_fit import Size, align, network
 from hilum.systems._radzero_folder import write
-from hilum.systems._radzero_look import cached, looking, standardised
+from hilum.systems._radzero_look import cached, looking, standardised, too_many
 from hilum.systems._radzero_model import Model, calibrated, concepts_told
 from hilum.systems._radzero_recipe import EPOCHS, WARMUP_STEPS, Recipe, resolve, views_of
 from hilum.systems._radzero_texts import told, wording_of
@@ -61,8 +62,8 @@ def films_of(data: str | Path | None, recipe: Recipe, *, seed: int) -> tuple[Pai
         log.warning("%s is left out: %s", film, reason)
 
     every = gather(
-        _with_findings(cohort), size=recipe.px, group=name, complete=name == "virtual", lost=lost,
-        split=lambda study: cohort.split_of(study.patient or study.id),
+        cohort, size=recipe.px, group=name, complete=name == "virtual", lost=lost, told=_with_findings,
+        split=lambda study: cohort.split_of(study.patient or study.id), folder=place_for(name, place), small=SMALL,
     )  # fmt: skip
     wanted = every.take([str(view) in views or view == "unknown" for view in every.view])  # type: ignore[arg-type]
     train, val = (wanted.take(wanted.split == split) for split in ("train", "val"))
@@ -72,13 +73,11 @@ def films_of(data: str | Path | None, recipe: Recipe, *, seed: int) -> tuple[Pai
     return train, val, f"{name} ({cohort.licence or 'no licence stated'})"
 
 
-def _with_findings(studies: Any) -> Iterator[Study]:
-    """Studies, with the findings that their reports state where they have none."""
-    for study in studies:
-        if study.findings or study.report is None:
-            yield study
-        else:
-            yield study.add(findings=to_findings(parse(study.report)))
+def _with_findings(study: Study) -> Study:
+    """A study, with the findings that its report states where it has none."""
+    if study.findings or study.report is None:
+        return study
+    return study.add(findings=to_findings(parse(study.report)))
 
 
 def train(data: str | Path | None, out: Path, *, seed: int, resume: bool, settings: Mapping[str, Any]) -> Path:
@@ -96,8 +95,8 @@ def train(data: str | Path | None, out: Path, *, seed: int, resume: bool, settin
     arm = Arm(recipe.how, recipe.whole, recipe.single, dedupe=recipe.dedupe)  # type: ignore[arg-type]
     texts = told(films, words, whole=recipe.whole)
     published = recipe.preset == "published"
-    look = (looking(net.image, films.films, seed=seed) if published else
-            cached(net.image, films.films, versions=size.versions, seed=seed))  # fmt: skip
+    look = (looking(net.image, films.films, seed=seed) if published or too_many(net.image, films.films, size.versions)
+            else cached(net.image, films.films, versions=size.versions, seed=seed))  # fmt: skip
     log.info("%d films, %d sentences, %d steps", len(films), len(texts.texts), size.steps)
     align(net, look, texts, arm, size, seed=seed, films=films, folder=out, resume=resume)
     card = {

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from hilum.core.errors import InputError
 from hilum.core.registry import get
 from hilum.learn.label_trunk import film_batch, label_trunk
+from hilum.learn.pair_store import SMALL, place_for
 from hilum.learn.pairs import Pairs, gather
 from hilum.learn.running import unbudgeted
 from hilum.learn.virtual_pairs import virtual_pairs
@@ -100,7 +101,8 @@ def pairs_of(data: str | Path | None, recipe: Stage1, *, seed: int, say: Say) ->
         raise InputError(f"data are named NAME:FOLDER, such as mimic-cxr:/films, got '{data}'")
     cohort = get("dataset", name)(place)
     return gather(cohort, size=recipe.size, group=name, lost=lambda film, why: say(f"left out: {film} ({why})"),
-                  split=lambda study: cohort.split_of(study.patient or study.id))  # fmt: skip
+                  split=lambda study: cohort.split_of(study.patient or study.id),
+                  folder=place_for(name, place), small=SMALL)  # fmt: skip
 
 
 def trunk_of(train: Pairs, recipe: Stage1, *, say: Say) -> nn.Module:
