@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from hilum.core.errors import InputError
+from hilum.core.seed import generator
+from hilum.learn.decode_steps import Answer, Choice, ban, follow, search
 from hilum.nets.reader_processor import silent
+from hilum.nets.steps import Steps, has_steps
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,13 @@ class Row:
 
     Args:
         ids: token ids; each film stands as often as it takes tokens, a role before it.
-        films: (k, C, S, S), or what the encoder saw of them: (k, P, L * D); None if there is none.
+        films: (k, C, S, S), or what the encoder saw of them, layers side by side: (k, P, L * D).
+        states: hidden states of them instead, the deepest last: (k, L, P, D).
     """
 
     ids: tuple[int, ...]
     films: Tensor | None = None
+    states: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -87,23 +93,24 @@ def batch_of(rows: Sequence[Row], pad: int) -> dict[str, Tensor]:
         ids[at, longest - len(row.ids) :] = torch.tensor(row.ids, dtype=torch.int64)
         mask[at, longest - len(row.ids) :] = 1
     batch = {"input_ids": ids, "attention_mask": mask}
-    films = [row.films for row in rows if row.films is not None and len(row.films)]
-    if len({(each.ndim, *each.shape[1:]) for each in films}) > 1:
-        raise InputError(f"films of one batch differ in shape: {sorted({tuple(each.shape[1:]) for each in films})}")
-    return batch | ({"pixel_values": torch.cat(films)} if films else {})
+    for name in ("films", "states"):
+        held = [each for row in rows if (each := getattr(row, name)) is not None and len(each)]
+        shapes = {tuple(each.shape[1:]) for each in held}
+        if len(shapes) > 1 or (shapes and len(batch) > 2):
+            raise InputError(f"films of one batch differ in shape or kind: {', '.join(map(str, sorted(shapes)))}")
+        if held:
+            batch["pixel_values" if name == "films" else "image_states"] = torch.cat(list(held))
+    return batch
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def write(
-    reader: Any,
-    processor: Any,
-    rows: Sequence[Row],
-    decoding: Decoding | None = None,
-    *,
-    seed: int = 0,
-    batch: int = 16,
-) -> list[Written]:
+    reader: Any, processor: Any, rows: Sequence[Row], decoding: Decoding | None = None, *, seed: int = 0,
+    batch: int = 16, plain: bool = False,
+) -> list[Written]:  # fmt: skip
     """Return answers to prompts, in their order; `samples` of each, one after the other.
+
+    Prompts of like length share a batch; an answer does not depend on what it shares it with, drawn or not.
 
     Args:
         reader: of `nets.reader`.
@@ -112,43 +119,70 @@ def write(
         decoding: how words are chosen; greedily if None.
         seed: of draws.
         batch: prompts at a time.
+        plain: write by transformers' `generate`, as is done for language models that `nets.steps` does not know; its
+            draws are of the same distribution, but depend on the batch.
     """
     decoding = decoding or Decoding()
     reader.eval()
-    answers: list[Written] = []
-    for number, part in enumerate(_parts(rows, batch)):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed + number)
-            answers += _written(reader, processor, part, decoding)
-    return answers
+    answers: list[list[Written]] = [[] for _ in rows]
+    order = sorted(range(len(rows)), key=lambda at: len(rows[at].ids))
+    for start in range(0, len(order), batch):
+        part = order[start : start + batch]
+        given = _moved(batch_of([rows[at] for at in part], processor.tokenizer.pad_token_id), reader)
+        if plain or not has_steps(reader):
+            found = _generated(reader, processor.tokenizer, given, decoding, seed + start)
+        else:
+            found = _stepped(reader, processor.tokenizer, given, decoding, [(seed, at) for at in part])
+        for at, some in zip(part, found, strict=True):
+            answers[at] = [Written(processor.text_of(ids), tuple(ids), value) for ids, value in some]
+    return [each for some in answers for each in some]
 
 
-def _parts(rows: Sequence[Row], batch: int) -> Iterator[Sequence[Row]]:
-    for start in range(0, len(rows), batch):
-        yield rows[start : start + batch]
+def _moved(batch: dict[str, Tensor], reader: Any) -> dict[str, Tensor]:
+    return {name: each.to(reader.device) for name, each in batch.items()}
 
 
-def _written(reader: Any, processor: Any, rows: Sequence[Row], decoding: Decoding) -> list[Written]:
-    tokenizer = processor.tokenizer
-    given = batch_of(rows, tokenizer.pad_token_id)
-    given = {name: each.to(reader.device) for name, each in given.items()}
-    start = given["input_ids"].shape[1]
-    made = reader.generate(
-        **given, **settings(decoding), pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
-        suppress_tokens=never(tokenizer),
+def _stepped(
+    reader: Any, tokenizer: Any, given: dict[str, Tensor], decoding: Decoding, draws: Sequence[tuple[int, int]]
+) -> list[list[Answer]]:
+    """Answers by our own loop; a draw's numbers belong to the seed and the prompt's place in the list."""
+    how = Choice(
+        tokenizer.eos_token_id, tuple(never(tokenizer)), decoding.longest, decoding.temperature, decoding.top_p,
+        decoding.length_penalty, decoding.no_repeat,
     )  # fmt: skip
-    fresh = made[:, start:]
-    repeat = len(fresh) // len(rows)
-    logp = logp_of(reader, [row for row in rows for _ in range(repeat)], fresh, tokenizer)
-    answers = []
-    for ids, value in zip(fresh.tolist(), logp.tolist(), strict=True):
-        words = ids[: ids.index(tokenizer.eos_token_id)] if tokenizer.eos_token_id in ids else ids
-        answers.append(Written(processor.text_of(words), tuple(words), value))
-    return answers
+    count = max(decoding.beams, decoding.samples)
+    steps = Steps(reader, given, count=count, longest=decoding.longest)
+    if decoding.beams > 1:
+        return search(steps, how, decoding.beams, decoding.samples)
+    numbers = None
+    if decoding.temperature:
+        drawn = [generator(seed, "write", at).random((count, decoding.longest)) for seed, at in draws]
+        numbers = torch.from_numpy(np.stack(drawn)).to(reader.device)
+    return follow(steps, how, numbers, count)
+
+
+def _generated(
+    reader: Any, tokenizer: Any, given: dict[str, Tensor], decoding: Decoding, seed: int
+) -> list[list[Answer]]:
+    """Answers by transformers."""
+    end, rows = tokenizer.eos_token_id, len(given["input_ids"])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        made = reader.generate(
+            **given, **settings(decoding), pad_token_id=tokenizer.pad_token_id, eos_token_id=end,
+            suppress_tokens=never(tokenizer),
+            logits_processor=[_NoRun(given["input_ids"].shape[1], decoding.no_repeat)],
+        )[:, given["input_ids"].shape[1] :]  # fmt: skip
+    ids = made.unflatten(0, (rows, -1))
+    logp = torch.stack([logp_of(reader, given, ids[:, at], end) for at in range(ids.shape[1])], 1)
+    return [
+        [(each[: each.index(end)] if end in each else each, value) for each, value in zip(some, values, strict=True)]
+        for some, values in zip(ids.tolist(), logp.tolist(), strict=True)
+    ]
 
 
 def settings(decoding: Decoding) -> dict[str, Any]:
-    """Return what transformers' `generate` calls these choices."""
+    """Return what transformers' `generate` calls these choices, but for runs."""
     made: dict[str, Any] = {
         "max_new_tokens": decoding.longest, "num_beams": decoding.beams, "do_sample": decoding.temperature > 0,
         "num_return_sequences": decoding.samples,
@@ -157,9 +191,19 @@ def settings(decoding: Decoding) -> dict[str, Any]:
         made |= {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
     if decoding.beams > 1:
         made["length_penalty"] = decoding.length_penalty
-    if decoding.no_repeat:
-        made["no_repeat_ngram_size"] = decoding.no_repeat
     return made
+
+
+class _NoRun:
+    """No run of words twice in an answer, for `generate`, whose own rule counts the prompt too."""
+
+    def __init__(self, start: int, run: int) -> None:
+        self.start, self.run = start, run
+
+    def __call__(self, ids: Tensor, scores: Tensor) -> Tensor:
+        if self.run:
+            ban(scores := scores.clone(), ids[:, self.start :].tolist(), self.run)
+        return scores
 
 
 def never(tokenizer: Any) -> list[int]:
@@ -167,29 +211,28 @@ def never(tokenizer: Any) -> list[int]:
     return [each for each in silent(tokenizer) if each != tokenizer.eos_token_id]
 
 
-def logp_of(reader: Any, rows: Sequence[Row], answers: Tensor, tokenizer: Any) -> Tensor:
+def logp_of(reader: Any, given: dict[str, Tensor], answers: Tensor, end: int) -> Tensor:
     """Return the log-probability (B,) of answers int64 (B, T), up to and with their first end.
 
     Args:
         reader: of `nets.reader`.
-        rows: the prompts, one for each answer.
-        answers: token ids; what follows an end does not count.
-        tokenizer: of the prompts.
+        given: the prompts, as of `batch_of`, on its device.
+        answers: token ids, one answer to each prompt; what follows an end does not count.
+        end: its id.
     """
-    given = batch_of(rows, tokenizer.pad_token_id)
-    ended = (answers == tokenizer.eos_token_id).int().cumsum(1)
-    counts = (ended - (answers == tokenizer.eos_token_id).int()) == 0
-    given = {name: each.to(reader.device) for name, each in given.items()}
-    given["input_ids"] = torch.cat([given["input_ids"], answers], dim=1)
-    given["attention_mask"] = torch.cat([given["attention_mask"], counts.to(torch.int64)], dim=1)
-    places = (given["attention_mask"].cumsum(1) - 1).clamp(min=0)
-    logits = reader(**given, position_ids=places, logits_to_keep=answers.shape[1] + 1).logits[:, :-1]
-    said = logits.log_softmax(-1).gather(-1, answers[..., None])[..., 0]
+    ended = answers == end
+    counts = (ended.int().cumsum(1) - ended.int()) == 0
+    mask = torch.cat([given["attention_mask"], counts.to(torch.int64)], dim=1)
+    ids = torch.cat([given["input_ids"], answers.masked_fill(~counts, end)], dim=1)
+    whole = {**given, "input_ids": ids, "attention_mask": mask}
+    places = (mask.cumsum(1) - 1).clamp(min=0)
+    logits = reader(**whole, position_ids=places, logits_to_keep=answers.shape[1] + 1).logits[:, :-1]
+    said = logits.float().log_softmax(-1).gather(-1, answers[..., None])[..., 0]
     total: Tensor = torch.where(counts, said, 0.0).sum(1)
     return total
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def likelihood(
     reader: Any, processor: Any, rows: Sequence[Row], options: Sequence[Sequence[str]], *, mean: bool = True,
     batch: int = 16,
@@ -219,7 +262,8 @@ def likelihood(
         answers = torch.full((len(part), longest), tokenizer.eos_token_id)
         for at, (_, _, ids) in enumerate(part):
             answers[at, : len(ids)] = torch.tensor(ids)
-        found = logp_of(reader, [rows[at] for at, *_ in part], answers.to(reader.device), tokenizer).tolist()
+        given = _moved(batch_of([rows[at] for at, *_ in part], tokenizer.pad_token_id), reader)
+        found = logp_of(reader, given, answers.to(reader.device), tokenizer.eos_token_id).tolist()
         for (at, number, ids), value in zip(part, found, strict=True):
             out[at, number] = value / len(ids) if mean else value
     return out

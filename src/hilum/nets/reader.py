@@ -181,6 +181,9 @@ class Reader(library.LlavaForConditionalGeneration):  # type: ignore[misc]
         super(library.LlavaForConditionalGeneration, self).__init__(config)
         self.model = ReaderModel(config)
         self.lm_head = torch.nn.Linear(config.text_config.hidden_size, config.text_config.vocab_size, bias=False)
+        words = self.model.language_model.get_input_embeddings()
+        place = next(name for name, module in self.model.language_model.named_modules() if module is words)
+        self._tied_weights_keys = {"lm_head.weight": f"model.language_model.{place}.weight"}
         self.post_init()
 
     def _init_weights(self, module: torch.nn.Module) -> None:

@@ -12,8 +12,10 @@ from hilum.nets.fuse import IMAGE, ROLES, role_token
 from hilum.nets.reader import Reader, ReaderConfig, library
 from hilum.nets.reader_processor import FilmProcessor, ReaderProcessor
 
-CLASS_TOKENS = ("clip_vision_model", "vit", "dinov2", "deit", "dinov2_with_registers")
+CLASS_TOKENS = ("clip_vision_model", "vit", "dinov2", "deit")
 """Model types whose first token is no patch."""
+READER_TOKENS = (IMAGE, *map(role_token, ROLES))
+"""What a reader's tokenizer knows besides words."""
 
 
 class Wanted(Protocol):
@@ -33,8 +35,8 @@ class Wanted(Protocol):
 
 
 def reader_config(
-    vision: Any, text: Any, tokenizer: Any, *, connector: str = "mlp2",
-    options: Mapping[str, Any] | None = None, layers: str = "last", **more: Any,
+    vision: Any, text: Any, tokenizer: Any, *, connector: str = "mlp2", options: Mapping[str, Any] | None = None,
+    layers: str = "last", **more: Any,
 ) -> ReaderConfig:  # fmt: skip
     """Return the configuration of a reader of an image encoder and a language model.
 
@@ -49,23 +51,34 @@ def reader_config(
         InputError: if the tokenizer lacks a token that the reader needs, or `layers` is neither.
     """
     known = tokenizer.get_vocab()
-    lacking = [token for token in (IMAGE, *map(role_token, ROLES)) if token not in known]
+    lacking = [token for token in READER_TOKENS if token not in known]
     if lacking:
         raise InputError(
             f"the tokenizer does not know {', '.join(lacking)}: add them with add_tokens(..., special_tokens=True)"
         )
-    if layers not in ("last", "all"):
-        raise InputError(f"a connector takes the 'last' hidden state or 'all' of them, got '{layers}'")
-    depth = getattr(vision, "num_hidden_layers", None) or len(getattr(vision, "depths", [1]))
     text.vocab_size = max(text.vocab_size, len(tokenizer))
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
         setattr(text, name, getattr(tokenizer, name))
-    strategy = "default" if vision.model_type in CLASS_TOKENS else "full"
+    return assembled(vision, text, known, connector=connector, options=options, layers=layers, **more)
+
+
+def assembled(
+    vision: Any, text: Any, known: Mapping[str, int], *, connector: str, options: Mapping[str, Any] | None,
+    layers: str, **more: Any,
+) -> ReaderConfig:  # fmt: skip
+    """Return the configuration of a reader whose tokens have known ids; see `reader_config`.
+
+    Raises:
+        InputError: if `layers` is neither 'last' nor 'all'.
+    """
+    if layers not in ("last", "all"):
+        raise InputError(f"a connector takes the 'last' hidden state or 'all' of them, got '{layers}'")
+    depth = getattr(vision, "num_hidden_layers", None) or len(getattr(vision, "depths", [1]))
     return ReaderConfig(
         vision_config=vision, text_config=text, image_token_index=known[IMAGE], connector=connector,
         connector_options=dict(options or {}), role_token_ids={role: known[role_token(role)] for role in ROLES},
         vision_feature_layer=-1 if layers == "last" else list(range(-depth, 0)),
-        **{"vision_feature_select_strategy": strategy, **more},
+        **{"vision_feature_select_strategy": "default" if vision.model_type in CLASS_TOKENS else "full", **more},
     )  # fmt: skip
 
 

@@ -15,8 +15,8 @@ from hilum.phantom.scenes_facts import TIPS_CM, Fact, Facts
 Spots = NDArray[np.float32]
 _CTR = ((0.39, 0.46), (0.53, 0.57), (0.63, 0.69))
 _LEVEL_MM = (1e9, 26.0, -22.0, -72.0)  # of fluid against the top of the dome, for each grade of an effusion
-_RADIUS_MM = (0.0, 15.0, 23.0, 32.0)
-_BEHIND_MM = ((0.0, 0.0, 0.0), (23.0, 7.0, 14.0), (29.0, 8.5, 20.0), (34.0, 10.0, 27.0))
+_RADIUS_MM = (0.0, 20.0, 29.0, 38.0)
+_BEHIND_MM = ((0.0, 0.0, 0.0), (28.0, 8.0, 18.0), (34.0, 9.5, 25.0), (38.0, 11.0, 32.0))
 """Half-lengths of what lies behind the heart: thin along a frontal beam, long along a lateral one."""
 _COLLAPSE = (0.0, 0.16, 0.38)
 _DEPTH_MM = {"anterior": (18.0, 46.0), "posterior": (-58.0, -30.0)}
@@ -124,11 +124,11 @@ def _lesion(fact: Fact, chest: Chest, own: np.random.Generator, now: np.random.G
     across, y = own.uniform(0.42, 0.7), own.uniform(*_DEPTH_MM[fact.depth])
     if fact.zone == "retrocardiac":
         wide, deep, high = _BEHIND_MM[fact.grade]
-        behind = (44.0, float(own.uniform(-62.0, -54.0)), chest.dome_left - 10.0 - high)
+        behind = (44.0, float(own.uniform(-62.0, -54.0)), chest.dome_left - 6.0 - high)
         return (Solid(behind, (wide, deep, high), float(now.uniform(-12, 12))),)
     center = (fact.side * across * chest.width, float(y), float(z))
     if fact.concept == "lung nodule":
-        radius = float(own.uniform(11.0, 14.0))
+        radius = float(own.uniform(12.5, 15.0))
         return (Solid(center, (radius, radius, radius)),)
     radius = _RADIUS_MM[fact.grade]
     return tuple(

@@ -23,6 +23,7 @@ FIELD_MM = 360.0
 """Width of a film in mm; its height is about ten ninths of it."""
 _SOFT, _LUNG, _BONE = (float(v) for v in attenuation(np.array([40.0, -850.0, 900.0], dtype=np.float32)))
 _WINDOW: Mapping[SceneView, tuple[float, float]] = {"PA": (0.6, 3.5), "LL": (2.0, 5.2)}
+_FULL = {"lung nodule": 1.5, "consolidation": 0.9}  # a nodule holds lime
 _CLUTTER = 0.018
 _LEAST_MM = 5.0
 Masks = dict[str, NDArray[np.bool_]]
@@ -107,7 +108,7 @@ def film(scene: Scene, view: SceneView, taken: Taken, *, size: int, seed: int) -
     heart = depths(scene.chest.heart)
     solid = [heart, depths(scene.chest.middle())]
     path = _SOFT * (_trunk(scene, grid) if lateral else torso(scene.chest, grid))
-    path += (_BONE - _SOFT) * (_spine(scene, grid) if lateral else 0.8 * bones(scene.chest, grid))
+    path += (_BONE - _SOFT) * (_spine(scene, grid) if lateral else 0.5 * bones(scene.chest, grid))
     masks: Masks = {}
     aerated = np.zeros_like(path)
     for side in SIDES:
@@ -139,12 +140,12 @@ def _lung(
         if scene.fact(concept).side == side:
             filled = covered(outline, [*cut, *(depths(part) for part in solids)]) - covered(outline, cut)
             masks[concept] = filled >= _LEAST_MM
-            taken = np.maximum(taken, (0.95 if concept == "lung nodule" else 0.8) * filled)
+            taken = np.maximum(taken, _FULL[concept] * filled)
     if side in scene.levels:
         fluid = covered(outline, [*cut, below(grid, outline, scene.levels[side])]) - covered(outline, cut)
         masks["pleural effusion"] = fluid >= _LEAST_MM
         taken = np.maximum(taken, 0.98 * fluid)
-    taken = np.minimum(taken, opened - free)
+    taken = np.minimum(taken, 1.5 * (opened - free))
     return opened - free - taken, free
 
 
@@ -212,7 +213,7 @@ def _exposed(path: Floats, aerated: Floats, taken: Taken, view: SceneView, seed:
     """Grey values of optical paths: texture of lung, uneven soft tissue, blur, film's shoulder, noise."""
     rng = generator(seed, "exposed", view)
     grain, clutter = rng.standard_normal((2, *path.shape), dtype=np.float32)
-    path = path + 0.05 * gaussian_filter(grain, 1.0) / 0.28 * np.clip(aerated / 100.0, 0.0, 1.0)
+    path = path + 0.03 * gaussian_filter(grain, 1.0) / 0.28 * np.clip(aerated / 100.0, 0.0, 1.0)
     path = gaussian_filter(path, 0.45 * path.shape[1] / 64)
     low, wide = _WINDOW[view]
     shown = np.maximum((path - low - taken.dark) / (wide / taken.contrast), 0.0)
