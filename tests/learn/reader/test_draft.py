@@ -73,7 +73,9 @@ def test_uncertain_statements_and_findings_contradict_nothing() -> None:
 
 def test_a_draft_is_written_to_json_as_a_draft() -> None:
     remarks = remarks_of("No pleural effusion. No pneumothorax.", [found("pleural effusion", "present")], prior=False)
-    draft = Draft("No pleural effusion. No pneumothorax.", MadeBy("small-reader", "1", "ab"), remarks, Sight(-0.5, -0.75))
+    draft = Draft(
+        "No pleural effusion. No pneumothorax.", MadeBy("small-reader", "1", "ab"), remarks, Sight(-0.5, -0.75)
+    )
     told = json.loads(json.dumps(draft.to_json()))
     assert told["status"] == "draft"
     assert told["sight"]["gap"] == 0.25

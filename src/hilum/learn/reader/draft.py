@@ -123,7 +123,9 @@ def remarks_of(
         made.append(Remark("comparison", "", "", told))
     for finding in findings:
         if finding.state == "present" and not any(_speaks(fact, finding) for fact in said):
-            made.append(Remark("omitted", finding.concept, "", f"{_found(finding)}, and the draft does not speak of it"))
+            made.append(
+                Remark("omitted", finding.concept, "", f"{_found(finding)}, and the draft does not speak of it")
+            )
     unknown = set(not_assessed) - {finding.concept for finding in findings}
     return tuple(dict.fromkeys(replace(each, kind=_known(each, unknown)) for each in made))
 
