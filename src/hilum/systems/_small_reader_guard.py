@@ -1,4 +1,4 @@
-"""The guard: what the reader writes with the true films, with other patients' and with none, made films and real ones."""
+"""The guard: what the reader writes with the true films, with other patients' and with none, made or real."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _halves(truth: NDArray[np.bool_], right: Floats, weights: Floats) -> Floats:
 
 
 def guard_card(judged: Sequence[Judged]) -> dict[str, Any]:
-    """Return what the card says of the guard: each claim's gain and outcome, and whether real films may be drafted."""
+    """Return what the card says of the guard: gain and outcome of each claim, and whether real films are drafted."""
     told: dict[str, Any] = {
         part.claim.text: f"{part.outcome}: gain {part.gain} of {part.claim.metric}" for part in judged
     }

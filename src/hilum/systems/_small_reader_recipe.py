@@ -45,7 +45,7 @@ class Recipe:
 PRESET = Preset(
     "small-reader", source="inputs of MAIRA-2 (arXiv 2406.04449)", roles=("cur_front", "cur_lat", "prior_front"),
     sections=("indication",), missing="learned_token", connector="mlp2", crop="letterbox", tasks=("findings",),
-    longest=80, decoding={"": {"longest": 90}}, training="encoder by labels, then frozen; projection and words together",
+    longest=80, decoding={"": {"longest": 90}}, training="encoder by labels, then frozen; then projection and words",
 )  # fmt: skip
 
 

@@ -51,6 +51,10 @@ class Sight:
         """Of true over blank; near 0 where the films were not looked at."""
         return self.true - self.blank
 
+    def to_json(self) -> dict[str, float]:
+        """Return it for JSON."""
+        return {"true": self.true, "blank": self.blank, "gap": self.gap}
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -85,7 +89,7 @@ class Draft:
             "status": "draft",
             "contradictions": [vars_of(each) for each in self.contradictions],
             "not_assessed": [vars_of(each) for each in self.remarks if each.kind == "not assessed"],
-            "sight": {"true": self.sight.true, "blank": self.sight.blank, "gap": self.sight.gap} if self.sight else None,
+            "sight": self.sight.to_json() if self.sight else None,
             "inputs": list(self.inputs),
             "notes": list(self.notes),
         }  # fmt: skip
@@ -121,11 +125,8 @@ def remarks_of(
     if compared:
         told = f"the draft compares ({', '.join(compared)}), and no earlier film was read"
         made.append(Remark("comparison", "", "", told))
-    for finding in findings:
-        if finding.state == "present" and not any(_speaks(fact, finding) for fact in said):
-            made.append(
-                Remark("omitted", finding.concept, "", f"{_found(finding)}, and the draft does not speak of it")
-            )
+    silent = (each for each in findings if each.state == "present" and not any(_speaks(fact, each) for fact in said))
+    made += [Remark("omitted", each.concept, "", f"{_found(each)}, and the draft is silent of it") for each in silent]
     unknown = set(not_assessed) - {finding.concept for finding in findings}
     return tuple(dict.fromkeys(replace(each, kind=_known(each, unknown)) for each in made))
 
@@ -140,7 +141,7 @@ def _line(concept: str) -> set[str]:
 
 
 def _speaks(fact: Fact, finding: Finding) -> bool:
-    """Whether a statement tells of a finding: by its name, by what it is a kind of, or by a kind of it that is there."""
+    """Whether a statement tells of a finding: by name, by what it is a kind of, or by a kind of it that is there."""
     return fact.concept in _line(finding.concept) or (fact.state != "absent" and finding.concept in _line(fact.concept))
 
 
@@ -159,10 +160,9 @@ def _of_fact(text: str, fact: Fact, findings: Sequence[Finding]) -> list[Remark]
         if finding.state != fact.state:
             text_of = f"the draft says {fact.concept} {fact.state}; {_found(finding)}"
             made.append(Remark("state", fact.concept, sentence, text_of))
-        elif fact.state == "present" and _sides(fact.sides) and _sides(_sites(finding)):
-            if not _sides(fact.sides) & _sides(_sites(finding)):
-                told = f"the draft places {fact.concept} {'/'.join(fact.sides)}; {_found(finding)}"
-                made.append(Remark("side", fact.concept, sentence, told))
+        elif fact.state == "present" and _elsewhere(_sides(fact.sides), _sides(_sites(finding))):
+            told = f"the draft places {fact.concept} {'/'.join(fact.sides)}; {_found(finding)}"
+            made.append(Remark("side", fact.concept, sentence, told))
     return made
 
 
@@ -173,6 +173,10 @@ def _bears(fact: Fact, finding: Finding) -> bool:
     if fact.state == "present":  # a kind is there, so what it is a kind of is there
         return finding.concept in _line(fact.concept) and finding.state in ("absent", "present")
     return fact.concept in _line(finding.concept) and finding.state == "present"
+
+
+def _elsewhere(said: set[str], found: set[str]) -> bool:
+    return bool(said and found and not said & found)
 
 
 def _sites(finding: Finding) -> tuple[str, ...]:
