@@ -62,6 +62,9 @@ def read_command(
     ray: Annotated[str, typer.Option(help="Address of a Ray cluster that sees the same folders; local.")] = "",
     ask: Annotated[str, typer.Option(help="Ask an aligned model instead, e.g. 'right upper lobe nodule'.")] = "",
     model: Annotated[Path | None, typer.Option(help="Folder of the aligned model that --ask asks.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Also write a draft, held against the findings.")] = False,
+    writer: Annotated[str, typer.Option(help="Who writes: research (the preset inside), or a reader's folder.")] = "",
+    indication: Annotated[str, typer.Option(help="Why the films were taken, for the draft.")] = "",
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -69,7 +72,8 @@ def read_command(
     """Read films: findings, boxes, lung mask, draft report; HTML, JSON, DICOM SR, SEG, GSPS, SC, FHIR."""
     from hilum.app.batch import Options, read_batch
     from hilum.app.outputs import FORMATS
-    from hilum.app.show import Progress, summary
+    from hilum.app.show import Progress, summary, undrafted
+    from hilum.app.write import Writing
 
     given = [*(paths or []), *([_example()] if example or not paths else [])]
     if not paths and not example and not quiet and not as_json:
@@ -82,7 +86,8 @@ def read_command(
             keep_identifiers=keep_identifiers, as_json=as_json, quiet=quiet)  # fmt: skip
         return
     chosen = FORMATS if not formats else tuple(name for name in formats.split(",") if name not in ("", "none"))
-    settings = Options(keep_identifiers, chosen, seed, resume, threads, records=as_json)
+    writing = Writing(writer or ("offered" if write else ""), indication)
+    settings = Options(keep_identifiers, chosen, seed, resume, threads, records=as_json, writing=writing)
     with Progress(hidden=quiet or as_json) as progress:
         more: dict[str, Any] = {"on_row": progress.row, "workers": workers, "ray": ray}
         rows = read_batch(given, out, prior=prior, options=settings, **more)
@@ -97,6 +102,7 @@ def read_command(
         raise InputError("no film was found in what was given")
     if any(row.status in ("failed", "refused") for row in rows):
         raise typer.Exit(1)
+    undrafted(rows)
 
 
 def _row_json(row: Any) -> dict[str, Any]:
