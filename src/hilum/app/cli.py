@@ -88,9 +88,8 @@ def read_command(
     chosen = FORMATS if not formats else tuple(name for name in formats.split(",") if name not in ("", "none"))
     writing = Writing(writer or ("offered" if write else ""), indication)
     settings = Options(keep_identifiers, chosen, seed, resume, threads, records=as_json, writing=writing)
-    with Progress(hidden=quiet or as_json) as progress:
-        more: dict[str, Any] = {"on_row": progress.row, "workers": workers, "ray": ray}
-        rows = read_batch(given, out, prior=prior, options=settings, **more)
+    with Progress(hidden=quiet or as_json) as bar:
+        rows = read_batch(given, out, prior=prior, options=settings, on_row=bar.row, workers=workers, ray=ray)
     if as_json:
         print(json.dumps({"out": str(out), "caution": RESEARCH_USE, "studies": [_row_json(row) for row in rows]}))
     elif not quiet:

@@ -20,11 +20,7 @@ def draft_panel(draft: Draft | None, undrafted: str, clean: Clean) -> Html:
         clean: removes identifiers from free text.
     """
     if draft is None:
-        return (
-            join([element("h2", "Written draft"), element("p", clean(undrafted), class_="empty")])
-            if undrafted
-            else Html("")
-        )
+        return _none(clean(undrafted)) if undrafted else Html("")
     against = draft.contradictions
     beyond = [each for each in draft.remarks if each not in against]
     said = f"Contradicts the findings ({len(against)})" if against else "Contradicts no finding that was assessed"
@@ -39,6 +35,10 @@ def draft_panel(draft: Draft | None, undrafted: str, clean: Clean) -> Html:
     return join([*parts, *[element("p", clean(note), class_="empty") for note in draft.notes]])
 
 
+def _none(reason: str) -> Html:
+    return join([element("h2", "Written draft"), element("p", reason, class_="empty")])
+
+
 def _item(remark: Remark, clean: Clean) -> Html:
     quoted = [element("q", clean(remark.sentence)), " "] if remark.sentence else []
     return element("li", *quoted, clean(remark.text))
@@ -49,9 +49,8 @@ def _beyond(remarks: list[Remark], clean: Clean) -> Html | None:
         return None
     names = ", ".join(dict.fromkeys(clean(each.concept) for each in remarks))
     told = element("p", f"{names}: the findings' model does not assess these, so nothing was held against the draft.")
-    return element(
-        "details", element("summary", f"Not held against anything ({len(remarks)})"), told, class_="unassessed"
-    )
+    summary = element("summary", f"Not held against anything ({len(remarks)})")
+    return element("details", summary, told, class_="unassessed")
 
 
 def _made(draft: Draft) -> str:

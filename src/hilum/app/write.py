@@ -1,4 +1,4 @@
-"""`hilum read --write`: a reader's draft beside the structured findings, held against them; refused where it is blind."""
+"""`hilum read --write`: a draft beside the structured findings and held against them, or why there is none."""
 
 from __future__ import annotations
 
@@ -40,14 +40,16 @@ class Writing:
         if self.indication and not self.writer:
             raise InputError("--indication is for a draft: add --write")
         if len(self.indication) > LONGEST:
-            raise InputError(
-                f"the indication has {len(self.indication)} characters; at most {LONGEST} are read: shorten it"
-            )
+            told = f"the indication has {len(self.indication)} characters; at most {LONGEST} are read"
+            raise InputError(f"{told}: shorten it")
 
     @property
     def parts(self) -> list[str]:
         """What a result depends on, for its fingerprint; empty where nothing is drafted."""
         return [repr((self.writer, self.indication)), _open(self.writer).made_by.sha256] if self.writer else []
+
+
+NOBODY = Writing()
 
 
 @lru_cache(maxsize=2)
