@@ -29,7 +29,7 @@ class Squeeze(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         """Build; weights are random."""
         super().__init__()
-        hidden = max(1, inputs // 2)
+        hidden = max(4, inputs // 2)
         self.weigh = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, inputs), nn.Sigmoid())
         self.mix = nn.Linear(inputs, outputs, bias=False)
 

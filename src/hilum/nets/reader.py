@@ -39,6 +39,8 @@ class ReaderConfig(library.LlavaConfig):  # type: ignore[misc]
         connector: name, see `nets.connector`.
         connector_options: what that connector can be told.
         role_token_ids: role -> id of the token that stands before each image of that role; empty if prompts have none.
+        vision_feature_layer: -1, or the layers side by side, counted from the end.
+        vision_normed: whether layer -1 is what comes out of the encoder's last norm rather than what goes in.
     """
 
     model_type = "hilum-reader"
@@ -47,6 +49,7 @@ class ReaderConfig(library.LlavaConfig):  # type: ignore[misc]
     connector_options: dict[str, Any] | None = None
     role_token_ids: dict[str, int] | None = None
     vision_feature_layer: int | list[int] = -1
+    vision_normed: bool = False
 
 
 class ReaderModel(library.LlavaModel):  # type: ignore[misc]
@@ -82,7 +85,8 @@ class ReaderModel(library.LlavaModel):  # type: ignore[misc]
         """Return every hidden state that the connector takes of films (M, C, S, S): (M, L, P, D), the deepest last."""
         layers = self.config.vision_feature_layer
         wanted = [layers] if isinstance(layers, int) else list(layers)
-        found = self.vision_tower(pixel_values, output_hidden_states=True, return_dict=True).hidden_states
+        out = self.vision_tower(pixel_values, output_hidden_states=True, return_dict=True)
+        found = (*out.hidden_states[:-1], out.last_hidden_state) if self.config.vision_normed else out.hidden_states
         held = torch.stack([each.flatten(2).mT if each.ndim == 4 else each for each in (found[at] for at in wanted)], 1)
         return held[:, :, 1:] if self.config.vision_feature_select_strategy == "default" else held
 

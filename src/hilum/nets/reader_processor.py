@@ -113,6 +113,18 @@ class ReaderProcessor(library.LlavaProcessor):  # type: ignore[misc]
         texts = [text] if isinstance(text, str) else None if text is None else list(text)
         return None if images is None else flat(images), texts, kwargs.get("videos"), kwargs.get("audio")
 
+    def validate_inputs(self, images: Any = None, text: Any = None, **kwargs: Any) -> None:
+        """Check that there is a film for each `IMAGE` of the texts.
+
+        Raises:
+            InputError: if there is not, or nothing was given.
+        """
+        if images is None and text is None:
+            raise InputError("a reader's processor needs a text or films, got neither")
+        wanted, given = sum(each.count(IMAGE) for each in text or ()), len(images or ())
+        if text is not None and wanted != given:
+            raise InputError(f"the texts show {wanted} images, but {given} films came with them")
+
     def expanded(self, ids: Iterable[int]) -> tuple[int, ...]:
         """Return token ids with each single `IMAGE` repeated as often as a film takes tokens."""
         return tuple(

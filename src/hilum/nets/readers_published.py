@@ -89,7 +89,7 @@ def _maira_2() -> tuple[Any, Any, dict[str, Any]]:
     """RAD-DINO at 518 px, its last layer after the norm; four layers; Vicuna-7B with positions stretched by 1.5."""
     rope = {"rope_type": "linear", "factor": 1.5, "rope_theta": 10000.0}
     text = _llama_2_7b(32207, max_position_embeddings=4096, rope_parameters=rope)
-    return _rad_dino(), text, {"connector": "mlp4"}
+    return _rad_dino(), text, {"connector": "mlp4", "vision_normed": True}
 
 
 def _libra() -> tuple[Any, Any, dict[str, Any]]:

@@ -23,7 +23,7 @@ FIELD_MM = 360.0
 """Width of a film in mm; its height is about ten ninths of it."""
 _SOFT, _LUNG, _BONE = (float(v) for v in attenuation(np.array([40.0, -850.0, 900.0], dtype=np.float32)))
 _WINDOW: Mapping[SceneView, tuple[float, float]] = {"PA": (0.6, 3.5), "LL": (2.0, 5.2)}
-_FULL = {"lung nodule": 1.5, "consolidation": 0.9}  # a nodule holds lime
+_FULL = {"lung nodule": 2.0, "consolidation": 0.9}  # a nodule holds lime
 _CLUTTER = 0.018
 _LEAST_MM = 5.0
 Masks = dict[str, NDArray[np.bool_]]
@@ -145,7 +145,7 @@ def _lung(
         fluid = covered(outline, [*cut, below(grid, outline, scene.levels[side])]) - covered(outline, cut)
         masks["pleural effusion"] = fluid >= _LEAST_MM
         taken = np.maximum(taken, 0.98 * fluid)
-    taken = np.minimum(taken, 1.5 * (opened - free))
+    taken = np.minimum(taken, 2.0 * (opened - free))
     return opened - free - taken, free
 
 

@@ -1,0 +1,174 @@
+"""The bench that readers are judged on: one cohort of scenes, one frozen encoder that labels taught, arms over both.
+
+The encoder is fitted once and kept in the cache; what it sees of every film is computed once; an arm is then a small
+language model and a connector, a minute of a processor or less. Steps and sizes were set by what an arm costs, before
+any claim was looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from hilum.core.errors import InputError
+from hilum.core.seed import generator
+from hilum.core.study import Study
+from hilum.learn.reader.encoder import label_encoder
+from hilum.learn.reader.features import Features
+from hilum.learn.reader.preset import Preset
+from hilum.learn.reader.presets import preset_of
+from hilum.learn.reader.sample import Sample
+from hilum.learn.reader.tasks import build
+from hilum.learn.reader.train import Size, small_spec, train_reader
+from hilum.learn.reader.trained import Trained
+from hilum.nets.small_vision import VisionSize
+from hilum.phantom.scenes import Floor, scenes, single_image_floor, split_of
+
+Say = Callable[[str], None]
+LONGEST = 90
+"""Words of an answer: the longest report of the scenes has fewer."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the bench is.
+
+    Args:
+        patients: scenes to draw, of which a fifth is for tests.
+        columns: of a film; its rows are about ten ninths.
+        side: of the square that an encoder sees, 25 tokens of 16 pixels.
+        encoder_steps: of label training; 0 leaves the encoder random.
+        steps: of an arm, of 32 samples.
+        rate: peak learning rate of an arm.
+        width, depth: of its language model.
+        asked: test studies that are read, at most.
+        seeds: trainings of each arm.
+    """
+
+    patients: int = 900
+    columns: int = 72
+    side: int = 80
+    encoder_steps: int = 800
+    steps: int = 300
+    rate: float = 3e-3
+    width: int = 96
+    depth: int = 2
+    asked: int = 300
+    seeds: int = 3
+
+
+SMALL = Scale()
+
+
+def scaled(scale: Scale, changes: Mapping[str, Any]) -> Scale:
+    """Return a scale with some numbers changed, given as numbers or text.
+
+    Raises:
+        InputError: for a name that is none, or a number that cannot be used.
+    """
+    held = asdict(scale)
+    for name, value in changes.items():
+        if name not in held:
+            raise InputError(f"unknown setting '{name}': choose from {', '.join(held)}")
+        try:
+            scale = replace(scale, **{name: type(held[name])(value)})
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(f"{name} must be a number, got '{value}'") from None
+    least = (scale.patients, scale.steps, scale.asked, scale.seeds, scale.depth)
+    if min(least) < 1 or scale.side % 16 or scale.side < 32 or scale.width % 8 or scale.encoder_steps < 0:
+        raise InputError("side is a multiple of 16 from 32 up, width of 8, encoder_steps 0 or more, the rest 1 or more")
+    return scale
+
+
+@dataclass(frozen=True, eq=False)
+class Lab:
+    """What all arms of a bench share.
+
+    Args:
+        train, val, test: studies, each patient in one of them.
+        features: of the frozen encoder.
+        floor: Bayes accuracy of change from the current film alone, on the test studies.
+        scale, seed: what it was made by.
+    """
+
+    train: tuple[Study, ...]
+    val: tuple[Study, ...]
+    test: tuple[Study, ...]
+    features: Features
+    floor: Floor
+    scale: Scale
+    seed: int
+
+    @property
+    def patients(self) -> list[str]:
+        """The patient of each test study."""
+        return [study.patient for study in self.test]
+
+
+def lab(scale: Scale = SMALL, *, seed: int = 0, leaky: float = 0.0, say: Say = lambda line: None) -> Lab:
+    """Draw the cohort, and teach the encoder its labels unless that was done before.
+
+    Args:
+        scale: how large.
+        seed: of the cohort and the encoder.
+        leaky: share of training reports without a prior that compare all the same; test reports never do.
+        say: told what is being done.
+
+    Raises:
+        InputError: if a split holds no study.
+    """
+    say(f"drawing {scale.patients} patients")
+    drawn = _drawn(scale, seed, leaky)
+    parts = {name: tuple(each for each in drawn if split_of(each.patient) == name) for name in ("train", "val", "test")}
+    if not all(parts.values()):
+        raise InputError(f"{scale.patients} patients are too few: each split needs one or more")
+    test = parts["test"][: scale.asked]
+    encoder = label_encoder(parts["train"], size=VisionSize(size=scale.side), steps=scale.encoder_steps, seed=seed,
+                            say=say)  # fmt: skip
+    return Lab(parts["train"], parts["val"], test, Features(encoder), single_image_floor(test), scale, seed)
+
+
+def _drawn(scale: Scale, seed: int, leaky: float) -> list[Study]:
+    """The studies of all patients; those of test patients are drawn again without leaks."""
+    drawn: list[Study] = []
+    for number in range(scale.patients):
+        made = scenes(1, seed=seed, size=scale.columns, leaky=leaky, first=number)
+        if leaky and split_of(made[0].patient) == "test":
+            made = scenes(1, seed=seed, size=scale.columns, first=number)
+        drawn += made
+    return drawn
+
+
+def small_preset(name: str, **changes: Any) -> Preset:
+    """Return a preset as the bench runs it: films letterboxed, greedy, short answers; with what else is changed."""
+    decoding = {"": {"longest": LONGEST}, "grounded": {"longest": 2 * LONGEST}}
+    return preset_of(name).changed(**{"crop": "letterbox", "decoding": decoding, **changes})
+
+
+def samples_of(
+    studies: Sequence[Study], preset: Preset, tasks: Sequence[str] = ("findings",), *, seed: int = 0
+) -> list[Sample]:
+    """Return the samples of studies for some tasks, those of one study after the other; the wording is drawn."""
+    made = (build(task, study, preset, generator(seed, "wording", task, study.id)) for study in studies
+            for task in tasks)  # fmt: skip
+    return [sample for sample in made if sample is not None]
+
+
+def arm(
+    bench: Lab, preset: Preset, samples: Sequence[Sample], *, seed: int, steps: int = 0, say: Say = lambda line: None
+) -> Trained:
+    """Train one arm: a small reader on samples, over the bench's encoder.
+
+    Args:
+        bench: the lab.
+        preset: of the arm.
+        samples: to learn from.
+        seed: of its weights and draws.
+        steps: the scale's if 0.
+        say: told the loss.
+    """
+    scale = bench.scale
+    spec = small_spec(steps or scale.steps, rate=scale.rate)
+    return train_reader(samples, preset, features=bench.features, fit_spec=spec, seed=seed,
+                        size=Size(scale.width, scale.depth), say=say)  # fmt: skip

@@ -1,0 +1,137 @@
+"""MAIRA-2: findings from every input there is (frontal, lateral, prior, sections), plain or each with its boxes.
+
+Source: Bannur et al., MAIRA-2: Grounded Radiology Report Generation, 2024. Method: films of three roles, the prior
+report and three sections go into one prompt, 'N/A' where one is missing; a frozen encoder, four linear layers and a
+language model, one stage, tasks mixed; boxes as 100 bins an axis. Here a grounded reader learns grounding alone.
+Data: scenes drawn in milliseconds, or any data set with reports, views and dates. Research use only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hilum.core.errors import need
+from hilum.core.registry import register
+from hilum.measure.claim import verdict
+from hilum.measure.verdict import Verdict
+from hilum.systems._maira_2_claims import BESIDE, CLAIMS, CONTROLS
+
+if TYPE_CHECKING:
+    from hilum.learn.reader.trained import Trained
+
+__all__ = ["Maira2", "build", "published", "reproduce", "train", "trained"]
+LEAKY = 1 / 3
+TEXT = "lateral, prior and sections raise quality and cut false comparisons; grounding keeps the text"
+NOTES = (
+    "published (MIMIC-CXR findings): CheXbert F1 41.6 macro-14, 58.1 micro-14, 50.4 macro-5, 59.1 micro-5; of other "
+    "films and a language model a thousand times as large, so not comparable with any number here",
+    "entailment of facts is exact here (the text reader's), where RadFact asks a language model",
+    "a third of the training reports without a prior compare all the same, as real ones do; test truth never does",
+)
+
+
+def build(**changes: Any) -> Any:
+    """Return the reader at its published sizes on torch's 'meta' device: to count and to check, without weights.
+
+    Raises:
+        MissingError: if torch or transformers is not installed.
+    """
+    _installed()
+    from hilum.systems._reader_published import empty
+
+    return empty("maira-2", **changes)
+
+
+def train(
+    *, out: str | Path, data: str | Path | None = None, seed: int = 0, resume: bool = False,
+    settings: Mapping[str, Any] | None = None,
+) -> Path:  # fmt: skip
+    """Train a reader: see `hilum.systems._reader_train.train` for data, and `Recipe` there for settings.
+
+    Raises:
+        MissingError: if torch or transformers is not installed.
+    """
+    _installed()
+    from hilum.systems._reader_train import train as run
+
+    return run("maira-2", data, Path(out), seed=seed, resume=resume, settings=settings or {})
+
+
+def trained(folder: str | Path) -> Trained:
+    """Return what `train` wrote.
+
+    Raises:
+        MissingError: if torch or transformers is not installed, or the folder holds no reader.
+    """
+    _installed()
+    from hilum.learn.reader.trained import Trained
+
+    return Trained.load(Path(folder))
+
+
+def published(folder: str | Path | None = None) -> Trained:
+    """Return the authors' reader from weights that you have got: docs/maira-2.md says how. Not run against them here.
+
+    Args:
+        folder: with config.json, tokenizer and safetensors; 'maira-2' in the folder that HILUM_WEIGHTS names by default.
+
+    Raises:
+        MissingError: if torch, transformers or the weights are missing.
+        InputError: if the tensors are not laid out as the authors' code says.
+    """
+    _installed()
+    from hilum.systems._reader_published import load_published
+
+    return load_published("maira-2", folder)
+
+
+def reproduce(
+    data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
+    patients: int | str = 900, steps: int | str = 300, encoder_steps: int | str = 800, width: int | str = 96,
+    asked: int | str = 300, seeds: int | str = 3,
+) -> Verdict:  # fmt: skip
+    """Judge MAIRA-2's claims on scenes, every arm, control and guard in one run.
+
+    Args:
+        data: of no effect: what is true of a scene is known, of a report only what it says.
+        seed: of the scenes, the bootstrap and the first training.
+        say: told what is being done.
+        patients, steps, encoder_steps, width, asked, seeds: scenes, optimiser steps of an arm and of the encoder's label
+            training, width of the language model, test studies, trainings of each arm.
+
+    Raises:
+        InputError: if a number cannot be used.
+        MissingError: if torch or transformers is not installed.
+    """
+    _installed()
+    from hilum.systems._maira_2_judge import judge_maira_2
+    from hilum.systems._reader_lab import SMALL, lab, scaled
+
+    scale = scaled(SMALL, {"patients": patients, "steps": steps, "encoder_steps": encoder_steps, "width": width,
+                           "asked": asked, "seeds": seeds})  # fmt: skip
+    bench = lab(scale, seed=seed, leaky=LEAKY, say=say)
+    parts, controls, beside, lines, figures = judge_maira_2(bench, scale, seed=seed, say=say)
+    made, more = verdict(TEXT, parts, notes=(*lines, *NOTES)), verdict(TEXT, [*controls, *beside])
+    return replace(made, lines=(*made.lines, *more.lines), scores={**made.scores, **more.scores}, figures=figures)
+
+
+def _installed() -> None:
+    for package, extra in (("torch", "train"), ("transformers", "language")):
+        if find_spec(package) is None:
+            raise need(package, extra, "maira-2")
+
+
+@register.system(
+    "maira-2", summary="Findings from all films and sections there are, plain or with boxes",
+    source="MAIRA-2 (Bannur et al. 2024)",
+)  # fmt: skip
+class Maira2:
+    """`train` makes a reader of all inputs, `reproduce` judges what each input is worth and what grounding costs."""
+
+    claims, minutes, fits = (*CLAIMS, *CONTROLS, *BESIDE), 25.0, 1
+    build, train, trained = staticmethod(build), staticmethod(train), staticmethod(trained)
+    published, reproduce = staticmethod(published), staticmethod(reproduce)
