@@ -162,4 +162,3 @@ def _grounded(bench: Lab, trials: Trials, run: Run, *, seed: int, first: bool, s
         run.boxes = [[box for some in by.values() for box in some] for by in boxes]
     other, misplaced, _ = grounded_answers(reader, guard_rows(asked, seed=seed)["swapped"])
     trials.take(OTHER_BOXES, score(bench.test, other, boxes=misplaced))
-

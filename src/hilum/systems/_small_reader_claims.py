@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hilum.measure.claim import Claim
 
-F1, CHANGE, OPACITY = "fact F1", "balanced change accuracy", "balanced accuracy of opacity"
+F1, CHANGE, OPACITY = "fact-f1", "change-accuracy", "balanced accuracy of opacity"
 FACTS = Claim(
     "what the draft says comes from the films: made films", "true films", "other patients' films", F1,
     controls=("grey films", "constant normal draft"),

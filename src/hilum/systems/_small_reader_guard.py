@@ -69,8 +69,8 @@ def made_films(writer: Writer, *, patients: int, seed: int, say: Say) -> list[Ju
     for name, runs in arms.items():
         say(f"{len(studies)} made studies, {name}")
         told = [score(studies, writer.trained.write(run)) for run in runs]
-        facts[name], change[name] = [each["fact F1"] for each in told], [each["change accuracy"] for each in told]
-    facts["constant normal draft"] = [score(studies, [NORMAL] * len(studies))["fact F1"]]
+        facts[name], change[name] = [each["fact-f1"] for each in told], [each["change-accuracy"] for each in told]
+    facts["constant normal draft"] = [score(studies, [NORMAL] * len(studies))["fact-f1"]]
     people = [study.patient for study in studies]
     return [judge(claims.FACTS, facts, people, seed=seed), judge(claims.PRIOR, change, people, seed=seed)]
 
