@@ -23,6 +23,7 @@ class Recipe:
         steps, batch, rate: of the reader.
         vision_width, vision_layers, width, depth, heads: of the networks.
         left_out: share of samples whose lateral, prior or indication is left out, each on its own.
+        judged: made patients that the guard is measured on.
         pack: folder of real films to judge the guard on; '' judges made films alone.
     """
 
@@ -39,6 +40,7 @@ class Recipe:
     depth: int = 3
     heads: int = 4
     left_out: float = 0.25
+    judged: int = 300
     pack: str = ""
 
 

@@ -66,7 +66,9 @@ def guarded(made: Trained, out: Path, recipe: Recipe, *, seed: int, say: Say) ->
     from hilum.systems._small_reader_guard import guard_card, judge_guard
     from hilum.systems._small_reader_writer import Writer
 
-    verdict: Verdict = judge_guard(Writer.load(out), data=recipe.pack or None, patients=300, seed=seed, say=say)
+    verdict: Verdict = judge_guard(
+        Writer.load(out), data=recipe.pack or None, patients=recipe.judged, seed=seed, say=say
+    )
     return guard_card(list(verdict.scores.values()))
 
 
