@@ -1,11 +1,8 @@
 """The chat client against a real server on this machine that can be busy, break off, redirect and talk nonsense."""
 
+# ruff: noqa: F811 - a fixture goes by the name of an argument
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,58 +11,7 @@ import pytest
 from hilum.core.errors import InputError, MissingError
 from hilum.io.chat import Chat
 
-
-class Server(ThreadingHTTPServer):
-    """Answers the next of `plan` to each request: a status and a body; the last one for ever."""
-
-    plan: list[tuple[int, bytes]]
-    asked: list[dict[str, Any]]
-    keys: list[str | None]
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1/chat/completions"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def log_message(self, *_: object) -> None:
-        return
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked.append(json.loads(body))
-        self.server.keys.append(self.headers.get("Authorization"))
-        status, said = self.server.plan.pop(0) if len(self.server.plan) > 1 else self.server.plan[0]
-        if status == 0:  # the line breaks
-            self.close_connection = True
-            return
-        self.send_response(status)
-        if status in (301, 302, 307):
-            self.send_header("Location", "http://127.0.0.1:9/elsewhere")
-        if status == 429:
-            self.send_header("Retry-After", "0")
-        self.send_header("Content-Length", str(len(said)))
-        self.end_headers()
-        self.wfile.write(said)
-
-    do_GET = do_POST
-
-
-def answer(text: str) -> tuple[int, bytes]:
-    return 200, json.dumps({"choices": [{"message": {"role": "assistant", "content": text}}]}).encode()
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    found = Server(("127.0.0.1", 0), Handler)
-    found.plan, found.asked, found.keys = [answer("Yes.")], [], []
-    threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    yield found
-    found.shutdown()
-    found.server_close()
+from ..chat_server import Server, answer, server  # noqa: F401
 
 
 def chat(server: Server, **options: Any) -> Chat:

@@ -34,7 +34,7 @@ KINDS: dict[str, tuple[str, dict[str, Any], str]] = {
     "linear": ("linear", {}, "last"),
     "mlp2": ("mlp2", {}, "last"),
     "mlp4": ("mlp4", {"merge": 2}, "all"),
-    "mlp2 per role": ("mlp2", {"per_role": True}, "last"),
+    "mlp2 per role": ("mlp2", {"by_role": True}, "last"),
     "qformer": ("qformer", {"queries": 5, "heads": 2}, "last"),
     "tac": ("tac", {"heads": 2}, "all"),
     "tac merged": ("tac", {"heads": 2, "merge": 2, "prior_slot": "own", "bias": False}, "all"),
@@ -72,6 +72,8 @@ def shaken(reader: Reader, seed: int = 1) -> Reader:
         for name, each in sorted(reader.named_parameters()):
             if each.ndim > 1 and "language_model" in name:
                 each.normal_(0, 0.5 if "embed" in name else 0.25, generator=draw)
+        words = reader.get_input_embeddings().weight
+        words[reader.config.text_config.eos_token_id] *= 2.5
     return reader
 
 

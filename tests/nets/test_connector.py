@@ -98,7 +98,7 @@ def test_a_fusing_connector_asks_for_roles(kind: str) -> None:
         ("mlp3", {}, "no connector 'mlp3': expected one of linear, mlp2, mlp4, qformer, tac, multiview_xattn"),
         ("mlp2", {"heads": 3}, "'mlp2' has no option 'heads': it has merge"),
         ("tac", {"queries": 3}, "'tac' has no option 'queries': it has heads, drop, bias"),
-        ("tac", {"per_role": True}, "'tac' has no weights for each role"),
+        ("tac", {"by_role": True}, "'tac' has no weights for each role"),
         ("tac", {"heads": 3}, "3 heads do not divide a width of 8"),
         ("tac", {"prior_slot": "both"}, "'placeholder' or its 'own' tokens, got 'both'"),
         ("multiview_xattn", {"other_slots": ""}, "'own' tokens or a 'placeholder', got ''"),
@@ -220,7 +220,7 @@ class TestTemporal:
 
     def test_the_shift_is_nothing_at_first_and_a_constant_that_norms_nearly_remove(self) -> None:
         torch.manual_seed(0)
-        net = TemporalFusion(D, 2, drop=0.0, bias=True, self_attention=True).eval()
+        net = TemporalFusion(D, 2, drop=0.0, bias=True, self_attention=True, feed=D).eval()
         current, prior = torch.randn(2, 2, P, D)
         plain = net(current, prior)
         net.load_state_dict({**net.state_dict(), "shift": torch.tensor([5.0])})
@@ -232,7 +232,7 @@ class TestTemporal:
     def test_the_fusion_is_its_formula(self) -> None:
         """LN4(cur + MLP(LN3(cur' + CA(cur', prior'))))."""
         torch.manual_seed(0)
-        net = TemporalFusion(D, 2, drop=0.0, bias=False, self_attention=True).eval()
+        net = TemporalFusion(D, 2, drop=0.0, bias=False, self_attention=True, feed=D).eval()
         current, prior = torch.randn(2, 1, P, D)
         one = net.look_norms[0](current + net.looks[0](current, current))
         two = net.look_norms[1](prior + net.looks[1](prior, prior))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from transformers import (  # noqa: E402
 from hilum.core.errors import InputError  # noqa: E402
 from hilum.core.image import Image  # noqa: E402
 from hilum.learn.decode import batch_of  # noqa: E402
-from hilum.nets.reader import Reader, ReaderConfig, ReaderModel  # noqa: E402
+from hilum.nets.reader import Reader, ReaderConfig, ReaderModel, tiled  # noqa: E402
 from hilum.nets.reader_processor import FilmProcessor, ReaderProcessor, flat, sentence_case  # noqa: E402
 from hilum.nets.readers import processor_for, reader_config, slot_of, small_reader  # noqa: E402
 
@@ -207,16 +208,18 @@ def test_which_film_is_the_prior_matters(held: Any, kind: str) -> None:
         else reader.model(**each).image_hidden_states
         for each in (first, second)
     )
-    assert float((one - two).abs().max()) > 1e-6
+    assert float((one - two).detach().abs().max()) > 1e-6
 
 
 def test_a_connector_draws_its_own_weights_and_loading_keeps_them(tmp_path: Path) -> None:
     """transformers would draw every linear layer 0.02 wide, and twelve layers squeezed thrice would be silence."""
     reader, _ = case("tac", wide=False)
-    spread = float(reader.model.multi_modal_projector.project[0].weight.std())
+    spread = float(reader.model.multi_modal_projector.project[0].weight.detach().std())
     assert spread == pytest.approx((1 / 3 / 16) ** 0.5, rel=0.2)
-    assert float(reader.model.language_model.layers[0].mlp.up_proj.weight.std()) == pytest.approx(0.02, rel=0.2)
-    assert float(reader.model.multi_modal_projector.fusion.shift) == 0.0
+    assert float(reader.model.language_model.layers[0].mlp.up_proj.weight.detach().std()) == pytest.approx(
+        0.02, rel=0.2
+    )
+    assert float(reader.model.multi_modal_projector.fusion.shift.detach()) == 0.0
     again, other = (case("tac", wide=False, seed=seed)[0] for seed in (3, 4))
     name = "model.multi_modal_projector.gone"
     assert torch.equal(reader.state_dict()[name], again.state_dict()[name])
@@ -263,6 +266,32 @@ def test_other_layers_than_the_connectors_are_refused() -> None:
     with pytest.raises(InputError, match="needs token ids, with roles"):
         deep(inputs_embeds=torch.zeros(1, 5, 32), pixel_values=films(1))
     assert processor.image_seq_length == PATCHES
+
+
+def test_tiles_are_the_film_in_small_and_its_parts_row_by_row() -> None:
+    film = torch.arange(16.0).reshape(1, 1, 4, 4)
+    made = tiled(film, 2)
+    assert made[1:, 0].tolist() == [[[0, 1], [4, 5]], [[2, 3], [6, 7]], [[8, 9], [12, 13]], [[10, 11], [14, 15]]]
+    assert float(made[0].mean()) == pytest.approx(7.5)
+    assert torch.equal(tiled(film, 0), film)
+    with pytest.raises(InputError, match=r"a film of \(4, 4\) pixels cannot be cut into 3 x 3"):
+        tiled(film, 3)
+
+
+def test_a_film_in_tiles_takes_a_slot_for_each() -> None:
+    preset = SimpleNamespace(connector="mlp2", options={"tiles": 4}, layers="last")
+    reader = small_reader(preset, tokens(), encoder(), width=32)
+    processor = processor_for(reader, tokens())
+    assert (processor.image_processor.size, processor.image_seq_length) == (32, 5 * PATCHES)
+    films_ = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        states = reader.model.states(films_)
+        plain = reader.model.vision_tower(films_[1:, :, 16:, :16], output_hidden_states=True).hidden_states[-1]
+    torch.testing.assert_close(states[1, 0, 3 * PATCHES : 4 * PATCHES], plain[0, 1:])
+    ids = torch.tensor([processor.prompt_ids(FRONT + PRIOR + " findings?")])
+    assert reader(input_ids=ids, pixel_values=films_).logits.shape[1] == ids.shape[1] == 2 * (1 + 5 * PATCHES) + 2
+    with pytest.raises(InputError, match=r"1, 4, 9, \.\.\. tiles, got tiles=3"):
+        small_reader(SimpleNamespace(connector="mlp2", options={"tiles": 3}, layers="last"), tokens(), encoder())
 
 
 def test_a_reader_without_images_reads_text() -> None:

@@ -12,7 +12,8 @@ import typer
 
 from hilum import RESEARCH_USE, __version__
 from hilum.app.draw_verb import draw_command
-from hilum.app.flags import AsJson, Plugins, Quiet, Seed, load_plugins, pairs_of
+from hilum.app.flags import AsJson, Plugins, Quiet, Seed, is_address, load_plugins, pairs_of
+from hilum.app.get_verb import get_command
 from hilum.app.project_verb import project_command
 from hilum.app.serve.verb import serve_command
 from hilum.app.view.verb import view_command
@@ -61,7 +62,9 @@ def read_command(
     workers: Annotated[int, typer.Option(min=1, help="Processes here; actors with --ray, 1 for each processor.")] = 1,
     ray: Annotated[str, typer.Option(help="Address of a Ray cluster that sees the same folders; local.")] = "",
     ask: Annotated[str, typer.Option(help="Ask an aligned model instead, e.g. 'right upper lobe nodule'.")] = "",
-    model: Annotated[Path | None, typer.Option(help="Folder of the aligned model that --ask asks.")] = None,
+    model: Annotated[
+        str, typer.Option(help="Folder of the aligned model that --ask asks; or chat:URL#MODEL, outside:NAME to read.")
+    ] = "",
     write: Annotated[bool, typer.Option("--write", help="Also write a draft, held against the findings.")] = False,
     writer: Annotated[str, typer.Option(help="Who writes: research (the preset inside), or a reader's folder.")] = "",
     indication: Annotated[str, typer.Option(help="Why the films were taken, for the draft.")] = "",
@@ -78,11 +81,17 @@ def read_command(
     given = [*(paths or []), *([_example()] if example or not paths else [])]
     if not paths and not example and not quiet and not as_json:
         print("No film given: reading the bundled synthetic film (the same as --example).", file=sys.stderr)
+    if model and not ask and is_address(model):
+        from hilum.app.outside_command import read_outside
+
+        read_outside(given, out, model, prior, keep_identifiers=keep_identifiers, as_json=as_json, quiet=quiet)
+        return
     if ask or model:
         from hilum.app.ask_command import run
 
-        unused = {"--prior": prior, "--formats": formats, "--resume": resume, "--ray": ray, "--workers": workers > 1}
-        run(given, out, ask, model, [name for name, value in unused.items() if value],
+        unused = {"--prior": prior, "--formats": formats, "--resume": resume, "--ray": ray, "--workers": workers > 1,
+                  "--write": bool(write or writer or indication)}  # fmt: skip
+        run(given, out, ask, Path(model) if model else None, [name for name, value in unused.items() if value],
             keep_identifiers=keep_identifiers, as_json=as_json, quiet=quiet)  # fmt: skip
         return
     chosen = FORMATS if not formats else tuple(name for name in formats.split(",") if name not in ("", "none"))
@@ -199,6 +208,7 @@ def score_command(
 
 app.command("project")(project_command)
 app.command("draw")(draw_command)
+app.command("get")(get_command)
 app.command("view")(view_command)
 app.command("serve")(serve_command)
 

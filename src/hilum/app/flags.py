@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,11 @@ def pairs_of(settings: list[str], option: str = "--set") -> dict[str, str]:
     if wrong:
         raise InputError(f"{option} needs key=value, got '{wrong[0]}'")
     return dict(item.split("=", 1) for item in settings)
+
+
+def is_address(model: str) -> bool:
+    """Tell whether a model is named by an address, 'chat:URL#MODEL' or 'outside:NAME', and not by a folder."""
+    return re.match(r"[a-z][a-z0-9-]+:", model) is not None and not Path(model).is_dir()
 
 
 def load_plugins(plugins: list[Path] | None) -> None:

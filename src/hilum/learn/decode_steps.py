@@ -85,7 +85,10 @@ def follow(steps: Stepping, how: Choice, numbers: Tensor | None, count: int) -> 
     rows = torch.arange(len(logits), device=logits.device)
     made = torch.full((len(rows), count, how.longest), how.end, device=logits.device)
     logp = torch.zeros(len(rows), count, device=logits.device)
-    open_, never = torch.ones_like(logp, dtype=torch.bool), torch.tensor(how.never, device=logits.device)
+    open_, never = (
+        torch.ones_like(logp, dtype=torch.bool),
+        torch.tensor(how.never, dtype=torch.int64, device=logits.device),
+    )
     for step in range(how.longest):
         logits = logits.float()
         allowed = logits.index_fill(-1, never, -torch.inf)
@@ -164,7 +167,7 @@ def search(steps: Stepping, how: Choice, beams: int, wanted: int) -> list[list[A
         wanted: at most `beams`.
     """
     logits = steps.first[:, None].float()
-    never = torch.tensor(how.never, device=logits.device)
+    never = torch.tensor(how.never, dtype=torch.int64, device=logits.device)
     hunts = [_Hunt(beams) for _ in range(len(logits))]
     left = list(range(len(hunts)))
     for step in range(how.longest):

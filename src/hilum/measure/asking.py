@@ -48,10 +48,11 @@ class Model:
 
 
 def load_model(name: str, *, seed: int = 0) -> Model:
-    """Return a registered model, or one that was trained into a folder; one that takes a `seed` gets it.
+    """Return a registered model, one that was trained into a folder, or one at an address; a `seed` goes where it fits.
 
     Args:
-        name: registered name, FILE.py:name, or the folder that `hilum train` wrote.
+        name: registered name, FILE.py:name, the folder that `hilum train` wrote, or SCHEME:PLACE, where a model that
+            is registered as SCHEME opens the place, e.g. 'chat:http://127.0.0.1:8080/v1/chat/completions#MODEL'.
         seed: of what the model draws.
 
     Raises:
@@ -60,6 +61,9 @@ def load_model(name: str, *, seed: int = 0) -> Model:
     """
     if (Path(name) / CARD).is_file():
         return _trained(Path(name))
+    scheme, colon, place = name.partition(":")
+    if colon and ".py:" not in name:
+        return _at(scheme, place)
     entry = locate("model", name)
     return Model(
         entry.name, _ready(entry, seed), tuple(entry.facts["needs"]), tuple(entry.facts["adds"]), _source(entry.thing)
@@ -83,6 +87,15 @@ def _trained(folder: Path) -> Model:
         if not file.name.startswith("state") and file.name not in _LOGS:
             mark.update(file.read_bytes())
     return Model(folder.resolve().name, opened, tuple(opened.needs), tuple(opened.adds), mark.hexdigest())
+
+
+def _at(scheme: str, place: str) -> Model:
+    """The model that a registered scheme opens; what it opens has a name, a mark, and fields it needs and adds."""
+    opens = getattr(register.find("model", scheme).thing, "at", None)
+    if opens is None:
+        raise InputError(f"the model '{scheme}' takes no address, got '{scheme}:{place}'")
+    opened = opens(place)
+    return Model(opened.name, opened, tuple(opened.needs), tuple(opened.adds), opened.mark)
 
 
 def _ready(entry: Entry, seed: int) -> Callable[[Study], Study]:

@@ -22,7 +22,7 @@ CONNECTORS: MappingProxyType[str, Callable[..., Connector]] = MappingProxyType({
 
 
 def connector(
-    name: str, *, vision_width: int, text_width: int, layers: int = 1, per_role: bool = False, **options: Any
+    name: str, *, vision_width: int, text_width: int, layers: int = 1, by_role: bool = False, **options: Any
 ) -> Connector:
     """Return a connector with random weights.
 
@@ -30,7 +30,7 @@ def connector(
         name: of `CONNECTORS`.
         vision_width, text_width: D of a hidden state of the encoder, and the language model's width.
         layers: L, how many hidden states come side by side.
-        per_role: for 'linear', 'mlp2' and 'mlp4': current films, earlier ones and lesions have weights of their own.
+        by_role: for 'linear', 'mlp2' and 'mlp4': current films, earlier ones and lesions have weights of their own.
         options: of that connector.
 
     Raises:
@@ -41,9 +41,9 @@ def connector(
         raise InputError(f"there is no connector '{name}': expected one of {', '.join(CONNECTORS)}")
     make = CONNECTORS[name]
     held = getattr(make, "keywords", {})
-    if per_role and not held:
-        raise InputError(f"the connector '{name}' has no weights for each role: per_role is for linear, mlp2 and mlp4")
-    if per_role:
+    if by_role and not held:
+        raise InputError(f"the connector '{name}' has no weights for each role: by_role is for linear, mlp2 and mlp4")
+    if by_role:
         make = partial(RoleProjection, **held)
     known = [each for each in signature(make).parameters if each not in ("vision_width", "text_width", "layers")]
     known = [each for each in known if each not in held]

@@ -29,8 +29,8 @@ class Squeeze(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         """Build; weights are random."""
         super().__init__()
-        hidden = max(4, inputs // 2)
-        self.weigh = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, inputs), nn.Sigmoid())
+        hidden = max(1, inputs // 2)
+        self.weigh = nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, inputs), nn.Sigmoid())
         self.mix = nn.Linear(inputs, outputs, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -71,9 +71,10 @@ class TemporalFusion(nn.Module):
         bias: whether the prior is shifted by a learned number where both films are alike. (One number for all
             channels: the norms after it remove nearly all of it.)
         self_attention: whether films look at themselves.
+        feed: hidden width of the feed-forward.
     """
 
-    def __init__(self, width: int, heads: int, *, drop: float, bias: bool, self_attention: bool) -> None:
+    def __init__(self, width: int, heads: int, *, drop: float, bias: bool, self_attention: bool, feed: int) -> None:
         """Build; weights are random."""
         super().__init__()
         self.shift = nn.Parameter(torch.empty(1)) if bias else None
@@ -82,7 +83,7 @@ class TemporalFusion(nn.Module):
         self.cross = Attention(width, heads, drop)
         self.cross_norm, self.norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.feed = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(drop), nn.Linear(4 * width, width), nn.Dropout(drop)
+            nn.Linear(width, feed), nn.GELU(), nn.Dropout(drop), nn.Linear(feed, width), nn.Dropout(drop)
         )
         self.reset_parameters()
 
@@ -118,6 +119,7 @@ class TemporalConnector(Connector):
         heads: of attention.
         drop: of attention and feed-forward in training.
         bias, self_attention: parts that an ablation may leave out, see `TemporalFusion`.
+        feed: hidden width of the feed-forward after attention; D by default, as published.
         prior_slot: what stands in the prior's slot: a learned 'placeholder', or its 'own' tokens.
         depth: linear layers after the fusion.
         merge: side of the squares of patches that become one token.
@@ -130,7 +132,8 @@ class TemporalConnector(Connector):
 
     def __init__(
         self, vision_width: int, text_width: int, *, layers: int = 1, heads: int = 4, drop: float = 0.1,
-        bias: bool = True, self_attention: bool = True, prior_slot: Literal["placeholder", "own"] = "placeholder",
+        bias: bool = True, self_attention: bool = True, feed: int | None = None,
+        prior_slot: Literal["placeholder", "own"] = "placeholder",
         depth: int = 4, merge: int = 1,
     ) -> None:  # fmt: skip
         """Build; weights are random."""
@@ -139,7 +142,9 @@ class TemporalConnector(Connector):
             raise InputError(f"the prior's slot holds a 'placeholder' or its 'own' tokens, got '{prior_slot}'")
         self.layers = layers
         self.extract = LayerwiseExtractor(layers)
-        self.fusion = TemporalFusion(vision_width, heads, drop=drop, bias=bias, self_attention=self_attention)
+        self.fusion = TemporalFusion(
+            vision_width, heads, drop=drop, bias=bias, self_attention=self_attention, feed=feed or vision_width
+        )
         self.project = mlp(vision_width * merge * merge, text_width, depth)
         self.gone = nn.Parameter(torch.empty(text_width)) if prior_slot == "placeholder" else None
         self.reset_parameters()

@@ -8,6 +8,7 @@ where the prompt is known, and not in `get_image_features`, which generation cal
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isqrt
 from typing import Any
 
 import torch
@@ -41,6 +42,7 @@ class ReaderConfig(library.LlavaConfig):  # type: ignore[misc]
         role_token_ids: role -> id of the token that stands before each image of that role; empty if prompts have none.
         vision_feature_layer: -1, or the layers side by side, counted from the end.
         vision_normed: whether layer -1 is what comes out of the encoder's last norm rather than what goes in.
+        tiles: 0, or a square number n * n: films n times as wide as the encoder's are seen whole and in n x n tiles.
     """
 
     model_type = "hilum-reader"
@@ -50,6 +52,7 @@ class ReaderConfig(library.LlavaConfig):  # type: ignore[misc]
     role_token_ids: dict[str, int] | None = None
     vision_feature_layer: int | list[int] = -1
     vision_normed: bool = False
+    tiles: int = 0
 
 
 class ReaderModel(library.LlavaModel):  # type: ignore[misc]
@@ -85,10 +88,12 @@ class ReaderModel(library.LlavaModel):  # type: ignore[misc]
         """Return every hidden state that the connector takes of films (M, C, S, S): (M, L, P, D), the deepest last."""
         layers = self.config.vision_feature_layer
         wanted = [layers] if isinstance(layers, int) else list(layers)
-        out = self.vision_tower(pixel_values, output_hidden_states=True, return_dict=True)
+        views = tiled(pixel_values, isqrt(self.config.tiles))
+        out = self.vision_tower(views, output_hidden_states=True, return_dict=True)
         found = (*out.hidden_states[:-1], out.last_hidden_state) if self.config.vision_normed else out.hidden_states
         held = torch.stack([each.flatten(2).mT if each.ndim == 4 else each for each in (found[at] for at in wanted)], 1)
-        return held[:, :, 1:] if self.config.vision_feature_select_strategy == "default" else held
+        held = held[:, :, 1:] if self.config.vision_feature_select_strategy == "default" else held
+        return held.reshape(len(pixel_values), -1, *held.shape[1:]).transpose(1, 2).flatten(2, 3)
 
     def chosen(self, image_states: Tensor) -> Tensor:
         """Return hidden states (M, L, P, D), the deepest last, as the connector takes them: (M, P, layers * D).
@@ -203,6 +208,26 @@ class Reader(library.LlavaForConditionalGeneration):  # type: ignore[misc]
 library.AutoConfig.register(ReaderConfig.model_type, ReaderConfig, exist_ok=True)
 library.AutoModel.register(ReaderConfig, ReaderModel, exist_ok=True)
 library.AutoModelForImageTextToText.register(ReaderConfig, Reader, exist_ok=True)
+
+
+def tiled(films: Tensor, side: int) -> Tensor:
+    """Return films (M, C, n * S, n * S) each in small, then its tiles row by row: (M * (1 + n * n), C, S, S).
+
+    Args:
+        films: square, cut into `side` x `side` tiles.
+        side: n; with 0 films stay as they are.
+
+    Raises:
+        InputError: if a film cannot be cut so.
+    """
+    if not side:
+        return films
+    if films.shape[2] % side or films.shape[3] % side:
+        raise InputError(f"a film of {tuple(films.shape[2:])} pixels cannot be cut into {side} x {side} equal tiles")
+    rows, columns = films.shape[2] // side, films.shape[3] // side
+    whole = torch.nn.functional.interpolate(films, (rows, columns), mode="bilinear", antialias=True)
+    cut = films.reshape(*films.shape[:2], side, rows, side, columns).permute(0, 2, 4, 1, 3, 5)
+    return torch.cat([whole[:, None], cut.flatten(1, 2)], dim=1).flatten(0, 1)
 
 
 def _drawn(parent: Any, module: torch.nn.Module) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isqrt
 from typing import Any, Protocol
 
 import torch
@@ -43,7 +44,7 @@ def reader_config(
     Args:
         vision, text: configurations of transformers.
         tokenizer: with `IMAGE` and the role tokens; text's vocabulary grows to hold it.
-        connector, options: see `nets.connector`.
+        connector, options: see `nets.connector`; the option 'tiles' is of `ReaderConfig`.
         layers: 'last' hidden state of the encoder, or 'all' but the first, which is no layer's.
         more: of `ReaderConfig`.
 
@@ -69,14 +70,18 @@ def assembled(
     """Return the configuration of a reader whose tokens have known ids; see `reader_config`.
 
     Raises:
-        InputError: if `layers` is neither 'last' nor 'all'.
+        InputError: if `layers` is neither 'last' nor 'all', or tiles make no square.
     """
     if layers not in ("last", "all"):
         raise InputError(f"a connector takes the 'last' hidden state or 'all' of them, got '{layers}'")
+    options = dict(options or {})
+    tiles = int(options.pop("tiles", 0))
+    if isqrt(tiles) ** 2 != tiles:
+        raise InputError(f"films are cut into 1, 4, 9, ... tiles, got tiles={tiles}")
     depth = getattr(vision, "num_hidden_layers", None) or len(getattr(vision, "depths", [1]))
     return ReaderConfig(
         vision_config=vision, text_config=text, image_token_index=known[IMAGE], connector=connector,
-        connector_options=dict(options or {}), role_token_ids={role: known[role_token(role)] for role in ROLES},
+        connector_options=options, tiles=tiles, role_token_ids={role: known[role_token(role)] for role in ROLES},
         vision_feature_layer=-1 if layers == "last" else list(range(-depth, 0)),
         **{"vision_feature_select_strategy": "default" if vision.model_type in CLASS_TOKENS else "full", **more},
     )  # fmt: skip
@@ -115,11 +120,17 @@ def small_reader(
     return reader
 
 
+def film_side(reader: Reader) -> int:
+    """Return the side in pixels of the films that a reader takes."""
+    return int(reader.config.vision_config.image_size * max(1, isqrt(reader.config.tiles)))
+
+
 def slot_of(reader: Reader) -> int:
     """Return how many tokens a film takes, by asking the encoder for the patches of an empty one."""
     config = reader.config.vision_config
     kind = next(reader.model.vision_tower.parameters()).dtype
-    film = torch.zeros(1, config.num_channels, config.image_size, config.image_size, device=reader.device, dtype=kind)
+    side = film_side(reader)
+    film = torch.zeros(1, config.num_channels, side, side, device=reader.device, dtype=kind)
     with torch.no_grad():
         patches = reader.model.states(film).shape[2]
     return int(reader.model.multi_modal_projector.tokens(patches))
@@ -134,5 +145,5 @@ def processor_for(reader: Reader, tokenizer: Any, **film: Any) -> ReaderProcesso
         film: of `FilmProcessor`, where films are not letterboxed values in [0, 1].
     """
     vision = reader.config.vision_config
-    made = FilmProcessor(**{"size": vision.image_size, "channels": vision.num_channels, **film})
+    made = FilmProcessor(**{"size": film_side(reader), "channels": vision.num_channels, **film})
     return ReaderProcessor(made, tokenizer, image_seq_length=slot_of(reader))

@@ -73,7 +73,7 @@ def _chexagent_2_3b() -> tuple[Any, Any, dict[str, Any]]:
 
 
 def _radvlm() -> tuple[Any, Any, dict[str, Any]]:
-    """SigLIP so400m at 384 px and Qwen2-7B. Films are not cut into tiles here: one slot of 729 tokens each."""
+    """SigLIP so400m at 384 px and Qwen2-7B. A film is seen whole and in 3 x 3 tiles, whatever its shape."""
     vision = library.SiglipVisionConfig(
         hidden_size=1152, num_hidden_layers=27, num_attention_heads=16, intermediate_size=4304, image_size=384,
         patch_size=14,
@@ -82,7 +82,7 @@ def _radvlm() -> tuple[Any, Any, dict[str, Any]]:
         vocab_size=152064, hidden_size=3584, intermediate_size=18944, num_hidden_layers=28, num_attention_heads=28,
         num_key_value_heads=4,
     )  # fmt: skip
-    return vision, text, {"connector": "mlp2"}
+    return vision, text, {"connector": "mlp2", "options": {"tiles": 9}}
 
 
 def _maira_2() -> tuple[Any, Any, dict[str, Any]]:

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from hilum.core.study import Study
 from hilum.learn.reader.guards import no_prior
 from hilum.learn.reader.preset import Preset
-from hilum.learn.reader.trained import Trained
 from hilum.measure.claim import Judged
 from hilum.measure.metric import metric
 from hilum.measure.pairs import Pairs
@@ -29,10 +28,10 @@ from hilum.systems._libra_claims import (
     TAC,
     TEMPORAL,
 )
-from hilum.systems._reader_lab import Lab, Scale, arm, samples_of, small_preset
+from hilum.systems._reader_jobs import Answered, worked
+from hilum.systems._reader_lab import Lab, Scale, arm, jobs_of, samples_of, small_preset
 from hilum.systems._reader_picture import pages
-from hilum.systems._reader_scores import score
-from hilum.systems._reader_trials import Trials, among, settings_line, shown_under_guards
+from hilum.systems._reader_trials import Trials, among, guard_answers, settings_line
 
 CAPTION = "Test studies: films, what is true, and what readers of the first seed wrote"
 SECTIONS = ("indication", "comparison")
@@ -91,38 +90,33 @@ def judge_libra(
         The claims, the controls and what stands beside them as judged; lines; pictures by caption.
     """
     trials, kept, told = Trials(bench.patients), dict[str, list[str]](), list[str]()
-    for number in range(seed, seed + scale.seeds):
-        for name, kind in KINDS.items():
-            say(f"{name}, seed {number}")
-            reader, answers = _arm(bench, trials, name, kind, seed=number)
-            if number == seed:
-                kept[name] = answers
-                slots = kind.slots * reader.processor.image_seq_length
-                told.append(f"{name}: {slots} tokens of films that carry anything; {settings_line(reader)}")
+    for (name, number), made in worked(arm_of, jobs_of(list(KINDS), scale, seed=seed), bench, workers=scale.workers,
+                                       say=say):  # fmt: skip
+        trials.read(bench.test, made)
+        trials.take(name, {TEMPORAL: temporal(bench.test, made.texts[name])})
+        if number == seed:
+            kept[name] = made.texts[name]
+            told.append(f"{name}: {made.line}")
     guards = sorted(name for name in trials.scores[FACTS] if name.startswith(f"{TAC}:"))
     lines = [
-        f"{len(bench.train)} studies to learn from, {len(bench.test)} test studies of {len(set(bench.patients))} patients",
-        f"change, Bayes accuracy from the current film alone: balanced {bench.floor.balanced:.3f}",
-        *told, "every arm:", *trials.table(list(KINDS), METRICS, seed=seed),
-        f"guards of {TAC}:", *trials.table(guards, METRICS, seed=seed), *_subgroups(bench, trials, seed=seed),
+        *bench.lines(), *told, "every arm:", *trials.table(list(KINDS), METRICS, seed=seed), f"guards of {TAC}:",
+        *trials.table(guards, METRICS, seed=seed), *_subgroups(bench, trials, seed=seed),
     ]  # fmt: skip
     judged = [trials.judged(some, seed=seed) for some in (CLAIMS, CONTROLS, BESIDE)]
     return judged[0], judged[1], judged[2], lines, {CAPTION: _picture(bench, kept)}
 
 
-def _arm(bench: Lab, trials: Trials, name: str, kind: Kind, *, seed: int) -> tuple[Trained, list[str]]:
+def arm_of(bench: Lab, name: str, seed: int) -> Answered:
+    """Train one arm and return what it writes; that of the connector also under every guard."""
+    kind = KINDS[name]
     preset = preset_of_kind(kind)
     learned, asked = (samples_of(some, preset, seed=seed) for some in (bench.train, bench.test))
     if not kind.prior:
         learned, asked = no_prior(learned), no_prior(asked)
     reader = arm(bench, preset, learned, seed=seed)
-    if name == TAC:
-        answers = shown_under_guards(reader, asked, bench.test, trials, name, seed=seed)["true"]
-    else:
-        answers = reader.write(asked)
-        trials.take(name, score(bench.test, answers))
-    trials.take(name, {TEMPORAL: temporal(bench.test, answers)})
-    return reader, answers
+    texts = guard_answers(reader, asked, name, seed=seed) if name == TAC else {name: reader.write(asked)}
+    slots = kind.slots * reader.processor.image_seq_length
+    return Answered(texts, line=f"{slots} tokens of films that carry anything; {settings_line(reader)}")
 
 
 def _subgroups(bench: Lab, trials: Trials, *, seed: int) -> list[str]:

@@ -14,6 +14,7 @@ from hilum.learn.reader.preset import Preset
 from hilum.learn.reader.sample import Sample, with_context
 from hilum.learn.reader.trained import Trained
 from hilum.systems._maira_2_claims import ALL, FL, FLP, FLPR, F
+from hilum.systems._reader_jobs import Boxes
 from hilum.systems._reader_lab import samples_of, small_preset
 from hilum.systems._reader_said import said
 
@@ -70,14 +71,12 @@ def wrong_prior(samples: Sequence[Sample], *, seed: int) -> list[Sample]:
     return other_prior(samples, seed=seed)
 
 
-def grounded_answers(
-    reader: Trained, samples: Sequence[Sample]
-) -> tuple[list[str], list[dict[str, list[Box]]], list[str]]:
+def grounded_answers(reader: Trained, samples: Sequence[Sample]) -> tuple[list[str], list[Boxes], list[str]]:
     """Return the texts of grounded answers, their boxes by the concept that their sentence states, and what was wrong.
 
     A box whose sentence states no finding is kept under '' and counts as one too many.
     """
-    texts, boxes, wrong = [], [], []
+    texts, boxes, wrong = list[str](), list[Boxes](), list[str]()
     for sample, answer in zip(samples, reader.written(samples), strict=True):
         front = next(shown for shown in sample.shown if shown.role == "cur_front")
         read = read_answer(written(answer.tokens, reader.processor.tokenizer), reader.preset, front)

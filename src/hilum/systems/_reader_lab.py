@@ -44,6 +44,7 @@ class Scale:
         width, depth: of its language model.
         asked: test studies that are read, at most.
         seeds: trainings of each arm.
+        workers: processes that arms are shared out to.
     """
 
     patients: int = 900
@@ -56,6 +57,7 @@ class Scale:
     depth: int = 2
     asked: int = 300
     seeds: int = 3
+    workers: int = 2
 
 
 SMALL = Scale()
@@ -75,7 +77,7 @@ def scaled(scale: Scale, changes: Mapping[str, Any]) -> Scale:
             scale = replace(scale, **{name: type(held[name])(value)})
         except (TypeError, ValueError, OverflowError):
             raise InputError(f"{name} must be a number, got '{value}'") from None
-    least = (scale.patients, scale.steps, scale.asked, scale.seeds, scale.depth)
+    least = (scale.patients, scale.steps, scale.asked, scale.seeds, scale.depth, scale.workers)
     if min(least) < 1 or scale.side % 16 or scale.side < 32 or scale.width % 8 or scale.encoder_steps < 0:
         raise InputError("side is a multiple of 16 from 32 up, width of 8, encoder_steps 0 or more, the rest 1 or more")
     return scale
@@ -89,7 +91,7 @@ class Lab:
         train, val, test: studies, each patient in one of them.
         features: of the frozen encoder.
         floor: Bayes accuracy of change from the current film alone, on the test studies.
-        scale, seed: what it was made by.
+        scale, seed, leaky: what it was made by.
     """
 
     train: tuple[Study, ...]
@@ -99,11 +101,20 @@ class Lab:
     floor: Floor
     scale: Scale
     seed: int
+    leaky: float = 0.0
 
     @property
     def patients(self) -> list[str]:
         """The patient of each test study."""
         return [study.patient for study in self.test]
+
+    def lines(self) -> list[str]:
+        """Return what the bench holds and what a single film could tell of change, for the evidence."""
+        people = len(set(self.patients))
+        return [
+            f"{len(self.train)} studies to learn from, {len(self.test)} test studies of {people} patients",
+            f"change, Bayes accuracy from the current film alone: balanced {self.floor.balanced:.3f}",
+        ]
 
 
 def lab(scale: Scale = SMALL, *, seed: int = 0, leaky: float = 0.0, say: Say = lambda line: None) -> Lab:
@@ -126,7 +137,7 @@ def lab(scale: Scale = SMALL, *, seed: int = 0, leaky: float = 0.0, say: Say = l
     test = parts["test"][: scale.asked]
     encoder = label_encoder(parts["train"], size=VisionSize(size=scale.side), steps=scale.encoder_steps, seed=seed,
                             say=say)  # fmt: skip
-    return Lab(parts["train"], parts["val"], test, Features(encoder), single_image_floor(test), scale, seed)
+    return Lab(parts["train"], parts["val"], test, Features(encoder), single_image_floor(test), scale, seed, leaky)
 
 
 def _drawn(scale: Scale, seed: int, leaky: float) -> list[Study]:
@@ -144,6 +155,11 @@ def small_preset(name: str, **changes: Any) -> Preset:
     """Return a preset as the bench runs it: films letterboxed, greedy, short answers; with what else is changed."""
     decoding = {"": {"longest": LONGEST}, "grounded": {"longest": 2 * LONGEST}}
     return preset_of(name).changed(**{"crop": "letterbox", "decoding": decoding, **changes})
+
+
+def jobs_of(arms: Sequence[str], scale: Scale, *, seed: int) -> list[tuple[str, int]]:
+    """Return every arm with every seed, the arms of one seed together."""
+    return [(name, number) for number in range(seed, seed + scale.seeds) for name in arms]
 
 
 def samples_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from textwrap import wrap
+from typing import Any
 
 import numpy as np
 
@@ -63,10 +64,10 @@ def _lines(name: str, words: str) -> list[str]:
 
 
 def _scale(film: Image) -> float:
-    return _SIDE / max(film.pixels.shape)
+    return _SIDE / float(max(film.pixels.shape))
 
 
-def _grey(film: Image) -> object:
+def _grey(film: Image) -> Any:
     from PIL import Image as Picture
 
     rows, columns = film.pixels.shape
@@ -74,10 +75,10 @@ def _grey(film: Image) -> object:
     return grey.resize((round(columns * _scale(film)), round(rows * _scale(film))), Picture.Resampling.BICUBIC)
 
 
-def _draw(pen: object, film: Image, study: Study, said: Sequence[Box], top: int) -> None:
+def _draw(pen: Any, film: Image, study: Study, said: Sequence[Box], top: int) -> None:
     true = [region for finding in study.findings for region in finding.regions
             if isinstance(region, Box) and region.image == film.id]  # fmt: skip
     for colour, some in ((_TRUE, true), (_SAID, said)):
         for box in some:
             x0, y0, x1, y1 = (each * _scale(film) for each in box.corners)
-            pen.rectangle((x0, top + y0, max(x0, x1 - 1), top + max(y0, y1 - 1)), outline=colour)  # type: ignore[attr-defined]
+            pen.rectangle((x0, top + y0, max(x0, x1 - 1), top + max(y0, y1 - 1)), outline=colour)

@@ -17,13 +17,14 @@ from hilum.learn.reader.trained import Trained
 from hilum.measure.claim import Claim, Judged, judge
 from hilum.measure.scored import Floats, Scored
 from hilum.measure.stats import Interval, bounds, patient_weights
+from hilum.systems._reader_jobs import Answered
 from hilum.systems._reader_scores import score
 from hilum.systems._stage1 import named
 
 FLIPPED: Mapping[str, Change] = {
     "new": "resolved", "resolved": "new", "improved": "worsened", "worsened": "improved", "unchanged": "unchanged",
 }  # fmt: skip
-REVERSED = "reversed prior"
+REVERSED, BY_REVERSED = "reversed prior", ", by reversed truth"
 
 
 @dataclass
@@ -42,6 +43,13 @@ class Trials:
         """Add an arm's scores of one seed."""
         for metric, value in scored.items():
             self.scores[metric][arm].append(value)
+
+    def read(self, studies: Sequence[Study], made: Answered) -> None:
+        """Score all that an arm wrote; reversed pairs by true and by reversed change."""
+        for name, texts in made.texts.items():
+            self.take(name, score(studies, texts, boxes=made.boxes.get(name)))
+            if name.endswith(REVERSED):
+                self.take(name + BY_REVERSED, score([reversed_truth(study) for study in studies], texts))
 
     def judged(self, claims: Sequence[Claim], *, seed: int) -> list[Judged]:
         """Judge claims on the arms that they name."""
@@ -104,30 +112,21 @@ def _turned(finding: Finding, later: Finding) -> Finding:
     return replace(finding, change=FLIPPED[later.change] if later.change else None)
 
 
-def shown_under_guards(
-    reader: Trained, samples: Sequence[Sample], studies: Sequence[Study], trials: Trials, arm: str, *, seed: int,
-    decoding: Decoding | None = None,
-) -> dict[str, list[str]]:  # fmt: skip
-    """Read samples as they are and under every guard, add each as an arm ('ARM: blank' ...), and return the answers.
+def guard_answers(
+    reader: Trained, samples: Sequence[Sample], arm: str, *, seed: int, decoding: Decoding | None = None
+) -> dict[str, list[str]]:
+    """Return what a reader writes of samples as they are (under the arm's name) and under every guard ('ARM: blank').
 
     Args:
         reader: trained.
-        samples: one for each study, in order.
-        studies: their truth.
-        trials: to add to; reversed pairs are judged by the reversed truth and, beside it, by the true one.
+        samples: one for each test study, in order.
         arm: name.
         seed: of exchanges.
         decoding: the preset's if None.
     """
-    answers = {}
-    for guard, changed in guard_rows(samples, seed=seed).items():
-        answers[guard] = reader.write(changed, decoding=decoding)
-        name = arm if guard == "true" else f"{arm}: {guard}"
-        if guard == REVERSED:
-            turned = score([reversed_truth(study) for study in studies], answers[guard])
-            trials.take(f"{name}, by reversed truth", turned)
-        trials.take(name, score(studies, answers[guard]))
-    return answers
+    rows = guard_rows(samples, seed=seed)
+    names = {guard: arm if guard == "true" else f"{arm}: {guard}" for guard in rows}
+    return {names[guard]: reader.write(changed, decoding=decoding) for guard, changed in rows.items()}
 
 
 def settings_line(reader: Trained, task: str = "findings") -> str:

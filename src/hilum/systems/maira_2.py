@@ -22,6 +22,7 @@ from hilum.systems._maira_2_claims import BESIDE, CLAIMS, CONTROLS
 
 if TYPE_CHECKING:
     from hilum.learn.reader.trained import Trained
+    from hilum.systems._reader_published import Published
 
 __all__ = ["Maira2", "build", "published", "reproduce", "train", "trained"]
 LEAKY = 1 / 3
@@ -34,7 +35,7 @@ NOTES = (
 )
 
 
-def build(**changes: Any) -> Any:
+def build() -> Any:
     """Return the reader at its published sizes on torch's 'meta' device: to count and to check, without weights.
 
     Raises:
@@ -43,7 +44,7 @@ def build(**changes: Any) -> Any:
     _installed()
     from hilum.systems._reader_published import empty
 
-    return empty("maira-2", **changes)
+    return empty("maira-2")
 
 
 def train(
@@ -73,11 +74,11 @@ def trained(folder: str | Path) -> Trained:
     return Trained.load(Path(folder))
 
 
-def published(folder: str | Path | None = None) -> Trained:
+def published(folder: str | Path | None = None) -> Published:
     """Return the authors' reader from weights that you have got: docs/maira-2.md says how. Not run against them here.
 
     Args:
-        folder: with config.json, tokenizer and safetensors; 'maira-2' in the folder that HILUM_WEIGHTS names by default.
+        folder: with config.json, tokenizer and safetensors; 'maira-2' in the folder that HILUM_WEIGHTS names if None.
 
     Raises:
         MissingError: if torch, transformers or the weights are missing.
@@ -92,7 +93,7 @@ def published(folder: str | Path | None = None) -> Trained:
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
     patients: int | str = 900, steps: int | str = 300, encoder_steps: int | str = 800, width: int | str = 96,
-    asked: int | str = 300, seeds: int | str = 3,
+    asked: int | str = 300, seeds: int | str = 3, workers: int | str = 2,
 ) -> Verdict:  # fmt: skip
     """Judge MAIRA-2's claims on scenes, every arm, control and guard in one run.
 
@@ -100,8 +101,8 @@ def reproduce(
         data: of no effect: what is true of a scene is known, of a report only what it says.
         seed: of the scenes, the bootstrap and the first training.
         say: told what is being done.
-        patients, steps, encoder_steps, width, asked, seeds: scenes, optimiser steps of an arm and of the encoder's label
-            training, width of the language model, test studies, trainings of each arm.
+        patients, steps, encoder_steps, width, asked, seeds, workers: scenes, optimiser steps of an arm and of the
+            encoder's label training, width of the language model, test studies, trainings of each arm, processes.
 
     Raises:
         InputError: if a number cannot be used.
@@ -112,7 +113,7 @@ def reproduce(
     from hilum.systems._reader_lab import SMALL, lab, scaled
 
     scale = scaled(SMALL, {"patients": patients, "steps": steps, "encoder_steps": encoder_steps, "width": width,
-                           "asked": asked, "seeds": seeds})  # fmt: skip
+                           "asked": asked, "seeds": seeds, "workers": workers})  # fmt: skip
     bench = lab(scale, seed=seed, leaky=LEAKY, say=say)
     parts, controls, beside, lines, figures = judge_maira_2(bench, scale, seed=seed, say=say)
     made, more = verdict(TEXT, parts, notes=(*lines, *NOTES)), verdict(TEXT, [*controls, *beside])

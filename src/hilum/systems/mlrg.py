@@ -3,7 +3,7 @@
 Source: Liu et al., Enhanced Contrastive Learning with Multi-view Longitudinal Data for Chest X-ray Report Generation,
 CVPR 2025. Method: a frozen image encoder's tokens know their view and time; the anchor film looks at every other film
 of its study and at the latest earlier one; what comes out is contrasted with the report as entity sequence (L_G), and
-films of a study with each other (L_MPC). The reader over it (stage 2, absence tokens) is not part of this.
+films of a study with each other (L_MPC). Stage 2, a reader with absence tokens, is `stage=reader`.
 Data: virtual patients, or any data set with reports, views and dates. Research use only.
 """
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["MlrgSystem", "build", "published", "reproduce", "train", "trained"]
 TEXT = "contrast over views and time teaches an encoder more than one view does"
 NOTES = (
-    "multi-view longitudinal contrast improves reports: cannot be tested here until the reader exists (its stage 2)",
-    "absence tokens for a missing indication or prior: cannot be tested here until the reader exists (its stage 2)",
+    "multi-view longitudinal contrast improves reports: cannot be tested here, since the reader stands on other films",
+    "absence tokens for a missing indication or prior: `--set stage=reader` judges them",
     "published ablation (MIMIC-CXR, CheXbert F1): full .505, no stage 1 .373, single view without L_MPC .498, no "
     "prior image .503; of the reader, so not the numbers here",
     "the image encoder is frozen, as published; here it is small and knows the findings' labels of the training films",
@@ -95,30 +95,36 @@ def published(folder: str | Path | None = None, **heads: int) -> Published:
 
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
-    patients: int | str = 360, size: int | str = 112, steps: int | str = 240, trunk_steps: int | str = 200,
-    seeds: int | str = 3,
+    patients: int | str = "", size: int | str = 112, steps: int | str = "", trunk_steps: int | str = "",
+    seeds: int | str = 3, stage: str = "encoder",
 ) -> Verdict:  # fmt: skip
-    """Judge the first stage on virtual patients of a family that no arm learns from, every control in one run.
+    """Judge one stage on patients that no arm learns from, every control in one run.
 
     Args:
         data: of no effect yet: the pack's films have no reports, second views or dates.
         seed: of the patients, the bootstrap and the first training.
         say: told what is being done.
         patients, size, steps, trunk_steps, seeds: virtual patients, rows of a film, optimiser steps of an arm and of
-            the frozen encoder, trainings of each arm.
+            the frozen encoder, trainings of each arm; the stage's own where empty.
+        stage: 'encoder', the first, or 'reader', the second (ported): on scenes.
 
     Raises:
-        InputError: if a number cannot be used.
-        MissingError: if torch, numba or the wheel's CT is missing.
+        InputError, MissingError: if a choice cannot be used; if a package or the wheel's CT is missing.
     """
     _torch()
+    sizes = {"patients": patients, "steps": steps, "trunk_steps": trunk_steps}
+    given = {name: value for name, value in sizes.items() if value != ""}
+    if stage != "encoder":
+        from hilum.systems._reader_cells import second_stage
+
+        return second_stage("mlrg", stage, seed=seed, seeds=seeds, settings=given, say=say)
     if find_spec("numba") is None:
         raise need("numba", "drr", "judging mlrg")
     from hilum.systems._mlrg_judge import judge_mlrg
     from hilum.systems._mlrg_parts import parts_of
     from hilum.systems._stage1 import Stage1, resolve
 
-    recipe = resolve(Stage1(), {"patients": patients, "size": size, "steps": steps, "trunk_steps": trunk_steps})
+    recipe = resolve(Stage1(), {"patients": 360, "steps": 240, "trunk_steps": 200, **given, "size": size})
     learned, asked, words = parts_of(recipe, seed=seed, say=say)
     parts, beside, lines, figures = judge_mlrg(
         learned, asked, len(words), recipe, seed=seed, seeds=max(1, int(seeds)), say=say

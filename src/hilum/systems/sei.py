@@ -3,7 +3,7 @@
 Source: Liu et al., Structural Entities Extraction and Patient Indications Incorporation for Chest X-ray Report
 Generation, MICCAI 2024. Method: a report becomes its entity words in order, sentences with an absent entity begin with
 'no'; film and text are contrasted as wholes, and each word with what it looks at; cases are found by film and patches
-together. The reader over it (stage 2: indication and case) is not part of this.
+together. Stage 2, a reader with indication and case, is `stage=reader`.
 Data: virtual patients, or any data set with reports. Research use only.
 """
 
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["SeiSystem", "build", "published", "reproduce", "train", "trained"]
 TEXT = "entity text aligns films with reports better than prose does"
 NOTES = (
-    "indication and similar cases help, and how often a misleading indication is echoed: cannot be tested here until "
-    "the reader exists (its stage 2)",
+    "indication and similar cases, and how often a misleading indication is echoed: `--set stage=reader` judges them",
     "reports are put in the words of 12 drawn authors, with filler; the facts stay the same, by test",
     "cases of the same patient are never found; the released code leaves out the same study only",
     "the image encoder is frozen and knows the findings' labels of the training films; published: ResNet-101, trained",
@@ -95,38 +94,41 @@ def published(folder: str | Path | None = None, **heads: int) -> Published:
 
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
-    patients: int | str = 360, size: int | str = 112, steps: int | str = 120, trunk_steps: int | str = 300,
-    seeds: int | str = 3, by: str = "patches",
+    patients: int | str = "", size: int | str = 112, steps: int | str = "", trunk_steps: int | str = "",
+    seeds: int | str = 3, by: str = "patches", stage: str = "encoder",
 ) -> Verdict:  # fmt: skip
-    """Judge the first stage on virtual patients of a family that no arm learns from, every control in one run.
+    """Judge one stage on patients that no arm learns from, every control in one run.
 
     Args:
         data: of no effect yet: the pack's films have no reports.
-        seed: of the patients, their authors, the bootstrap and the first training.
-        say: told what is being done.
+        seed, say: of patients, authors, bootstrap and first training; told what is being done.
         patients, size, steps, trunk_steps, seeds: virtual patients, rows of a film, optimiser steps of an arm and of
-            the frozen encoder, trainings of each arm.
+            the frozen encoder, trainings of each arm; the stage's own where empty.
         by: find cases by 'patches' (and the film as a whole, as published), or by 'film', the whole alone.
+        stage: 'encoder', the first, or 'reader', the second (ported): on scenes.
 
     Raises:
-        InputError: if a choice cannot be used.
-        MissingError: if torch, numba or the wheel's CT is missing.
+        InputError, MissingError: if a choice cannot be used; if a package or the wheel's CT is missing.
     """
     _torch()
     if by not in ("patches", "film"):
         raise InputError(f"cases are found by 'patches' or by 'film', got '{by}'")
+    sizes = {"patients": patients, "steps": steps, "trunk_steps": trunk_steps}
+    given = {name: value for name, value in sizes.items() if value != ""}
+    if stage != "encoder":
+        from hilum.systems._reader_cells import second_stage
+
+        return second_stage("sei", stage, seed=seed, seeds=seeds, settings=given, say=say)
     if find_spec("numba") is None:
         raise need("numba", "drr", "judging sei")
     from hilum.systems._sei_cases import cases_of
     from hilum.systems._sei_judge import judge_sei
     from hilum.systems._sei_train import settings_of
 
-    recipe = settings_of({"patients": patients, "size": size, "steps": steps, "trunk_steps": trunk_steps,
-                           "rate": 2e-3})  # fmt: skip
+    recipe = settings_of({"patients": 360, "steps": 120, "trunk_steps": 300, **given, "size": size, "rate": 2e-3})
     cases = cases_of(recipe, seed=seed, say=say)
-    parts, beside, lines, figures = judge_sei(
-        cases, recipe, seed=seed, seeds=max(1, int(seeds)), say=say, pooled=by == "film"
-    )
+    judged = judge_sei(cases, recipe, seed=seed, seeds=max(1, int(seeds)), say=say, pooled=by == "film")
+    parts, beside, lines, figures = judged
     made, more = verdict(TEXT, parts, notes=(*lines, *NOTES)), verdict(TEXT, beside)
     return replace(made, lines=(*made.lines, *more.lines), scores={**made.scores, **more.scores}, figures=figures)
 

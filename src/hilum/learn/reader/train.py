@@ -145,7 +145,8 @@ def seen_batch(batch: dict[str, Any], made: Made, features: Features | None) -> 
         return batch
     if features is not None:
         return batch | {"pixel_values": made.reader.model.chosen(features.of(films))}
-    return batch | {"pixel_values": made.processor.image_processor(films)["pixel_values"]}
+    fresh = [film.fresh() for film in films]  # a film read again is slower than one kept, but a data set is large
+    return batch | {"pixel_values": made.processor.image_processor(fresh)["pixel_values"]}
 
 
 def word_loss(net: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
