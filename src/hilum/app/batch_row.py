@@ -23,7 +23,8 @@ MARK = ".made-from"
 class Row:
     """What became of one study or file: read, kept, refused or failed, with the sentence why.
 
-    A kept one, read by an earlier run, also holds in `first` the status and sentence that it had then.
+    A kept one, read by an earlier run, also holds in `first` the status and sentence that it had then; `undrafted` is
+    why no draft was written where one was asked for.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Row:
     record: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     thumbnail: str = field(default="", compare=False, repr=False)
     first: tuple[str, str] = field(default=("", ""), compare=False, repr=False)
+    undrafted: str = field(default="", compare=False, repr=False)
 
     def line(self) -> dict[str, Any]:
         """Return the row's JSON form as `--json` prints it."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hilum import __version__
 from hilum.app.batch_row import Row, kept, mark
 from hilum.app.outputs import FORMATS, safe_name, study_record, write_study
+from hilum.app.write import NOBODY, Writing, with_draft
 from hilum.core.errors import HilumError, InputError
 from hilum.core.image import Image, Volume
 from hilum.core.study import Study
@@ -36,6 +37,7 @@ class Options:
         seed: chooses among equivalent phrasings.
         resume: skip studies whose folder is complete and was made from the same files by the same model.
         threads: processor threads for the model; 0 uses all, or a worker's share.
+        writing: who writes a draft beside the findings.
         records: keep each study's record in its row, as `--json` prints it; costs memory on long runs.
     """
 
@@ -45,6 +47,7 @@ class Options:
     resume: bool = False
     threads: int = 0
     records: bool = False
+    writing: Writing = NOBODY
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,7 @@ def _read_one(
             raise InputError("this is a CT series, not a radiograph: 'hilum project' makes radiographs of it")
         before, trouble = _before(unit, item.study, model, done)
         reading = interpret(own, model, prior=before, seed=settings.seed)
+        reading = with_draft(reading, settings.writing, model.card["not_assessed"])
         write_study(
             target, reading, names, card=model.card, keep_identifiers=settings.keep_identifiers,
             formats=settings.formats,
@@ -157,6 +161,7 @@ def _read_one(
             findings=reading.study.findings,
             record=_record(reading, names, model, settings),
             thumbnail=thumbnail(reading.study.films[0]),
+            undrafted=reading.undrafted,
         )
         mark(target, row, item.fingerprint)
     except Exception as error:  # one study's trouble, foreseen or not, must not cost the others
@@ -232,6 +237,7 @@ def fingerprint(
             and time of change.
     """
     parts = [model.made_by.sha256, __version__, repr(settings.formats), repr(settings.keep_identifiers)]
+    parts += settings.writing.parts
     earlier = prior or study.prior
     for image in (*study.images, *(earlier.images if earlier else ())):
         path = Path(image.source)

@@ -65,6 +65,9 @@ def read_command(
     model: Annotated[
         str, typer.Option(help="Folder of the aligned model that --ask asks; or chat:URL#MODEL, outside:NAME to read.")
     ] = "",
+    write: Annotated[bool, typer.Option("--write", help="Also write a draft, held against the findings.")] = False,
+    writer: Annotated[str, typer.Option(help="Who writes: research (the preset inside), or a reader's folder.")] = "",
+    indication: Annotated[str, typer.Option(help="Why the films were taken, for the draft.")] = "",
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -72,7 +75,8 @@ def read_command(
     """Read films: findings, boxes, lung mask, draft report; HTML, JSON, DICOM SR, SEG, GSPS, SC, FHIR."""
     from hilum.app.batch import Options, read_batch
     from hilum.app.outputs import FORMATS
-    from hilum.app.show import Progress, summary
+    from hilum.app.show import Progress, summary, undrafted
+    from hilum.app.write import Writing
 
     given = [*(paths or []), *([_example()] if example or not paths else [])]
     if not paths and not example and not quiet and not as_json:
@@ -85,15 +89,16 @@ def read_command(
     if ask or model:
         from hilum.app.ask_command import run
 
-        unused = {"--prior": prior, "--formats": formats, "--resume": resume, "--ray": ray, "--workers": workers > 1}
+        unused = {"--prior": prior, "--formats": formats, "--resume": resume, "--ray": ray, "--workers": workers > 1,
+                  "--write": bool(write or writer or indication)}  # fmt: skip
         run(given, out, ask, Path(model) if model else None, [name for name, value in unused.items() if value],
             keep_identifiers=keep_identifiers, as_json=as_json, quiet=quiet)  # fmt: skip
         return
     chosen = FORMATS if not formats else tuple(name for name in formats.split(",") if name not in ("", "none"))
-    settings = Options(keep_identifiers, chosen, seed, resume, threads, records=as_json)
-    with Progress(hidden=quiet or as_json) as progress:
-        more: dict[str, Any] = {"on_row": progress.row, "workers": workers, "ray": ray}
-        rows = read_batch(given, out, prior=prior, options=settings, **more)
+    writing = Writing(writer or ("offered" if write else ""), indication)
+    settings = Options(keep_identifiers, chosen, seed, resume, threads, records=as_json, writing=writing)
+    with Progress(hidden=quiet or as_json) as bar:
+        rows = read_batch(given, out, prior=prior, options=settings, on_row=bar.row, workers=workers, ray=ray)
     if as_json:
         print(json.dumps({"out": str(out), "caution": RESEARCH_USE, "studies": [_row_json(row) for row in rows]}))
     elif not quiet:
@@ -105,6 +110,7 @@ def read_command(
         raise InputError("no film was found in what was given")
     if any(row.status in ("failed", "refused") for row in rows):
         raise typer.Exit(1)
+    undrafted(rows)
 
 
 def _row_json(row: Any) -> dict[str, Any]:

@@ -76,10 +76,18 @@ def study_record(
         "not_assessed": [{"concept": c, "reason": r} for c, r in (signature.not_assessed if signature else ())],
         "notes": list(signature.notes) if signature else [],
         "report": to_json(study.report) if study.report else None,
+        **_drafted(reading),
         "lungs": [to_json(mask) for mask in reading.masks],
         "prior": study.prior.id if study.prior else None,
         **(_edited(study, kept) if kept.revision else {}),
     }
+
+
+def _drafted(reading: Reading) -> dict[str, Any]:
+    """A reader's draft, or why there is none; nothing where none was asked for."""
+    if reading.draft:
+        return {"draft": reading.draft.to_json()}
+    return {"draft": {"refused": reading.undrafted}} if reading.undrafted else {}
 
 
 def _signature(study: Study, kept: Kept) -> Provenance | None:
@@ -271,6 +279,8 @@ def _write_page(path: Path, reading: Reading, names: Mapping[str, str], card: Ma
         card=card,
         refused=dict(reading.refused),
         keep_identifiers=keep,
+        draft=reading.draft,
+        undrafted=reading.undrafted,
     )
     path.write_text(page, encoding="utf-8")
 

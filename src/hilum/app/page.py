@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hilum.app.markup import Html, element, join
+from hilum.app.page_draft import draft_panel
 from hilum.app.page_facts import cleaner, provenance
 from hilum.app.page_film import fields_of, figure, hung, regions_on
 from hilum.app.page_findings import STATES, Clean, Numbered, findings_list, numbered, prose, skills
@@ -14,6 +15,9 @@ from hilum.app.page_index import IndexRow, index_page, thumbnail
 from hilum.app.page_shell import document
 from hilum.core.region import Mask
 from hilum.core.study import Study
+
+if TYPE_CHECKING:
+    from hilum.learn.reader.draft import Draft
 
 __all__ = ["IndexRow", "index_page", "study_page", "thumbnail"]
 
@@ -125,6 +129,8 @@ def study_page(
     card: Mapping[str, Any] | None = None,
     refused: Mapping[str, str] | None = None,
     keep_identifiers: bool = False,
+    draft: Draft | None = None,
+    undrafted: str = "",
 ) -> str:
     """Return one HTML file that shows a study: films with drawings, findings, draft prose, provenance.
 
@@ -141,6 +147,8 @@ def study_page(
             say 'refused' and name a film are used too.
         keep_identifiers: show study and patient identifiers and the time; otherwise they, and image
             identifiers, appear nowhere on the page.
+        draft: what a reader wrote, with what was remarked of it.
+        undrafted: why nothing was written where a draft was asked for.
 
     Returns:
         The page as text, to be written as UTF-8.
@@ -174,6 +182,6 @@ def study_page(
         else "",
         counts=_counted(rows),
         findings=listed,
-        report=words,
+        report=join([words, draft_panel(draft, undrafted, clean)]),
         provenance=provenance(study, shown, card, clean, said=(*alerts, *refusals.values())),
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer
 
 from hilum import RESEARCH_USE
 from hilum.app.steps import Steps
@@ -44,6 +47,19 @@ def summary(rows: Sequence[Row], out: Path) -> str:
             f"Wrote {out / 'index.html'} (open it in a browser) and a folder per study.",
         ]
     )
+
+
+def undrafted(rows: Sequence[Row]) -> None:
+    """Tell why drafts that were asked for were not written, each reason once.
+
+    Raises:
+        typer.Exit: with code 2 if not one was written.
+    """
+    reasons = dict.fromkeys(row.undrafted for row in rows if row.undrafted)
+    for reason in reasons:
+        print(reason, file=sys.stderr)
+    if reasons and all(row.undrafted for row in rows):
+        raise typer.Exit(2)
 
 
 def _said(row: Row) -> str:

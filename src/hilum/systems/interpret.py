@@ -15,6 +15,7 @@ from hilum.core.zones import zones_of
 from hilum.text.phrase import compose
 
 if TYPE_CHECKING:
+    from hilum.learn.reader.draft import Draft
     from hilum.systems.embedded import Assessment, Embedded
 
 VIEW_SURE = 0.9
@@ -23,11 +24,16 @@ VIEW_SURE = 0.9
 
 @dataclass(frozen=True)
 class Reading:
-    """A study as read: findings and draft in `study`, lung masks beside it, and refused films with reasons."""
+    """A study as read: findings and draft in `study`, lung masks beside it, and refused films with reasons.
+
+    A reader's written draft stands beside the findings in `draft`, or `undrafted` says why there is none.
+    """
 
     study: Study
     masks: tuple[Mask, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
+    draft: Draft | None = None
+    undrafted: str = ""
 
     @property
     def accepted(self) -> bool:

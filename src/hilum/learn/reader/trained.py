@@ -120,7 +120,7 @@ class Trained:
         folder.mkdir(parents=True, exist_ok=True)
         self.reader.save_pretrained(folder, safe_serialization=True)
         self.processor.save_pretrained(folder)
-        told = {"preset": _plain(self.preset), "fit": self.features.fit if self.features else None,
+        told = {"preset": _plain(self.preset), "fit": None if self.features is None else self.features.fit,
                 **self.card, **card}  # fmt: skip
         save_bytes(json.dumps(told, indent=1).encode(), folder / CARD)
         return folder
@@ -133,6 +133,7 @@ class Trained:
             MissingError: if the folder holds no reader.
             InputError: if its card cannot be read.
         """
+        import hilum.nets.small_vision  # noqa: F401  (tells transformers of the small encoder)
         from hilum.nets.reader import Reader
         from hilum.nets.reader_processor import ReaderProcessor
 
