@@ -26,6 +26,7 @@ from hilum.phantom.patient import Person, Plan
 from hilum.phantom.signs import CONCEPTS, Sign, draw_sign, enlarged
 from hilum.phantom.tips import Tip, is_misplaced, story_table
 from hilum.systems import imagenome, interpret, labeler, lunguage
+from hilum.systems._interpret_views import view_notes
 from hilum.text.parse import parse
 
 
@@ -105,8 +106,8 @@ def test_a_view_is_doubted_only_where_frontal_and_lateral_are_at_odds(
     stated: str, seen: str, chance: float, said: bool
 ) -> None:
     result = SimpleNamespace(chest=True, view=seen, view_probability=chance)
-    assert bool(interpret._view_notes(film(view=stated), result)) == said  # type: ignore[arg-type]
-    assert interpret._view_notes(film(view=stated), SimpleNamespace(chest=False)) == []  # type: ignore[arg-type]
+    assert bool(view_notes(film(view=stated), result)) == said  # type: ignore[arg-type]
+    assert view_notes(film(view=stated), SimpleNamespace(chest=False)) == []  # type: ignore[arg-type]
 
 
 @settings(max_examples=40, deadline=None)

@@ -7,19 +7,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hilum.core.finding import Change, Finding
-from hilum.core.geometry import FRONTAL, LATERAL
 from hilum.core.image import Image
 from hilum.core.region import Box, Mask
 from hilum.core.study import Study
 from hilum.core.zones import zones_of
+from hilum.systems._interpret_views import view_notes, with_view
 from hilum.text.phrase import compose
 
 if TYPE_CHECKING:
     from hilum.learn.reader.draft import Draft
     from hilum.systems.embedded import Assessment, Embedded
-
-VIEW_SURE = 0.9
-"""A model's view replaces an unknown one, and is held against the header's, from this probability on."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +51,8 @@ def interpret(study: Study, model: Embedded, *, prior: Reading | None = None, se
         The reading; a refused film adds no finding and its reason is kept.
     """
     seen = [(film, model.assess(film.display(), stated_view=film.view)) for film in study.films]
-    notes = [note for film, result in seen for note in _view_notes(film, result)]
-    seen = [(_with_view(film, result), result) for film, result in seen]
+    notes = [note for film, result in seen for note in view_notes(film, result)]
+    seen = [(with_view(film, result), result) for film, result in seen]
     earlier = replace(prior.study, prior=None) if prior else study.prior  # a long timeline is not held by its end
     shown = replace(study, images=tuple(film for film, _ in seen), prior=earlier)
     refused = tuple((film.id, result.reason) for film, result in seen if not result.chest)
@@ -80,24 +77,6 @@ def interpret(study: Study, model: Embedded, *, prior: Reading | None = None, se
     report = None if study.report else replace(draft, made_by=model.made_by)
     answer = shown.add(findings=findings, report=report, made_by=model.made_by, not_assessed=missing, notes=notes)
     return Reading(answer, masks, refused)
-
-
-def _with_view(film: Image, result: Assessment) -> Image:
-    if film.view != "unknown" or not result.chest or result.view_probability < VIEW_SURE:
-        return film
-    # The model tells a lateral from a frontal, not left from right: which side faced the detector stays unknown.
-    return film.with_view(result.view) if result.view in FRONTAL else film
-
-
-def _view_notes(film: Image, result: Assessment) -> list[str]:
-    if not result.chest or film.view == "unknown" or result.view_probability < VIEW_SURE:
-        return []
-    stated, found = film.view in LATERAL, result.view not in FRONTAL
-    if stated == found:
-        return []
-    return [
-        f"the header says {film.view}, the picture looks {result.view} ({result.view_probability:.2f}): check the view"
-    ]
 
 
 def _merged(read: list[tuple[Image, Assessment]], masks: tuple[Mask, ...], model: Embedded) -> list[Finding]:
