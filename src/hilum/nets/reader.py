@@ -7,7 +7,8 @@ where the prompt is known, and not in `get_image_features`, which generation cal
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import isqrt
 from typing import Any
 
@@ -31,6 +32,19 @@ def _library() -> Any:
 library: Any = _library()
 """transformers, whose types change with its versions."""
 _OWN = "draws_its_own_weights"
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Keep transformers from drawing progress bars while a reader is written or read back."""
+    bars = library.utils.logging
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()
 
 
 class ReaderConfig(library.LlavaConfig):  # type: ignore[misc]

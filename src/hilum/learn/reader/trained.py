@@ -117,9 +117,12 @@ class Trained:
             folder: made where missing.
             card: what to keep beside the preset, ready for JSON.
         """
+        from hilum.nets.reader import without_bars
+
         folder.mkdir(parents=True, exist_ok=True)
-        self.reader.save_pretrained(folder, safe_serialization=True)
-        self.processor.save_pretrained(folder)
+        with without_bars():
+            self.reader.save_pretrained(folder, safe_serialization=True)
+            self.processor.save_pretrained(folder)
         told = {"preset": _plain(self.preset), "fit": None if self.features is None else self.features.fit,
                 **self.card, **card}  # fmt: skip
         save_bytes(json.dumps(told, indent=1).encode(), folder / CARD)
@@ -134,7 +137,7 @@ class Trained:
             InputError: if its card cannot be read.
         """
         import hilum.nets.small_vision  # noqa: F401  (tells transformers of the small encoder)
-        from hilum.nets.reader import Reader
+        from hilum.nets.reader import Reader, without_bars
         from hilum.nets.reader_processor import ReaderProcessor
 
         if not (folder / CARD).is_file():
@@ -144,7 +147,8 @@ class Trained:
             preset = preset_from(card.pop("preset"))
         except (ValueError, TypeError, KeyError) as error:
             raise InputError(f"the card of the reader cannot be read: {folder / CARD} ({error})") from error
-        reader = Reader.from_pretrained(folder).eval()
+        with without_bars():
+            reader = Reader.from_pretrained(folder).eval()
         processor = ReaderProcessor.from_pretrained(folder)
         fit = card.pop("fit", None)
         features = Features(reader.model.vision_tower, fit=fit) if fit else None
