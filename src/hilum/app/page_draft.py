@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hilum.app.markup import Html, element, join
+from hilum.app.markup import Html, element
 from hilum.app.page_findings import Clean
 
 if TYPE_CHECKING:
@@ -32,11 +32,12 @@ def draft_panel(draft: Draft | None, undrafted: str, clean: Clean) -> Html:
         _beyond(beyond, clean),
         element("p", _made(draft), class_="empty"),
     ]
-    return join([*parts, *[element("p", clean(note), class_="empty") for note in draft.notes]])
+    notes = [element("p", clean(note), class_="empty") for note in draft.notes]
+    return element("div", *parts, *notes, class_="written")
 
 
 def _none(reason: str) -> Html:
-    return join([element("h2", "Written draft"), element("p", reason, class_="empty")])
+    return element("div", element("h2", "Written draft"), element("p", reason, class_="empty"), class_="written")
 
 
 def _item(remark: Remark, clean: Clean) -> Html:
