@@ -23,7 +23,7 @@ import hilum
 from hilum import register
 from hilum.phantom.scenes import scenes_cohort
 
-@register.task("made/reports", version=1)
+@register.task("outside-made/reports", version=1)
 def made_reports(patients: int = 4):
     return hilum.Task(lambda: scenes_cohort(patients=4, size=32), hide=("report", "findings", "prior"),
                       metrics=("bleu-4", "concept-f1"), controls=("constant-report",))
@@ -91,13 +91,13 @@ def test_an_endpoint_is_benchmarked_beside_a_control(looking: Server, hilum: Hil
     plugin = tmp_path / "task.py"
     plugin.write_text(TASK)
     name = address(looking, "#requests=100")
-    done = hilum("bench", f"{plugin}:made/reports", "--model", name, "-o", tmp_path / "runs")
+    done = hilum("bench", f"{plugin}:outside-made/reports", "--model", name, "-o", tmp_path / "runs")
     assert done.code == 0, done.err
     assert "#tiny: " in done.out
     assert "constant-report (control)" in done.out
-    again = hilum("bench", f"{plugin}:made/reports", "--model", name, "-o", tmp_path / "runs", "--resume")
+    again = hilum("bench", f"{plugin}:outside-made/reports", "--model", name, "-o", tmp_path / "runs", "--resume")
     assert again.code == 0
-    folder = next(path for path in (tmp_path / "runs" / "made-reports").iterdir() if path.name.startswith("chat-"))
+    folder = next(path for path in (tmp_path / "runs" / "outside-made-reports").iterdir() if path.name.startswith("chat-"))
     facts = json.loads((folder / "run.json").read_text())
     assert facts["made_by"]
     assert all(each["name"] == "tiny" and len(each["sha256"]) == 64 for each in facts["made_by"])
@@ -106,7 +106,7 @@ def test_an_endpoint_is_benchmarked_beside_a_control(looking: Server, hilum: Hil
 def test_another_setting_cannot_resume_a_run(looking: Server, hilum: Hilum, tmp_path: Path) -> None:
     plugin = tmp_path / "task.py"
     plugin.write_text(TASK)
-    target = f"{plugin}:made/reports"
+    target = f"{plugin}:outside-made/reports"
     assert hilum("bench", target, "--model", address(looking), "-o", tmp_path / "runs", "--limit", "1").code == 0
     done = hilum("bench", target, "--model", address(looking, "#longest=16"), "-o", tmp_path / "runs", "--resume")
     assert done.code == 1
@@ -116,7 +116,7 @@ def test_another_setting_cannot_resume_a_run(looking: Server, hilum: Hilum, tmp_
 def test_a_model_that_is_off_stays_off(hilum: Hilum, tmp_path: Path) -> None:
     plugin = tmp_path / "task.py"
     plugin.write_text(TASK)
-    done = hilum("bench", f"{plugin}:made/reports", "--model", "chat", "-o", tmp_path / "runs", "--limit", "1")
+    done = hilum("bench", f"{plugin}:outside-made/reports", "--model", "chat", "-o", tmp_path / "runs", "--limit", "1")
     assert done.code == 1
     assert "needs an address" in done.err
 

@@ -66,7 +66,7 @@ def material_of(bench: Lab, *, classes: int, each: int, seed: int, say: Say) -> 
 def preset_for(how: Mix | None) -> Preset:
     """Return ICON's preset as the bench runs it: beam search left to the published scale."""
     roles = ROLES if how is None else (*ROLES, "lesion_crop")
-    return small_preset("icon", roles=roles, options={"per_role": True})
+    return small_preset("icon", roles=roles, options={"by_role": True})
 
 
 def taught(material: Material, how: Mix | None, *, seed: int) -> Icon:

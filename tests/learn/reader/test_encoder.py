@@ -10,8 +10,9 @@ from hilum.core.finding import Finding  # noqa: E402
 from hilum.core.image import Image  # noqa: E402
 from hilum.core.study import Study  # noqa: E402
 from hilum.learn.reader.encoder import label_encoder  # noqa: E402
-from hilum.learn.reader.features import Features, film_pixels, image_key, pixel_values  # noqa: E402
+from hilum.learn.reader.features import Features, film_pixels, image_key  # noqa: E402
 from hilum.learn.reader.labels import asked_of, aspects  # noqa: E402
+from hilum.nets.reader_processor import FilmProcessor  # noqa: E402
 from hilum.nets.small_vision import VisionSize, small_vision  # noqa: E402
 
 TINY = VisionSize(width=16, layers=2, size=32)
@@ -105,7 +106,8 @@ def test_features_are_what_the_encoder_gives_of_each_film():
     encoder = small_vision(TINY)
     images = [film(0), film(3, shape=(30, 50)), film(1)]
     found = Features(encoder).of(images)
-    direct = encoder(pixel_values(film_pixels(images, 32))).hidden_states
+    films = FilmProcessor(size=32, channels=1, fit="letterbox")(images)["pixel_values"]
+    direct = encoder(films).hidden_states
     assert found.shape == (3, 2, 4, 16)
     assert torch.allclose(found, torch.stack(direct[1:], 1), atol=1e-5)
 

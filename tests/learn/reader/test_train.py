@@ -98,12 +98,12 @@ def test_a_reader_learns_its_samples_and_the_encoder_stays(libra):
     few = some[:3]
     before = {name: each.clone() for name, each in features().encoder.state_dict().items()}
     losses = []
-    spec = small_spec(120, rate=1e-2)
+    spec = small_spec(240, rate=1e-2)
     reader = train_reader(few, how, features=features(), fit_spec=spec, seed=0, size=TINY, batch=6, say=losses.append)
     answers = reader.write(few, decoding=Decoding(longest=60))
     told = [" ".join(answer.lower().split()) for answer in answers]
     assert told == [" ".join(sample.target.lower().split()) for sample in few]
-    assert losses[-1].startswith("step 120 of 120: loss")
+    assert losses[-1].startswith("step 240 of 240: loss")
     assert all(torch.equal(before[name], each) for name, each in reader.reader.model.vision_tower.state_dict().items())
     options = [[sample.target, some[5].target] for sample in few]
     liked = reader.likelihood(few, options)
