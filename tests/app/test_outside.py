@@ -97,7 +97,9 @@ def test_an_endpoint_is_benchmarked_beside_a_control(looking: Server, hilum: Hil
     assert "constant-report (control)" in done.out
     again = hilum("bench", f"{plugin}:outside-made/reports", "--model", name, "-o", tmp_path / "runs", "--resume")
     assert again.code == 0
-    folder = next(path for path in (tmp_path / "runs" / "outside-made-reports").iterdir() if path.name.startswith("chat-"))
+    folder = next(
+        path for path in (tmp_path / "runs" / "outside-made-reports").iterdir() if path.name.startswith("chat-")
+    )
     facts = json.loads((folder / "run.json").read_text())
     assert facts["made_by"]
     assert all(each["name"] == "tiny" and len(each["sha256"]) == 64 for each in facts["made_by"])
