@@ -75,7 +75,7 @@ def read_command(
     """Read films: findings, boxes, lung mask, draft report; HTML, JSON, DICOM SR, SEG, GSPS, SC, FHIR."""
     from hilum.app.batch import Options, read_batch
     from hilum.app.outputs import FORMATS
-    from hilum.app.show import Progress, summary, undrafted
+    from hilum.app.show import Progress, finish
     from hilum.app.write import Writing
 
     given = [*(paths or []), *([_example()] if example or not paths else [])]
@@ -99,22 +99,7 @@ def read_command(
     settings = Options(keep_identifiers, chosen, seed, resume, threads, records=as_json, writing=writing)
     with Progress(hidden=quiet or as_json) as bar:
         rows = read_batch(given, out, prior=prior, options=settings, on_row=bar.row, workers=workers, ray=ray)
-    if as_json:
-        print(json.dumps({"out": str(out), "caution": RESEARCH_USE, "studies": [_row_json(row) for row in rows]}))
-    elif not quiet:
-        print(summary(rows, out))
-    for row in rows:
-        if row.status in ("failed", "refused"):
-            print(f"{row.status}: {', '.join(row.files) or row.name}: {row.reason}", file=sys.stderr)
-    if not rows:
-        raise InputError("no film was found in what was given")
-    if any(row.status in ("failed", "refused") for row in rows):
-        raise typer.Exit(1)
-    undrafted(rows)
-
-
-def _row_json(row: Any) -> dict[str, Any]:
-    return {**row.line(), **({"study": row.record} if row.record else {})}
+    finish(rows, out, as_json=as_json, quiet=quiet)
 
 
 def _example() -> Path:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from hilum import RESEARCH_USE
 from hilum.app.steps import Steps
+from hilum.core.errors import InputError
 
 if TYPE_CHECKING:
     from hilum.app.batch import Row
@@ -47,6 +49,31 @@ def summary(rows: Sequence[Row], out: Path) -> str:
             f"Wrote {out / 'index.html'} (open it in a browser) and a folder per study.",
         ]
     )
+
+
+def finish(rows: Sequence[Row], out: Path, *, as_json: bool, quiet: bool) -> None:
+    """Print what was read and what went wrong, and end the command as it deserves.
+
+    Raises:
+        InputError: if there was no film.
+        typer.Exit: with code 1 if a study failed or was refused, 2 if drafts were asked for and none was written.
+    """
+    if as_json:
+        print(json.dumps({"out": str(out), "caution": RESEARCH_USE, "studies": [_row_json(row) for row in rows]}))
+    elif not quiet:
+        print(summary(rows, out))
+    for row in rows:
+        if row.status in ("failed", "refused"):
+            print(f"{row.status}: {', '.join(row.files) or row.name}: {row.reason}", file=sys.stderr)
+    if not rows:
+        raise InputError("no film was found in what was given")
+    if any(row.status in ("failed", "refused") for row in rows):
+        raise typer.Exit(1)
+    undrafted(rows)
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    return {**row.line(), **({"study": row.record} if row.record else {})}
 
 
 def undrafted(rows: Sequence[Row]) -> None:
