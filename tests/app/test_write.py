@@ -28,16 +28,13 @@ from tests.app.conftest import Ran
 
 Run = Callable[..., Ran]
 needs_weights = pytest.mark.skipif(not (WEIGHTS / "model.safetensors").is_file(), reason="no reader in this package")
-SETTINGS = {"patients": 12, "encoder_steps": 0, "steps": 2, "vision_layers": 1, "width": 32, "depth": 1, "batch": 4}
+SETTINGS = {"patients": 12, "encoder_steps": 0, "steps": 2, "vision_layers": 1, "width": 32, "depth": 1, "batch": 4,
+            "judged": 12}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from hilum.systems import _small_reader_train as training
-
-    with pytest.MonkeyPatch.context() as patch:  # the guard's own tests are with its system
-        patch.setattr(training, "guarded", lambda *given, **named: {"offered on real films": False})
-        return train(out=tmp_path_factory.mktemp("reader"), settings=SETTINGS)
+    return train(out=tmp_path_factory.mktemp("reader"), settings=SETTINGS)
 
 
 def record_of(out: Path) -> dict[str, Any]:

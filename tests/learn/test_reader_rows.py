@@ -8,17 +8,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
-layout = pytest.importorskip("hilum.learn.reader.layout", reason="rows are laid out elsewhere")
 
 from hilum.core.seed import generator  # noqa: E402
 from hilum.learn.decode import Decoding, Row, write  # noqa: E402
+from hilum.learn.reader import layout, tasks  # noqa: E402
 from hilum.learn.reader.presets import PRESETS  # noqa: E402
 from hilum.learn.reader.words import word_tokenizer  # noqa: E402
 from hilum.nets.readers import processor_for, small_reader  # noqa: E402
+from tests.learn.reader import case  # noqa: E402
 from tests.nets.reader_case import encoder, shaken  # noqa: E402
-
-tasks = pytest.importorskip("hilum.learn.reader.tasks")
-case = pytest.importorskip("tests.learn.reader.case")
 
 
 @pytest.mark.parametrize("name", PRESETS)

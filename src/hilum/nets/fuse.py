@@ -76,6 +76,27 @@ class Films:
         return torch.where(found < len(self), found, -1)
 
 
+def _begins(here: Tensor, images: int, slot: int) -> tuple[Tensor, Tensor]:
+    """Row and column where each image's slot begins, once there is one slot of the right length for each."""
+    before = torch.zeros_like(here)
+    before[:, 1:] = here[:, :-1]
+    begins = (here & ~before).nonzero()
+    if len(begins) != images:
+        raise InputError(
+            f"the prompts show {len(begins)} runs of image tokens for {images} images: put a role token, such as "
+            f"'{role_token(ROLES[0])}', before each '{IMAGE}'"
+        )
+    row, column = begins[:, 0], begins[:, 1]
+    ahead = torch.zeros_like(here)
+    ahead[:, :-1] = here[:, 1:]
+    lengths = (here & ~ahead).nonzero()[:, 1] - column + 1
+    if bool((lengths != slot).any()):
+        raise InputError(
+            f"an image takes {slot} tokens, but runs of {torch.unique(lengths).tolist()} stand in the prompts"
+        )
+    return row, column
+
+
 def films_of(ids: Tensor, images: int, slot: int, *, image: int, roles: Mapping[str, int]) -> Films:
     """Return whose and which the images of a batch are, from its token ids.
 
@@ -100,22 +121,7 @@ def films_of(ids: Tensor, images: int, slot: int, *, image: int, roles: Mapping[
     if not roles:
         row = here.nonzero()[::slot, 0]
         return Films(row, torch.zeros_like(row))
-    before = torch.zeros_like(here)
-    before[:, 1:] = here[:, :-1]
-    begins = (here & ~before).nonzero()
-    if len(begins) != images:
-        raise InputError(
-            f"the prompts show {len(begins)} runs of image tokens for {images} images: put a role token, such as "
-            f"'{role_token(ROLES[0])}', before each '{IMAGE}'"
-        )
-    row, column = begins[:, 0], begins[:, 1]
-    ahead = torch.zeros_like(here)
-    ahead[:, :-1] = here[:, 1:]
-    lengths = (here & ~ahead).nonzero()[:, 1] - column + 1
-    if bool((lengths != slot).any()):
-        raise InputError(
-            f"an image takes {slot} tokens, but runs of {torch.unique(lengths).tolist()} stand in the prompts"
-        )
+    row, column = _begins(here, images, slot)
     said = torch.where(column > 0, ids[row, (column - 1).clamp(min=0)], -1)
     number = torch.full_like(said, -1)
     named = torch.zeros_like(here)

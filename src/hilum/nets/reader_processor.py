@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -14,6 +15,8 @@ from hilum.core.errors import InputError
 from hilum.core.geometry import Letterbox
 from hilum.nets.fuse import IMAGE, ROLES, role_token
 from hilum.nets.reader import ReaderConfig, library
+
+_TAG = re.compile(r"(</?[^<>\s]+>)")
 
 
 class FilmProcessor(library.image_processing_utils.BaseImageProcessor):  # type: ignore[misc]
@@ -153,11 +156,15 @@ def silent(tokenizer: Any) -> list[int]:
 
 
 def sentence_case(text: str) -> str:
-    """Return a text in small letters with a capital at the start of each sentence."""
+    """Return a text in small letters with a capital at the start of each sentence; tags such as '<obj>' stay."""
     made, fresh = [], True
-    for letter in text:
-        made.append(letter.upper() if fresh else letter)
-        fresh = letter in ".?!" or (fresh and not letter.isalnum())
+    for piece in _TAG.split(text):
+        if _TAG.fullmatch(piece):
+            made.append(piece)
+            continue
+        for letter in piece:
+            made.append(letter.upper() if fresh else letter)
+            fresh = letter in ".?!" or (fresh and not letter.isalnum())
     return "".join(made)
 
 

@@ -177,7 +177,10 @@ def served(tmp_path: Path) -> Served:
 def test_cxr_llava_writes_and_answers_from_a_grey_film(served: Served, trust: bool) -> None:
     said = served.ask("cxr_llava", {"task": "findings"}, {"task": "answer", "question": "Effusion?"}, trust=trust)
     assert [each["text"] for each in said] == ["The lungs are clear."] * 2
-    assert served.first("AutoModel")[2:] == ["folder", f"[('torch_dtype', 'f32'), ('trust_remote_code', {trust})]"]
+    assert served.first("AutoModel")[2:] == [
+        "folder",
+        f"[('torch_dtype', 'f32'), ('trust_remote_code', {trust}), ('use_safetensors', True)]",
+    ]
     assert served.first("write_radiologic_report")[1:] == ["L", "0"]  # greedy
     assert served.first("ask_question")[1:] == ["Effusion?", "L"]
 
@@ -210,7 +213,7 @@ def test_radvlm_runs_no_code_of_others_and_scales_boxes_of_shares(served: Served
     (said,) = served.ask("radvlm", {"task": "phrase_to_box", "question": "nodule"}, SAYS="[0.25, 0.5, 0.75, 1.0]")
     assert said["boxes"] == [[20.0, 20.0, 60.0, 40.0]]
     assert "trust_remote_code" not in json.dumps(served.told)
-    assert served.first("LlavaOnevisionForConditionalGeneration")[3] == "[('dtype', 'f32')]"
+    assert served.first("LlavaOnevisionForConditionalGeneration")[3] == "[('dtype', 'f32'), ('use_safetensors', True)]"
 
 
 def test_maira_2_gets_films_by_role_and_sections_by_name(served: Served) -> None:

@@ -62,12 +62,18 @@ def device_and_type() -> tuple[str, Any]:
     return ("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32)
 
 
+def ready(kind: Any, folder: str, **how: Any) -> Any:
+    """Return a model of this class on the device; its weights are safetensors, never pickled."""
+    device, _ = device_and_type()
+    return kind.from_pretrained(folder, use_safetensors=True, **how).to(device).eval()
+
+
 def cxr_llava(folder: str, trust: bool) -> Reader:
     """CXR-LLaVA v2: tokenizer and image processor live inside the model; one film."""
     transformers = package("transformers")
 
-    device, kind = device_and_type()
-    model = transformers.AutoModel.from_pretrained(folder, trust_remote_code=trust, torch_dtype=kind).to(device).eval()
+    _, kind = device_and_type()
+    model = ready(transformers.AutoModel, folder, trust_remote_code=trust, torch_dtype=kind)
 
     def read(request: dict[str, Any], files: list[Path]) -> Answer:
         film = pictures(files[:1])[0].convert("L")
@@ -84,11 +90,7 @@ def chexagent_2(folder: str, trust: bool) -> Reader:
 
     device, kind = device_and_type()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=trust)
-    model = (
-        transformers.AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=trust, torch_dtype=kind)
-        .to(device)
-        .eval()
-    )
+    model = ready(transformers.AutoModelForCausalLM, folder, trust_remote_code=trust, torch_dtype=kind)
 
     def read(request: dict[str, Any], files: list[Path]) -> Answer:
         listed = [{"image": str(file)} for file in files] + [{"text": words_of(request)}]
@@ -109,11 +111,7 @@ def chexagent_8b(folder: str, trust: bool) -> Reader:
 
     device, kind = device_and_type()
     processor = transformers.AutoProcessor.from_pretrained(folder, trust_remote_code=trust)
-    model = (
-        transformers.AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=trust, torch_dtype=kind)
-        .to(device)
-        .eval()
-    )
+    model = ready(transformers.AutoModelForCausalLM, folder, trust_remote_code=trust, torch_dtype=kind)
 
     def read(request: dict[str, Any], files: list[Path]) -> Answer:
         prompt = f" USER: <s>{words_of(request)} ASSISTANT: <s>"
@@ -131,7 +129,7 @@ def radvlm(folder: str, trust: bool) -> Reader:
 
     device, kind = device_and_type()
     processor = transformers.AutoProcessor.from_pretrained(folder)
-    model = transformers.LlavaOnevisionForConditionalGeneration.from_pretrained(folder, dtype=kind).to(device).eval()
+    model = ready(transformers.LlavaOnevisionForConditionalGeneration, folder, dtype=kind)
 
     def read(request: dict[str, Any], files: list[Path]) -> Answer:
         content = [*({"type": "image"} for _ in files), {"type": "text", "text": words_of(request)}]
@@ -151,11 +149,7 @@ def maira_2(folder: str, trust: bool) -> Reader:
 
     device, kind = device_and_type()
     processor = transformers.AutoProcessor.from_pretrained(folder, trust_remote_code=trust)
-    model = (
-        transformers.AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=trust, torch_dtype=kind)
-        .to(device)
-        .eval()
-    )
+    model = ready(transformers.AutoModelForCausalLM, folder, trust_remote_code=trust, torch_dtype=kind)
 
     def read(request: dict[str, Any], files: list[Path]) -> Answer:
         films = {image["role"]: film for image, film in zip(request["images"], pictures(files))}  # noqa: B905

@@ -8,6 +8,7 @@ A box thinner than a bin comes back one bin wide, and is called thin.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -95,7 +96,7 @@ def clipped(box: Box, frame: Edges) -> tuple[Edges | None, float]:
     return (x0, y0, x1, y1), max(0.0, 1.0 - kept)
 
 
-class Codec:
+class Codec(ABC):
     """One way to write boxes; subclasses say how numbers become text.
 
     Args:
@@ -183,11 +184,13 @@ class Codec:
         """Return the characters [start, end) of each box that is written in a text, well or badly."""
         return [found.span() for found in re.finditer(self.pattern, text[:_LONGEST])]
 
+    @abstractmethod
     def _write(self, numbers: tuple[int, int, int, int]) -> tuple[Piece, ...]:
-        raise NotImplementedError
+        """Return the numbers of a box as pieces."""
 
+    @abstractmethod
     def _read(self, text: str) -> tuple[list[list[float]], list[str]]:
-        raise NotImplementedError
+        """Return the numbers of each box of a text, and what was wrong."""
 
 
 def _inside(edges: Edges, size: tuple[int, int], errors: list[str]) -> Edges | None:
