@@ -9,7 +9,6 @@ from types import MappingProxyType
 from hilum.core.study import Study
 from hilum.learn.reader.guards import no_prior
 from hilum.learn.reader.preset import Preset
-from hilum.measure.claim import Judged
 from hilum.measure.metric import metric
 from hilum.measure.pairs import Pairs
 from hilum.measure.scored import Scored
@@ -28,6 +27,7 @@ from hilum.systems._libra_claims import (
     TAC,
     TEMPORAL,
 )
+from hilum.systems._reader_door import Parts
 from hilum.systems._reader_jobs import Answered, worked
 from hilum.systems._reader_lab import Lab, Scale, arm, jobs_of, samples_of, small_preset
 from hilum.systems._reader_picture import pages
@@ -75,20 +75,8 @@ def temporal(studies: Sequence[Study], answers: Sequence[str]) -> Scored:
     return metric(TEMPORAL)(Pairs(tuple(references), tuple(answers)))
 
 
-def judge_libra(
-    bench: Lab, scale: Scale, *, seed: int, say: Say
-) -> tuple[list[Judged], list[Judged], list[Judged], list[str], dict[str, bytes | str]]:
-    """Train and judge every arm, a seed after the other.
-
-    Args:
-        bench: the lab.
-        scale: steps and seeds.
-        seed: the first.
-        say: told what is being done.
-
-    Returns:
-        The claims, the controls and what stands beside them as judged; lines; pictures by caption.
-    """
+def judge_libra(bench: Lab, scale: Scale, *, seed: int, say: Say) -> Parts:
+    """Train and judge every arm of a lab, a seed after the other from the first one on."""
     trials, kept, told = Trials(bench.patients), dict[str, list[str]](), list[str]()
     for (name, number), made in worked(arm_of, jobs_of(list(KINDS), scale, seed=seed), bench, workers=scale.workers,
                                        say=say):  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hilum.learn.reader.guards import guard_rows
-from hilum.measure.claim import Judged
 from hilum.systems._maira_2_arms import (
     INPUTS,
     grounded_answers,
@@ -37,6 +36,7 @@ from hilum.systems._maira_2_claims import (
     SWAPPED_L,
     F,
 )
+from hilum.systems._reader_door import Parts
 from hilum.systems._reader_jobs import Answered, worked
 from hilum.systems._reader_lab import Lab, Scale, arm, jobs_of, samples_of
 from hilum.systems._reader_picture import pages
@@ -47,20 +47,8 @@ BOXES = "Grounded findings: true boxes green, written boxes yellow"
 Say = Callable[[str], None]
 
 
-def judge_maira_2(
-    bench: Lab, scale: Scale, *, seed: int, say: Say
-) -> tuple[list[Judged], list[Judged], list[Judged], list[str], dict[str, bytes | str]]:
-    """Train and judge every arm, a seed after the other.
-
-    Args:
-        bench: the lab.
-        scale: steps and seeds.
-        seed: the first.
-        say: told what is being done.
-
-    Returns:
-        The claims, the controls and what stands beside them as judged; lines; pictures by caption.
-    """
+def judge_maira_2(bench: Lab, scale: Scale, *, seed: int, say: Say) -> Parts:
+    """Train and judge every arm of a lab, a seed after the other from the first one on."""
     trials, kept, errors = Trials(bench.patients), dict[str, Answered](), 0
     jobs = jobs_of((*INPUTS, DROPPED, REPORT_ONLY, GROUNDED), scale, seed=seed)
     for (name, number), made in worked(arm_of, jobs, bench, workers=scale.workers, say=say):

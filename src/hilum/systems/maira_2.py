@@ -8,21 +8,13 @@ Data: scenes drawn in milliseconds, or any data set with reports, views and date
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from hilum.core.errors import need
 from hilum.core.registry import register
-from hilum.measure.claim import verdict
 from hilum.measure.verdict import Verdict
 from hilum.systems._maira_2_claims import BESIDE, CLAIMS, CONTROLS
-
-if TYPE_CHECKING:
-    from hilum.learn.reader.trained import Trained
-    from hilum.systems._reader_published import Published
+from hilum.systems._reader_door import Door, concluded
 
 __all__ = ["Maira2", "build", "published", "reproduce", "train", "trained"]
 LEAKY = 1 / 3
@@ -35,59 +27,8 @@ NOTES = (
 )
 
 
-def build() -> Any:
-    """Return the reader at its published sizes on torch's 'meta' device: to count and to check, without weights.
-
-    Raises:
-        MissingError: if torch or transformers is not installed.
-    """
-    _installed()
-    from hilum.systems._reader_published import empty
-
-    return empty("maira-2")
-
-
-def train(
-    *, out: str | Path, data: str | Path | None = None, seed: int = 0, resume: bool = False,
-    settings: Mapping[str, Any] | None = None,
-) -> Path:  # fmt: skip
-    """Train a reader: see `hilum.systems._reader_train.train` for data, and `_reader_recipe.Recipe` for settings.
-
-    Raises:
-        MissingError: if torch or transformers is not installed.
-    """
-    _installed()
-    from hilum.systems._reader_train import train as run
-
-    return run("maira-2", data, Path(out), seed=seed, resume=resume, settings=settings or {})
-
-
-def trained(folder: str | Path) -> Trained:
-    """Return what `train` wrote.
-
-    Raises:
-        MissingError: if torch or transformers is not installed, or the folder holds no reader.
-    """
-    _installed()
-    from hilum.learn.reader.trained import Trained
-
-    return Trained.load(Path(folder))
-
-
-def published(folder: str | Path | None = None) -> Published:
-    """Return the authors' reader from weights that you have got: docs/maira-2.md says how. Not run against them here.
-
-    Args:
-        folder: with config.json, tokenizer and safetensors; 'maira-2' in the folder that HILUM_WEIGHTS names if None.
-
-    Raises:
-        MissingError: if torch, transformers or the weights are missing.
-        InputError: if the tensors are not laid out as the authors' code says.
-    """
-    _installed()
-    from hilum.systems._reader_published import load_published
-
-    return load_published("maira-2", folder)
+_DOOR = Door("maira-2")
+build, train, trained, published = _DOOR.build, _DOOR.train, _DOOR.trained, _DOOR.published
 
 
 def reproduce(
@@ -108,22 +49,14 @@ def reproduce(
         InputError: if a number cannot be used.
         MissingError: if torch or transformers is not installed.
     """
-    _installed()
+    _DOOR.installed()
     from hilum.systems._maira_2_judge import judge_maira_2
     from hilum.systems._reader_lab import SMALL, lab, scaled
 
     scale = scaled(SMALL, {"patients": patients, "steps": steps, "encoder_steps": encoder_steps, "width": width,
                            "asked": asked, "seeds": seeds, "workers": workers})  # fmt: skip
     bench = lab(scale, seed=seed, leaky=LEAKY, say=say)
-    parts, controls, beside, lines, figures = judge_maira_2(bench, scale, seed=seed, say=say)
-    made, more = verdict(TEXT, parts, notes=(*lines, *NOTES)), verdict(TEXT, [*controls, *beside])
-    return replace(made, lines=(*made.lines, *more.lines), scores={**made.scores, **more.scores}, figures=figures)
-
-
-def _installed() -> None:
-    for package, extra in (("torch", "train"), ("transformers", "language")):
-        if find_spec(package) is None:
-            raise need(package, extra, "maira-2")
+    return concluded(TEXT, judge_maira_2(bench, scale, seed=seed, say=say), NOTES)
 
 
 @register.system(
