@@ -1,6 +1,6 @@
 """How many reports a second the small reader writes, beside transformers' own `generate` on the same weights.
 
-python benchmarks/reader.py [--rows 32] [--batch 16] [--repeats 3] [--beams 3] [--width 128] [--depth 2]
+python benchmarks/reader.py [--rows 32] [--batch 16] [--repeats 3] [--beams 3] [--width 128] [--depth 2] [--device cuda]
 
 Both write the same words (counted), from the same prompts: two or three films, and 48 words of text. The weights are
 random, wide enough that answers differ; the few that end early end early in both. Runs alternate, and the median of
@@ -86,7 +86,8 @@ def generated(
     said: dict[int, tuple[int, ...]] = {}
     for start in range(0, len(order), batch):
         part = order[start : start + batch]
-        given = batch_of([rows[at] for at in part], tokenizer.pad_token_id)
+        laid = batch_of([rows[at] for at in part], tokenizer.pad_token_id)
+        given = {name: each.to(reader.device) for name, each in laid.items()}
         made = reader.generate(**given, **settings(how), pad_token_id=tokenizer.pad_token_id,
                                eos_token_id=tokenizer.eos_token_id, suppress_tokens=never(tokenizer))  # fmt: skip
         for at, ids in zip(part, made[:, given["input_ids"].shape[1] :].tolist(), strict=True):
@@ -97,7 +98,7 @@ def generated(
 
 def ways(reader: Reader, processor: ReaderProcessor, rows: list[Row], args: argparse.Namespace) -> dict[str, Timed]:
     with torch.no_grad():
-        seen = [Row(row.ids, states=reader.model.states(row.films)) for row in rows]
+        seen = [Row(row.ids, states=reader.model.states(row.films.to(reader.device))) for row in rows]
     greedy, beams = Decoding(longest=args.words), Decoding(longest=args.words, beams=args.beams)
 
     def ours(some: list[Row], how: Decoding, batch: int) -> Timed:
@@ -122,26 +123,33 @@ def main() -> None:
     for name, value in (("rows", 32), ("batch", 16), ("repeats", 3), ("beams", 3), ("width", 128), ("depth", 2)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--words", type=int, default=60, help="of each answer")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     args = parser.parse_args()
     reader, processor = reader_of(args.width, args.depth)
+    reader.to(args.device)
     rows = rows_of(processor, args.rows)
     weights = sum(each.numel() for each in reader.parameters()) / 1e6
     lengths = [len(row.ids) for row in rows]
-    print(f"{weights:.2f} M weights, {torch.get_num_threads()} threads, {args.rows} prompts of {min(lengths)} to "
+    place = torch.cuda.get_device_name() if args.device.startswith("cuda") else f"{torch.get_num_threads()} threads"
+    print(f"{weights:.2f} M weights, {place}, {args.rows} prompts of {min(lengths)} to "
           f"{max(lengths)} tokens, {args.words} words each, torch {torch.__version__}")  # fmt: skip
     timed = ways(reader, processor, rows, args)
     for _ in range(args.repeats):
         for way in timed.values():
             way.once()
-    print(f"{'':44}{'reports/s':>12}{'CPU ms/report':>16}{'generate CPU':>14}{'ratio':>8}{'same words':>12}")
+    print(
+        f"{'':44}{'reports/s':>12}{'generate':>10}{'CPU ms/report':>16}{'generate CPU':>14}{'ratio':>8}{'same words':>12}"
+    )
     for name, way in timed.items():
         if name.endswith("generate"):
             continue
         other = timed[name + ", generate"]
         mine, theirs = (1000 * statistics.median(each.cpu_s) / args.rows for each in (way, other))
         same = sum(one == two for one, two in zip(way.said, other.said, strict=True))
-        speed = args.rows / statistics.median(way.wall_s)
-        print(f"{name:44}{speed:12.1f}{mine:16.1f}{theirs:14.1f}{theirs / mine:8.2f}{same:>8} of {len(way.said)}")
+        speed, beside = (args.rows / statistics.median(each.wall_s) for each in (way, other))
+        print(
+            f"{name:44}{speed:12.1f}{beside:10.1f}{mine:16.1f}{theirs:14.1f}{theirs / mine:8.2f}{same:>8} of {len(way.said)}"
+        )
 
 
 if __name__ == "__main__":

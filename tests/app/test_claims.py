@@ -208,3 +208,22 @@ def test_training_what_has_nothing_to_train_is_said(tmp_path: Path, capsys: pyte
         main(["train", "chestx-ray8", "--data", str(tmp_path)])
     assert ended.value.code == 2
     assert "nothing to train" in capsys.readouterr().err
+
+
+def test_a_recipe_is_told_the_device_and_a_missing_one_is_said(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from hilum.learn.running import current
+
+    def anywhere() -> Verdict:
+        return Verdict("a claim", "holds", (current().device,))
+
+    register.system("on-a-device", summary="Made")(type("Made", (), {"reproduce": staticmethod(anywhere)}))
+    found, written = reproduce("on-a-device", None, tmp_path, device="cpu")
+    assert found.lines == ("cpu",)
+    assert json.loads(written.read_text())["device"] == "cpu"
+    assert reproduce("on-a-device", None, tmp_path)[0].lines == ("",)
+    with pytest.raises(InputError, match="no device"):
+        reproduce("on-a-device", None, tmp_path, device="toaster")
+    if not torch.cuda.is_available():
+        with pytest.raises(MissingError, match="leave --device out"):
+            reproduce("on-a-device", None, tmp_path, device="cuda")

@@ -20,7 +20,7 @@ from hilum.core.errors import InputError, MissingError  # noqa: E402
 from hilum.learn.checkpoint import gather_shards, joined_shards, read_state  # noqa: E402
 from hilum.learn.fit import fit  # noqa: E402
 from hilum.learn.running import Running, current, running  # noqa: E402
-from hilum.learn.spread import device_of, from_first, joined, means, text_from_first, world  # noqa: E402
+from hilum.learn.spread import device_of, from_first, joined, lent, means, text_from_first, world  # noqa: E402
 from tests.learn import spread_case  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,3 +140,26 @@ def test_how_fits_run_holds_within_its_context_only() -> None:
     assert current() is plain
     with pytest.raises(InputError, match="no way 'tp' to share a fit: choose from ddp, fsdp"):
         Running(spread="tp")
+
+
+class _Traveller(torch.nn.Linear):  # type: ignore[misc]
+    """Remembers where it was sent, and stays."""
+
+    sent: tuple[str, ...] = ()
+
+    def to(self, device: object) -> _Traveller:
+        self.sent = (*self.sent, str(device))
+        return self
+
+
+def test_a_lent_network_works_where_the_command_does_and_comes_home() -> None:
+    net = _Traveller(2, 2)
+    with running(Running("meta")), lent(net) as device:
+        assert str(device) == "meta"
+        assert net.sent == ("meta",)
+    assert net.sent == ("meta", "cpu")
+    with pytest.raises(ValueError, match="within"), running(Running("meta")), lent(net):
+        raise ValueError("within")
+    assert net.sent[-1] == "cpu"
+    with lent(plain := torch.nn.Linear(2, 2)) as device:
+        assert device.type == plain.weight.device.type == "cpu"

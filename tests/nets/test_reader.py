@@ -274,7 +274,7 @@ def test_other_layers_than_the_connectors_are_refused() -> None:
     deep, _ = case("tac")
     with pytest.raises(InputError, match="but 2 of each image came"):
         deep.model.chosen(torch.zeros(1, 2, PATCHES, 16))
-    with pytest.raises(InputError, match="needs token ids, with roles"):
+    with pytest.raises(InputError, match="by token ids: give input_ids"):
         deep(inputs_embeds=torch.zeros(1, 5, 32), pixel_values=films(1))
     assert processor.image_seq_length == PATCHES
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import blake2b
 from inspect import Parameter, signature
 from pathlib import Path
@@ -13,7 +14,7 @@ from hilum import RESEARCH_USE, __version__
 from hilum.app.bench import data_root, duration
 from hilum.app.bench_page import write_page
 from hilum.app.claim_page import claim_page
-from hilum.core.errors import InputError, MissingError
+from hilum.core.errors import InputError, MissingError, need
 from hilum.core.registry import Entry, get, listing
 from hilum.measure.log import machine, made, write_json
 from hilum.measure.verdict import Verdict
@@ -28,7 +29,7 @@ def _silent(line: str) -> None:
 
 def reproduce(
     name: str, data: Path | None, out: Path, *, seed: int = 0, settings: Mapping[str, str] | None = None,
-    say: Callable[[str], None] = _silent,
+    say: Callable[[str], None] = _silent, device: str = "",
 ) -> tuple[Verdict, Path]:  # fmt: skip
     """Judge one system's claim and write `verdict.json` and `report.html`.
 
@@ -39,6 +40,7 @@ def reproduce(
         seed: of every random draw.
         settings: choices of the recipe, e.g. {'half': 'dev'}.
         say: told how long it will take, and what the recipe tells of its progress.
+        device: where its networks are trained and run: 'cpu', 'cuda'; '' where the recipe puts them.
 
     Returns:
         The verdict and the JSON file that was written.
@@ -58,17 +60,36 @@ def reproduce(
     minutes = getattr(system, "minutes", None)
     say(f"{name}: {f'about {duration(60 * minutes)}' if minutes else 'its recipe states no time'}")
     began = time.perf_counter()
-    verdict: Verdict = recipe(**given)
+    with _on(device):
+        verdict: Verdict = recipe(**given)
     record = {
         "system": name, "claim": verdict.claim, "outcome": verdict.outcome, "evidence": list(verdict.lines),
         "scores": verdict.scores, "seed": seed, "settings": dict(settings or {}), "hilum": __version__,
         "data": str(root) if root else None, "data_fingerprint": _fingerprint(root),
         "seconds": round(time.perf_counter() - began, 2), "expected_minutes": minutes, **machine(),
-        "caution": RESEARCH_USE,
+        "device": device or "cpu", "caution": RESEARCH_USE,
     }  # fmt: skip
     written = write_json(out / "verdict.json", record)
     write_page(out / "report.html", claim_page(verdict, record, next_step(verdict, name)))
     return verdict, written
+
+
+@contextmanager
+def _on(device: str) -> Iterator[None]:
+    """Let the fits of a recipe run on a device."""
+    if not device:
+        yield
+        return
+    try:
+        import torch
+
+        from hilum.learn.running import Running, running
+        from hilum.learn.spread import device_of
+    except ImportError:
+        raise need("torch", "train", f"a device such as '{device}'") from None
+    device_of(torch.nn.Identity(), device)
+    with running(Running(device)):
+        yield
 
 
 def _arguments(

@@ -262,6 +262,7 @@ def reproduce_command(
     data: Annotated[Path | None, typer.Option(help="Root folder of its data [HILUM_DATA or HILUM_PACK].")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for verdict.json and report.html.")] = Path("runs"),
     settings: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. --set half=dev.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda; where the recipe puts its networks if left out.")] = "",
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -279,7 +280,8 @@ def reproduce_command(
         if not quiet:
             print(line, file=sys.stderr)
 
-    verdict, written = reproduce(system, data, out / system, seed=seed, settings=pairs_of(settings or []), say=say)
+    verdict, written = reproduce(system, data, out / system, seed=seed, settings=pairs_of(settings or []), say=say,
+                                 device=device)  # fmt: skip
     if as_json:
         print(written.read_text(encoding="utf-8"))
     elif not quiet:

@@ -10,6 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hilum.learn.pieces import moved
+from hilum.learn.spread import lent
+
 
 def to_film(frames: NDArray[np.uint8], size: int) -> Tensor:
     """Return frames uint8 (B, F, F) as float films (B, 1, size, size) in [0, 1]."""
@@ -21,11 +24,16 @@ def to_film(frames: NDArray[np.uint8], size: int) -> Tensor:
 
 @torch.inference_mode()
 def outputs(net: nn.Module, frames: NDArray[np.uint8], *, size: int, batch: int = 32) -> Iterator[Any]:
-    """Yield the network's output for each batch of frames uint8 (N, F, F), in evaluation mode."""
+    """Yield the network's output for each batch of frames uint8 (N, F, F), in evaluation mode, on the processor.
+
+    The network works on the device of the command at work.
+    """
     net.eval()
-    for start in range(0, len(frames), batch):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            yield net(to_film(frames[start : start + batch], size))
+    with lent(net) as device:
+        for start in range(0, len(frames), batch):
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                made = net(to_film(frames[start : start + batch], size).to(device))
+            yield moved(made, torch.device("cpu"))
 
 
 def collect(

@@ -18,7 +18,7 @@ from torch import Tensor, distributed, nn
 
 from hilum.core.errors import InputError, MissingError
 from hilum.learn.pieces import part_of, ranges, rows_of
-from hilum.learn.running import Running
+from hilum.learn.running import Running, current
 
 Loss = Callable[[nn.Module, Any], tuple[Tensor, Mapping[str, float]]]
 """(net, batch) -> (scalar to minimise, parts to log)."""
@@ -71,6 +71,28 @@ def device_of(net: nn.Module, name: str) -> torch.device:
     if device.type == "cuda" and device.index is None:
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", torch.cuda.current_device())))
     return device
+
+
+@contextmanager
+def lent(net: nn.Module) -> Iterator[torch.device]:
+    """Let a network lie on the device of the command at work while the context lasts; then it goes back.
+
+    Args:
+        net: any, whole.
+
+    Yields:
+        The device.
+
+    Raises:
+        MissingError: if there is no such device here.
+    """
+    home = device_of(net, "")
+    device = device_of(net, current().device)
+    net.to(device)
+    try:
+        yield device
+    finally:
+        net.to(home)
 
 
 def from_first(value: float) -> float:

@@ -178,16 +178,21 @@ class ReaderModel(library.LlavaModel):  # type: ignore[misc]
             each = self.get_image_features(pixel_values)
         if each is None:
             return super().forward(input_ids=input_ids, **kwargs)
+        if input_ids is None:
+            raise InputError("a reader finds the places of images by token ids: give input_ids, not embeddings")
         tokens = torch.stack(list(each.pooler_output))
-        films = None
         roles = self.config.role_token_ids or {}
-        if input_ids is not None:
-            films = films_of(input_ids, *tokens.shape[:2], image=self.config.image_token_id, roles=roles)
-        if self.multi_modal_projector.fuses and (films is None or not roles):
+        films = films_of(input_ids, *tokens.shape[:2], image=self.config.image_token_id, roles=roles)
+        if self.multi_modal_projector.fuses and not roles:
             raise InputError(f"the connector '{self.config.connector}' needs token ids, with roles before each image")
         fused = self.multi_modal_projector.fuse(tokens, films if self.multi_modal_projector.fuses else None)
-        made = library.modeling_outputs.BaseModelOutputWithPooling(pooler_output=list(fused))
-        return super().forward(input_ids=input_ids, mm_encoder_outputs={"image": made}, **kwargs)
+        # put in place here: older releases of transformers take `mm_encoder_outputs` without a word and drop the images
+        words = self.get_input_embeddings()(input_ids)
+        there = (input_ids == self.config.image_token_id)[..., None].expand_as(words)
+        kwargs["inputs_embeds"] = words.masked_scatter(there, fused.to(words.dtype))
+        made = super().forward(**kwargs)
+        made.image_hidden_states = fused.flatten(0, 1)
+        return made
 
 
 class Reader(library.LlavaForConditionalGeneration):  # type: ignore[misc]

@@ -17,6 +17,7 @@ from torch import nn
 from hilum.learn.apply import collect, outputs
 from hilum.learn.batch import FilmSet
 from hilum.learn.fit import fit
+from hilum.learn.spread import lent
 from hilum.nets.heads import FilmOutput, FilmReader, LungField
 from hilum.nets.vision import load_imagenet
 from hilum.systems._embedded_corpus import build_corpus, write_split
@@ -56,7 +57,8 @@ def fit_lungs(net: FilmReader, films: FilmSet, recipe: Recipe, out: Path, *, see
         folder.mkdir(parents=True, exist_ok=True)
         shares = replace(steady, shares=recipe.lung_shares, batch=max(4, recipe.batch // 2))
         drawn = batches(usable, shares, size=recipe.size, seed=seed + 1)
-        fit(LungField(net), drawn, lung_loss, recipe.lungs, seed=seed, folder=folder, resume=resume)
+        with lent(net):  # the fit itself moves the decoder alone
+            fit(LungField(net), drawn, lung_loss, recipe.lungs, seed=seed, folder=folder, resume=resume)
     net.eval()
 
 

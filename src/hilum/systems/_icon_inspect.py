@@ -76,13 +76,15 @@ class Inspector:
         torch.manual_seed(seed)
         self.net = Inspect(seen.shape[1] // 3, len(self.all))
 
-        def draw(step: int) -> Tensor:
-            return torch.from_numpy(generator(seed, "inspector", step).integers(0, len(rows), BATCH))
+        def draw(step: int) -> tuple[Tensor, ...]:
+            at = torch.from_numpy(generator(seed, "inspector", step).integers(0, len(rows), BATCH))
+            return seen[at], finding[at], known[finding[at]], own[at], other[at]
 
-        def loss(net: nn.Module, picked: Tensor) -> tuple[Tensor, dict[str, float]]:
-            logits, asked = net(seen[picked], finding[picked]), known[finding[picked]]
-            each = [nn.functional.binary_cross_entropy_with_logits(logits, target[picked], weight=asked)
-                    for target in (own, other)]  # fmt: skip
+        def loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, float]]:
+            given, kinds, asked, mine, mixed = batch
+            logits = net(given, kinds)
+            each = [nn.functional.binary_cross_entropy_with_logits(logits, target, weight=asked)
+                    for target in (mine, mixed)]  # fmt: skip
             return SHARE * each[0] + (1 - SHARE) * each[1], {}
 
         spec = Fit(steps=steps, rate=3e-3, bf16=False, average=0.98, warmup=0.1, log_every=steps)

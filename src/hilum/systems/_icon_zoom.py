@@ -76,7 +76,8 @@ class Zoomer:
 
         def loss(net: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
             logits = net(batch[0]).mean(1)
-            return nn.functional.binary_cross_entropy_with_logits(logits, batch[1], pos_weight=rare), {}
+            weight = rare.to(logits.device)
+            return nn.functional.binary_cross_entropy_with_logits(logits, batch[1], pos_weight=weight), {}
 
         spec = Fit(steps=steps, rate=1e-2, bf16=False, average=0.98, warmup=0.1, log_every=steps)
         with one_thread(), unbudgeted():

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 
 from hilum.core.study import Study
 from hilum.learn.reader.sections import compares
 from hilum.phantom.scenes import facts_of, scenes, split_of
 from hilum.phantom.scenes_words import report
 from hilum.systems._reader_scale import Scale
+
+WORTH_A_PROCESS = 400
+"""Patients below which a process takes longer to start than to draw them."""
 
 
 def cohort(scale: Scale, *, seed: int, leaky: float) -> list[Study]:
@@ -19,11 +25,22 @@ def cohort(scale: Scale, *, seed: int, leaky: float) -> list[Study]:
         seed: of every draw.
         leaky: share of reports without a prior that compare all the same.
     """
+    parts = min(scale.workers, scale.patients // WORTH_A_PROCESS)
+    if parts < 2:
+        return _drawn(0, scale.patients, scale.columns, seed, leaky)
+    ends = [scale.patients * part // parts for part in range(parts + 1)]
+    with ProcessPoolExecutor(parts, multiprocessing.get_context("spawn")) as pool:
+        jobs = [pool.submit(_drawn, first, last, scale.columns, seed, leaky) for first, last in pairwise(ends)]
+        return [study for job in jobs for study in job.result()]
+
+
+def _drawn(first: int, last: int, columns: int, seed: int, leaky: float) -> list[Study]:
+    """The studies of some patients: each depends on the seed and its number alone."""
     drawn: list[Study] = []
-    for number in range(scale.patients):
-        made = scenes(1, seed=seed, size=scale.columns, leaky=leaky, first=number)
+    for number in range(first, last):
+        made = scenes(1, seed=seed, size=columns, leaky=leaky, first=number)
         if leaky and split_of(made[0].patient) == "test":
-            made = scenes(1, seed=seed, size=scale.columns, first=number)
+            made = scenes(1, seed=seed, size=columns, first=number)
         drawn += made
     return drawn
 

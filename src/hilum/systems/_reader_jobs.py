@@ -9,9 +9,11 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from hilum.core.errors import InputError
 from hilum.core.region import Box
+from hilum.learn.running import Running, current, running
 from hilum.systems._reader_lab import Lab
 
 Boxes = Mapping[str, Sequence[Box]]
@@ -39,7 +41,7 @@ Job = tuple[str, int]
 """Arm and seed."""
 Work = Callable[[Lab, str, int], Answered]
 """From the bench, an arm and a seed to what it wrote; a function of a module, so that another process finds it."""
-_HELD: dict[str, Lab] = {}
+_HELD: dict[str, Any] = {}
 
 
 def worked(
@@ -66,18 +68,19 @@ def worked(
         return
     context = multiprocessing.get_context("spawn")
     bench.features.see(film for part in (bench.train, bench.val, bench.test) for study in part for film in study.films)
-    with ProcessPoolExecutor(min(workers, len(jobs)), context, _begin, (bench,)) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), context, _begin, (bench, current())) as pool:
         for job, made in zip(jobs, pool.map(_work, [work] * len(jobs), jobs), strict=True):
             say(f"{job[0]}, seed {job[1]}: done")
             yield job, made
 
 
-def _begin(bench: Lab) -> None:
+def _begin(bench: Lab, how: Running) -> None:
     import torch
 
     torch.set_num_threads(1)
-    _HELD["bench"] = bench
+    _HELD["bench"], _HELD["how"] = bench, how
 
 
 def _work(work: Work, job: Job) -> Answered:
-    return work(_HELD["bench"], *job)
+    with running(_HELD["how"]):
+        return work(_HELD["bench"], *job)

@@ -34,7 +34,8 @@ build, train, trained, published = _DOOR.build, _DOOR.train, _DOOR.trained, _DOO
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
     patients: int | str = 2000, steps: int | str = 600, encoder_steps: int | str = 1200, width: int | str = 96,
-    asked: int | str = 300, seeds: int | str = 3, workers: int | str = 2,
+    asked: int | str = 300, seeds: int | str = 3, workers: int | str = 2, columns: int | str = 72,
+    side: int | str = 80, depth: int | str = 2, rate: float | str = 3e-3,
 ) -> Verdict:  # fmt: skip
     """Judge Libra's claim on scenes, every arm, control and guard in one run.
 
@@ -44,6 +45,8 @@ def reproduce(
         say: told what is being done.
         patients, steps, encoder_steps, width, asked, seeds, workers: scenes, optimiser steps of an arm and of the
             encoder's label training, width of the language model, test studies, trainings of each arm, processes.
+        columns, side, depth, rate: of a film, of the square that the encoder sees, layers of the language model, peak
+            learning rate.
 
     Raises:
         InputError: if a number cannot be used.
@@ -54,7 +57,8 @@ def reproduce(
     from hilum.systems._reader_lab import SMALL, lab, scaled
 
     scale = scaled(SMALL, {"patients": patients, "steps": steps, "encoder_steps": encoder_steps, "width": width,
-                           "asked": asked, "seeds": seeds, "workers": workers})  # fmt: skip
+                           "asked": asked, "seeds": seeds, "workers": workers, "columns": columns, "side": side,
+                           "depth": depth, "rate": rate})  # fmt: skip
     bench = lab(scale, seed=seed, say=say)
     return concluded(TEXT, judge_libra(bench, scale, seed=seed, say=say), NOTES)
 

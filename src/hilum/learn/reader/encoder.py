@@ -101,15 +101,16 @@ def _fit(
     target, known = torch.from_numpy(asked.target[rows]), torch.from_numpy(asked.known[rows])
     held = [each for each in (np.flatnonzero(asked.target[rows, at]) for at in range(len(asked.names))) if len(each)]
 
-    def draw(step: int) -> tuple[Tensor, Tensor]:
+    def draw(step: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = generator(seed, "reader labels", step)
         picked = rng.integers(0, len(films), BATCH)
         for place in range(0, BATCH, 2):
             picked[place] = rng.choice(held[int(rng.integers(len(held)))])
-        return pixel_values(films[picked]), torch.from_numpy(picked)
+        at = torch.from_numpy(picked)
+        return pixel_values(films[picked]), target[at], known[at]
 
-    def minimise(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        return binary_cross_entropy(model(batch[0]), target[batch[1]], known[batch[1]]), {}
+    def minimise(model: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        return binary_cross_entropy(model(batch[0]), batch[1], batch[2]), {}
 
     spec = Fit(steps=steps, rate=RATE, bf16=False, average=0.98, warmup=0.1, log_every=100)
     with one_thread(), unbudgeted():

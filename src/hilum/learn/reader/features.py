@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hilum.core.errors import InputError
 from hilum.core.image import Image
+from hilum.learn.spread import lent
 from hilum.learn.weak import one_thread
 from hilum.nets.reader_processor import FilmProcessor
 
@@ -88,9 +89,9 @@ class Features:
 
     @torch.no_grad()
     def _look(self, films: Tensor) -> Tensor:
-        with one_thread():
-            seen = self.encoder(films, output_hidden_states=True)
-        return torch.stack(seen.hidden_states[1:], dim=1).float()
+        with one_thread(), lent(self.encoder) as device:
+            seen = self.encoder(films.to(device), output_hidden_states=True)
+        return torch.stack(seen.hidden_states[1:], dim=1).float().cpu()
 
     def of(self, images: Sequence[Image]) -> Tensor:
         """Return what is seen of films, in order: float32 (N, L, P, D).

@@ -17,6 +17,7 @@ from hilum.learn.reader.features import Features
 from hilum.learn.reader.layout import prompt_ids
 from hilum.learn.reader.preset import Preset
 from hilum.learn.reader.sample import Sample
+from hilum.learn.spread import lent
 from hilum.learn.weak import one_thread
 
 CARD = "reader.json"
@@ -87,7 +88,7 @@ class Trained:
         if not samples:
             return []
         how = decoding or self.decoding(samples[0].task)
-        with one_thread():
+        with one_thread(), lent(self.reader):
             return write(self.reader, self.processor, self.rows(samples), how, seed=seed, batch=batch)
 
     def write(self, samples: Sequence[Sample], *, seed: int = 0, decoding: Decoding | None = None) -> list[str]:
@@ -107,7 +108,7 @@ class Trained:
         asked = [list(sample.options) for sample in samples] if options is None else [list(some) for some in options]
         if not asked or not all(asked):
             raise InputError("likelihood compares options: every sample needs at least one")
-        with one_thread():
+        with one_thread(), lent(self.reader):
             return likelihood(self.reader, self.processor, self.rows(samples), asked, batch=BATCH)
 
     def save(self, folder: Path, **card: Any) -> Path:
