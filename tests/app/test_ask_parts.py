@@ -89,7 +89,7 @@ def test_an_answer_as_a_finding_keeps_box_calibration_and_model() -> None:
     box = Box(1, 2, 3, 4, image="f")
     sure, bare = finding_of(_answer(0.5, box=box)), finding_of(_answer(0.5, ""))
     assert (sure.state, sure.regions, sure.calibration) == ("present", (box,), "platt-1")
-    assert (bare.state, bare.regions, bare.calibration) == ("uncertain", (), "none")
+    assert (bare.state, bare.regions, bare.calibration) == ("uncertain", (), "uncalibrated")
     assert sure.made_by == MadeBy("toy", "1", "ab" * 32)
 
 

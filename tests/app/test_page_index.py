@@ -17,10 +17,11 @@ from tests.app.page_cases import ramp, tree
 
 def test_one_row_per_study_with_findings_link_and_picture():
     findings = (
-        Finding("edema", "absent", 0.1),
-        Finding("mass", "uncertain", 0.4),
-        Finding("nodule", "present", 0.6),
-        Finding("effusion", "present", 0.9),
+        Finding("edema", "absent", 0.1, calibration="platt-1"),
+        Finding("mass", "uncertain", 0.4, calibration="platt-1"),
+        Finding("nodule", "present", 0.6, calibration="platt-1"),
+        Finding("effusion", "present", 0.9, calibration="platt-1"),
+        Finding("fracture", "uncertain", 0.999),  # a score that is no probability
     )
     batch = (
         IndexRow("a.png", page="a/report.html", thumbnail=thumbnail(ramp()), findings=findings),
@@ -31,7 +32,9 @@ def test_one_row_per_study_with_findings_link_and_picture():
     root = tree(index_page(batch))
     assert root.one("p", class_="counts").text == "4 studies: 2 read, 1 refused, 1 failed"
     first, second, third, fourth = root.one("tbody").all("tr")
-    assert [chip.text for chip in first.all("span", class_="chip")] == ["effusion 90 %", "nodule 60 %", "mass 40 %"]
+    assert [chip.text for chip in first.all("span", class_="chip")] == [
+        "effusion 90 %", "nodule 60 %", "fracture (not calibrated)", "mass 40 %",
+    ]  # fmt: skip
     assert first.one("a").attributes["href"] == "./a/report.html"
     assert first.one("img").attributes["src"] == batch[0].thumbnail
     assert "nothing present or uncertain" in second.text

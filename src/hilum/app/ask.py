@@ -18,7 +18,7 @@ from hilum.app.batch_row import replace_text
 from hilum.app.outputs import safe_name
 from hilum.app.page_index import IndexRow, index_page, thumbnail
 from hilum.core.errors import HilumError, InputError, RefusedError
-from hilum.core.finding import Finding
+from hilum.core.finding import UNCALIBRATED, Finding
 from hilum.core.image import Image
 from hilum.core.study import Study
 
@@ -199,7 +199,7 @@ def finding_of(answer: Answer) -> Finding:
     from hilum.app.ask_page import state_of
 
     return Finding(answer.question.concept, state_of(answer), np.float64(answer.probability).item(),
-                   regions=(answer.box,) if answer.box else (), calibration=answer.calibration or "none",
+                   regions=(answer.box,) if answer.box else (), calibration=answer.calibration or UNCALIBRATED,
                    made_by=answer.made_by)  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from hilum.app.page_film import inline
 from hilum.app.page_findings import percent
 from hilum.app.page_shell import document
 from hilum.core.errors import InputError
-from hilum.core.finding import Finding
+from hilum.core.finding import UNCALIBRATED, Finding
 from hilum.core.image import Image
 
 Outcome = Literal["read", "refused", "failed"]
@@ -67,11 +67,7 @@ def _index_row(row: IndexRow) -> Html:
         element("img", src=row.thumbnail, alt="") if row.thumbnail else element("span", "no picture", class_="empty")
     )
     chips = [
-        element(
-            "span",
-            f"{item.concept}{' ' + percent(item.probability) if item.probability is not None else ''}",
-            class_=f"chip {state}",
-        )
+        element("span", f"{item.concept}{_chance(item)}", class_=f"chip {state}")
         for state in ("present", "uncertain")
         for item in sorted(row.findings, key=lambda finding: -(finding.probability or 0.0))
         if item.state == state
@@ -87,6 +83,12 @@ def _index_row(row: IndexRow) -> Html:
         element("td", *chips, quiet, sentence),
     ]
     return element("tr", *cells, class_=row.outcome)
+
+
+def _chance(finding: Finding) -> str:
+    if finding.probability is None:
+        return ""
+    return " (not calibrated)" if finding.calibration == UNCALIBRATED else f" {percent(finding.probability)}"
 
 
 def index_page(rows: Sequence[IndexRow]) -> str:

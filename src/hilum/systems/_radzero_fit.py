@@ -16,6 +16,7 @@ from hilum.core.seed import generator
 from hilum.learn.fit import Fit, fit
 from hilum.learn.objectives.contrast import mp_nce
 from hilum.learn.pairs import Pairs
+from hilum.learn.stopping import Stop, Validate
 from hilum.learn.weak import one_thread
 from hilum.nets.similarity import Aligner, How, Match
 from hilum.nets.towers import SmallText
@@ -25,6 +26,8 @@ from hilum.systems._radzero_texts import Told, drawn
 
 EMBEDDED = 0.3
 """Deviation that words begin with: at 1, a step of 1e-3 hardly moves them apart."""
+EVERY, PATIENCE = 100, 10
+"""Steps between validations, and how many may pass without a better one: a budget may allow for far too many steps."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def network(encoder: nn.Module, words: int, size: Size, how: How, *, seed: int) 
 def align(
     net: Aligner, look: Look, texts: Told, arm: Arm, size: Size, *, seed: int, films: Pairs | None = None,
     folder: Path | None = None, resume: bool = False,
-    progress: Callable[[int, Mapping[str, float]], None] | None = None,
+    progress: Callable[[int, Mapping[str, float]], None] | None = None, validate: Validate | None = None,
 ) -> Aligner:  # fmt: skip
     """Fit a network to films and their texts, in place; a step depends on its number alone.
 
@@ -92,9 +95,11 @@ def align(
         seed: of every draw.
         films: their findings; half of each batch is drawn evenly over them.
         folder, resume, progress: of `learn.fit`.
+        validate: worth of the network as it stands, higher is better; the fit then keeps the best, and ends when it has
+            got no better for a while.
     """
     able, rare = np.flatnonzero(texts.true.any(axis=1)), _rare(films)
-    true, device = torch.from_numpy(texts.true), device_of(net.layers)
+    true = torch.from_numpy(texts.true)
 
     def draw(step: int) -> tuple[Tensor, Tensor, Tensor, NDArray[np.intp]]:
         rng = generator(seed, "align", step)
@@ -109,6 +114,7 @@ def align(
         model: nn.Module, batch: tuple[Tensor, Tensor, Tensor, NDArray[np.intp]]
     ) -> tuple[Tensor, dict[str, float]]:
         pooled, patches, said, rows = batch
+        device = device_of(net.layers)
         owner, text = said.T
         known, column = torch.unique(text, return_inverse=True)
         words = (texts.ids[known].to(device), texts.mask[known].to(device))
@@ -120,7 +126,8 @@ def align(
     plan = Fit(steps=size.steps, rate=size.rate, decay=0.05, warmup=size.warmup, average=0.98, clip=1.0, bf16=size.bf16,
                log_every=50)  # fmt: skip
     with one_thread():
-        fit(_Learning(net), draw, minimise, plan, seed=seed, folder=folder, resume=resume, progress=progress)
+        fit(_Learning(net), draw, minimise, plan, seed=seed, folder=folder, resume=resume, progress=progress,
+            validate=validate, stop=Stop(every=EVERY, patience=PATIENCE, better="higher"))  # fmt: skip
     return net.eval()
 
 
