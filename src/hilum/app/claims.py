@@ -81,13 +81,11 @@ def _on(device: str) -> Iterator[None]:
         yield
         return
     try:
-        import torch
-
         from hilum.learn.running import Running, running
-        from hilum.learn.spread import device_of
+        from hilum.learn.spread import device_named
     except ImportError:
         raise need("torch", "train", f"a device such as '{device}'") from None
-    device_of(torch.nn.Identity(), device)
+    device_named(device)
     with running(Running(device)):
         yield
 

@@ -62,6 +62,16 @@ def device_of(net: nn.Module, name: str) -> torch.device:
     if not name:
         first = next(iter(net.state_dict().values()), None)
         return first.device if first is not None else torch.device("cpu")
+    return device_named(name)
+
+
+def device_named(name: str) -> torch.device:
+    """Return the device of a name; of 'cuda', this process's GPU.
+
+    Raises:
+        InputError: if that is no device's name.
+        MissingError: if there is no such device here.
+    """
     try:
         device = torch.device(name)
     except RuntimeError:

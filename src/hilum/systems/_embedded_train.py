@@ -53,8 +53,7 @@ def fit_lungs(net: FilmReader, films: FilmSet, recipe: Recipe, out: Path, *, see
         if name == "lungs-all":
             films = pseudo_lungs(net, films, recipe)
         usable = films.take(films.lung_weight > 0)
-        folder = out / name
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder := out / name).mkdir(parents=True, exist_ok=True)
         shares = replace(steady, shares=recipe.lung_shares, batch=max(4, recipe.batch // 2))
         drawn = batches(usable, shares, size=recipe.size, seed=seed + 1)
         with lent(net):  # the fit itself moves the decoder alone
@@ -96,8 +95,7 @@ def fit_reader(films: FilmSet, recipe: Recipe, out: Path, *, seed: int, resume: 
     fits = (("first", recipe.first), ("second", recipe.second), ("third", recipe.third))
     for number, (name, spec) in enumerate(fits):
         size = recipe.size if number else recipe.small
-        folder = out / name
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder := out / name).mkdir(parents=True, exist_ok=True)
         drawn = batches(train, recipe, size=size, seed=seed + number)
         fit(net, drawn, loss, spec, seed=seed + number, folder=folder, resume=resume)
     fit_shadows(net, train, recipe, out, seed=seed, resume=resume)

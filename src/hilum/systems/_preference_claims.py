@@ -35,7 +35,7 @@ def claims_of(count: int = 4) -> tuple[tuple[Claim, ...], tuple[Claim, ...]]:
     beside = (
         Claim("the judge's labels matter: over random ones", BY_FACTS, RANDOM, J1),
         Claim("pairs beat writing the best of the samples", BY_FACTS, best, J1),
-        Claim("random labels do not gain", RANDOM, SFT, J1),
+        Claim("random labels gain as well (a control: it should fail)", RANDOM, SFT, J1),
         Claim("what length earned is repetition", BY_REPEATS, SFT, REPEATS),
         Claim("the judge's own score rises where length can earn it", BY_REPEATS, SFT, J2),
     )

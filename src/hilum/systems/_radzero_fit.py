@@ -95,8 +95,7 @@ def align(
         seed: of every draw.
         films: their findings; half of each batch is drawn evenly over them.
         folder, resume, progress: of `learn.fit`.
-        validate: worth of the network as it stands, higher is better; the fit then keeps the best, and ends when it has
-            got no better for a while.
+        validate: worth of the network, higher is better: the best is kept, and a fit that gets no better ends.
     """
     able, rare = np.flatnonzero(texts.true.any(axis=1)), _rare(films)
     true = torch.from_numpy(texts.true)

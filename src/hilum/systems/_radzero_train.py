@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
 
 from hilum.core.errors import InputError
 from hilum.core.registry import get
@@ -20,19 +18,18 @@ from hilum.core.study import Study
 from hilum.learn.label_trunk import label_trunk
 from hilum.learn.pair_store import SMALL, place_for
 from hilum.learn.pairs import Pairs, gather
-from hilum.learn.running import current, unbudgeted
-from hilum.learn.stopping import Validate
+from hilum.learn.running import unbudgeted
 from hilum.learn.zero_shot import remember
-from hilum.measure.binary import auroc
 from hilum.nets.similarity import Aligner
 from hilum.systems._aligned import UNSEEN, aligned
 from hilum.systems._radzero_claims import Arm
 from hilum.systems._radzero_fit import Size, align, network
 from hilum.systems._radzero_folder import write
 from hilum.systems._radzero_look import cached, looking, standardised, too_many
-from hilum.systems._radzero_model import FEWEST, Model, calibrated, concepts_told, logits_of
+from hilum.systems._radzero_model import Model, calibrated, concepts_told
 from hilum.systems._radzero_recipe import EPOCHS, WARMUP_STEPS, Recipe, resolve, views_of
-from hilum.systems._radzero_texts import prompt, told, wording_of
+from hilum.systems._radzero_texts import told, wording_of
+from hilum.systems._radzero_worth import worth
 from hilum.text.parse import parse, to_findings
 
 log = logging.getLogger(__name__)
@@ -117,30 +114,6 @@ def train(data: str | Path | None, out: Path, *, seed: int, resume: bool, settin
     model.card = {**card, **scale, **note, **({} if len(val) else {"calibration": {}})}
     remember(write(model, out))
     return out
-
-
-def worth(net: Aligner, words: Any, val: Pairs, concepts: Collection[str]) -> Validate | None:
-    """Return what a network is worth: mean AUROC of findings by their names on validation films.
-
-    None without such films, and on a GPU, where the frozen encoder, kept as what it sees, does not go along.
-    """
-    asked = [(at, name) for at, name in enumerate(val.names) if name in concepts and _both(val, at)]
-    if not asked or current().device not in ("", "cpu"):
-        return None
-    model, sentences = Model(net, words, {}), [prompt(name) for _, name in asked]
-
-    def value(fitted: nn.Module) -> float:
-        logits, _ = logits_of(model, val, sentences)
-        return float(np.mean([auroc(val.target[val.known[:, at], at] > 0, logits[val.known[:, at], place])
-                              for place, (at, _) in enumerate(asked)]))  # fmt: skip
-
-    return value
-
-
-def _both(val: Pairs, at: int) -> bool:
-    """Whether enough validation films have a finding, and enough have it not."""
-    there = val.target[val.known[:, at], at] > 0
-    return len(there) > 0 and min(int(there.sum()), int((~there).sum())) >= FEWEST
 
 
 def steps_taken(out: Path, planned: int) -> int:
