@@ -227,3 +227,17 @@ def test_a_recipe_is_told_the_device_and_a_missing_one_is_said(tmp_path: Path) -
     if not torch.cuda.is_available():
         with pytest.raises(MissingError, match="leave --device out"):
             reproduce("on-a-device", None, tmp_path, device="cuda")
+
+
+def test_a_full_device_is_said_in_a_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+
+    class OutOfMemoryError(RuntimeError):  # as torch's, which only a GPU raises
+        pass
+
+    def large() -> Verdict:
+        raise OutOfMemoryError("tried to take 90 GiB")
+
+    register.system("too-large", summary="Made")(type("Made", (), {"reproduce": staticmethod(large)}))
+    with pytest.raises(InputError, match=r"out of memory \(tried to take 90 GiB\): judge on the processor"):
+        reproduce("too-large", None, tmp_path, device="cpu")

@@ -355,3 +355,22 @@ def test_a_tokenizer_without_roles_is_refused() -> None:
         reader_config(encoder().config, LlamaConfig(), bare)
     with pytest.raises(InputError, match="'last' hidden state or 'all' of them, got 'first'"):
         reader_config(encoder().config, LlamaConfig(), tokens(), layers="first")
+
+
+def test_films_reach_the_language_model_without_the_librarys_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Releases before 5.23 take `mm_encoder_outputs` without a word and leave the films out."""
+    import transformers
+
+    known = transformers.LlavaModel.forward
+
+    def older(self: Any, **given: Any) -> Any:
+        given.pop("mm_encoder_outputs", None)
+        return known(self, **given)
+
+    monkeypatch.setattr(transformers.LlavaModel, "forward", older)
+    reader, processor = case("mlp2")
+    given = batch_of([type(rows(processor)[0])(processor.prompt_ids(FRONT + PRIOR), films(2))], 0)
+    with torch.no_grad():
+        seen = reader(**given).logits
+        blank = reader(**{**given, "pixel_values": torch.zeros_like(given["pixel_values"])}).logits
+    assert float((seen - blank).abs().max()) > 1e-4

@@ -183,3 +183,14 @@ def test_a_picture_shows_films_truth_and_answers(bench):
     assert pixels[-190:-10, 420:590].std() == 0  # the second study has none
     box = [[region for finding in study.findings for region in finding.regions[:1]] for study in few]
     assert pages(few, {"arm": ["", ""]}, boxes=box) != pages(few, {"arm": ["", ""]})
+
+
+def test_patients_drawn_in_parts_are_those_drawn_at_once() -> None:
+    from hilum.systems._reader_cohort import _drawn
+
+    whole = _drawn(0, 6, 40, 3, 0.5)
+    parts = [*_drawn(0, 2, 40, 3, 0.5), *_drawn(2, 6, 40, 3, 0.5)]
+    assert [study.id for study in whole] == [study.id for study in parts]
+    assert [study.report for study in whole] == [study.report for study in parts]
+    for one, two in zip(whole, parts, strict=True):
+        assert all((a.pixels == b.pixels).all() for a, b in zip(one.films, two.films, strict=True))

@@ -87,7 +87,15 @@ def _on(device: str) -> Iterator[None]:
         raise need("torch", "train", f"a device such as '{device}'") from None
     device_named(device)
     with running(Running(device)):
-        yield
+        try:
+            yield
+        except RuntimeError as error:
+            if type(error).__name__ != "OutOfMemoryError":
+                raise
+            told = str(error).splitlines()[0]
+            raise InputError(
+                f"the device ran out of memory ({told}): judge on the processor, or with smaller sizes"
+            ) from None
 
 
 def _arguments(

@@ -10,6 +10,7 @@ from torch import nn
 
 from hilum.learn.pairs import Pairs
 from hilum.learn.running import current
+from hilum.learn.spread import world
 from hilum.learn.stopping import Validate
 from hilum.measure.binary import auroc
 from hilum.nets.similarity import Aligner
@@ -20,15 +21,16 @@ from hilum.systems._radzero_texts import prompt
 def worth(net: Aligner, words: Any, val: Pairs, concepts: Collection[str]) -> Validate | None:
     """Return what a network is worth: mean AUROC of findings by their names on validation films.
 
-    None without such films, and on a GPU, where the frozen encoder, kept as what it sees, does not go along.
+    It looks at the network in place, so there is None where a fit works elsewhere: on a GPU, or in several processes.
+    None too without such films.
     """
     asked = [(at, name) for at, name in enumerate(val.names) if name in concepts and _both(val, at)]
-    if not asked or current().device not in ("", "cpu"):
+    if not asked or current().device not in ("", "cpu") or world()[1] > 1:
         return None
     model, sentences = Model(net, words, {}), [prompt(name) for _, name in asked]
 
-    def value(fitted: nn.Module) -> float:
-        logits, _ = logits_of(model, val, sentences)
+    def value(_: nn.Module) -> float:
+        logits = logits_of(model, val, sentences)[0]
         return float(np.mean([auroc(val.target[val.known[:, at], at] > 0, logits[val.known[:, at], place])
                               for place, (at, _) in enumerate(asked)]))  # fmt: skip
 
