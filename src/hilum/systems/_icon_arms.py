@@ -44,6 +44,10 @@ class Material:
     zoomed: list[Zoomed]
     ranked: NDArray[np.intp]
 
+    def look(self) -> None:
+        """Let the frozen encoder look at every film."""
+        self.bench.look()
+
 
 def material_of(bench: Lab, *, classes: int, each: int, seed: int, say: Say) -> Material:
     """Draw the patients alike, fit the Zoomer, cut out the findings of training studies and find their equivalents.

@@ -8,10 +8,11 @@ from hilum.core.study import Study
 from hilum.measure.claim import Judged
 from hilum.measure.scored import Scored
 from hilum.systems._icon_alike import consistency, disagreement
-from hilum.systems._icon_arms import KINDS, material_of, taught
+from hilum.systems._icon_arms import KINDS, Material, material_of, taught
 from hilum.systems._icon_claims import BESIDE, BLANK, CLAIMS, CONTROLS, GOLD, METRICS, NONE, PIXEL, PLAIN, SWAPPED
 from hilum.systems._icon_reader import blanked, exchanged
-from hilum.systems._reader_lab import Lab, Scale
+from hilum.systems._reader_jobs import Answered, worked
+from hilum.systems._reader_lab import Lab, Scale, jobs_of
 from hilum.systems._reader_picture import pages
 from hilum.systems._reader_scores import score
 from hilum.systems._reader_trials import Trials, settings_line
@@ -27,7 +28,7 @@ def judge_icon(
 
     Args:
         bench: the lab.
-        scale: steps and seeds.
+        scale: steps, seeds and processes.
         classes, each: of test patients with identical facts.
         seed: the first.
         say: told what is being done.
@@ -38,20 +39,13 @@ def judge_icon(
     material = material_of(bench, classes=classes, each=each, seed=seed, say=say)
     test = material.bench.test
     trials, kept, told = Trials(material.bench.patients), dict[str, list[str]](), list[str]()
-    for number in range(seed, seed + scale.seeds):
-        for name, how in KINDS.items():
-            say(f"{name}, seed {number}")
-            icon = taught(material, how, seed=number)
-            answers = {name: icon.write(test)}
-            if name == PIXEL:
-                answers[BLANK] = icon.write([blanked(study) for study in test])
-                answers[SWAPPED] = icon.write(exchanged(test, material.classes))
-                answers[GOLD] = icon.write(test, gold=True)
-            for shown, texts in answers.items():
-                trials.take(shown, _scores(test, texts, material.classes))
-            if number == seed:
-                kept |= {name: answers[name]}
-                told.append(f"{name}: {settings_line(icon.reader)}")
+    for (name, number), made in worked(arm_of, jobs_of(list(KINDS), scale, seed=seed), material,
+                                       workers=scale.workers, say=say):  # fmt: skip
+        for shown, texts in made.texts.items():
+            trials.take(shown, _scores(test, list(texts), material.classes))
+        if number == seed:
+            kept |= {name: list(made.texts[name])}
+            told.append(f"{name}: {made.line}")
     lines = [
         f"{len(bench.train)} studies to learn from; {len(test)} test patients in {classes} classes of identical facts",
         *told, "every arm:", *trials.table([*KINDS, GOLD, BLANK, SWAPPED], METRICS, seed=seed),
@@ -60,6 +54,17 @@ def judge_icon(
     few = [0, 1, each, each + 1] if classes > 1 else [0, 1]
     picture = pages([test[at] for at in few], {name: [kept[name][at] for at in few] for name in (PLAIN, NONE, PIXEL)})
     return judged[0], judged[1], judged[2], lines, {CAPTION: picture}
+
+
+def arm_of(material: Material, name: str, seed: int) -> Answered:
+    """Train one arm and return what it writes; that with mixed pixels also under every guard."""
+    icon, test = taught(material, KINDS[name], seed=seed), material.bench.test
+    texts = {name: icon.write(test)}
+    if name == PIXEL:
+        texts[BLANK] = icon.write([blanked(study) for study in test])
+        texts[SWAPPED] = icon.write(exchanged(test, material.classes))
+        texts[GOLD] = icon.write(test, gold=True)
+    return Answered(texts, line=settings_line(icon.reader))
 
 
 def _scores(studies: Sequence[Study], answers: Sequence[str], classes: Sequence[int]) -> dict[str, Scored]:

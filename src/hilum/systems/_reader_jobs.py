@@ -9,12 +9,11 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from hilum.core.errors import InputError
 from hilum.core.region import Box
 from hilum.learn.running import Running, current, running
-from hilum.systems._reader_lab import Lab
 
 Boxes = Mapping[str, Sequence[Box]]
 Say = Callable[[str], None]
@@ -39,20 +38,31 @@ class Answered:
 
 Job = tuple[str, int]
 """Arm and seed."""
-Work = Callable[[Lab, str, int], Answered]
-"""From the bench, an arm and a seed to what it wrote; a function of a module, so that another process finds it."""
+
+
+class Bench(Protocol):
+    """What all arms share: a lab, or more than that."""
+
+    def look(self) -> None:
+        """Let the frozen encoder look at every film, so that no process has to."""
+
+
+Held = TypeVar("Held", bound=Bench)
+
 _HELD: dict[str, Any] = {}
 
 
 def worked(
-    work: Work, jobs: Sequence[Job], bench: Lab, *, workers: int = 1, say: Say = lambda line: None
-) -> Iterator[tuple[Job, Answered]]:
+    work: Callable[[Held, str, int], Answered], jobs: Sequence[Job], bench: Held, *, workers: int = 1,
+    say: Say = lambda line: None,
+) -> Iterator[tuple[Job, Answered]]:  # fmt: skip
     """Yield each job with what it gave, in order.
 
     Args:
-        work: what to do.
+        work: from the bench, an arm and a seed to what it wrote; a function of a module, so that another process finds
+            it.
         jobs: arms and seeds.
-        bench: the lab; each further process is handed a copy.
+        bench: what arms share; each further process is handed a copy.
         workers: processes.
         say: told which job is done.
 
@@ -67,20 +77,20 @@ def worked(
             yield job, work(bench, *job)
         return
     context = multiprocessing.get_context("spawn")
-    bench.features.see(film for part in (bench.train, bench.val, bench.test) for study in part for film in study.films)
+    bench.look()
     with ProcessPoolExecutor(min(workers, len(jobs)), context, _begin, (bench, current())) as pool:
         for job, made in zip(jobs, pool.map(_work, [work] * len(jobs), jobs), strict=True):
             say(f"{job[0]}, seed {job[1]}: done")
             yield job, made
 
 
-def _begin(bench: Lab, how: Running) -> None:
+def _begin(bench: Bench, how: Running) -> None:
     import torch
 
     torch.set_num_threads(1)
     _HELD["bench"], _HELD["how"] = bench, how
 
 
-def _work(work: Work, job: Job) -> Answered:
+def _work(work: Callable[[Any, str, int], Answered], job: Job) -> Answered:
     with running(_HELD["how"]):
         return work(_HELD["bench"], *job)

@@ -79,6 +79,10 @@ class Lab:
             self._lessons[seed] = (*self.train, *more)
         return self._lessons[seed]
 
+    def look(self) -> None:
+        """Let the frozen encoder look at every film."""
+        self.features.see(film for part in (self.train, self.val, self.test) for study in part for film in study.films)
+
     def lines(self) -> list[str]:
         """Return what the bench holds and what a single film could tell of change, for the evidence."""
         people = len(set(self.patients))

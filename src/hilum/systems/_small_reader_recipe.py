@@ -23,23 +23,25 @@ class Recipe:
         steps, batch, rate: of the reader.
         vision_width, vision_layers, width, depth, heads: of the networks.
         left_out: share of samples whose lateral, prior or indication is left out, each on its own.
+        wordings: in which each made report is met; reports of a data set are met as they are.
         judged: made patients that the guard is measured on.
         pack: folder of real films to judge the guard on; '' judges made films alone.
     """
 
-    patients: int = 2400
+    patients: int = 5000
     px: int = 80
-    scene_px: int = 64
-    encoder_steps: int = 900
-    steps: int = 900
+    scene_px: int = 72
+    encoder_steps: int = 2000
+    steps: int = 3000
     batch: int = 32
-    rate: float = 3e-3
+    rate: float = 2e-3
     vision_width: int = 64
     vision_layers: int = 3
     width: int = 160
     depth: int = 3
     heads: int = 4
     left_out: float = 0.25
+    wordings: int = 4
     judged: int = 300
     pack: str = ""
 

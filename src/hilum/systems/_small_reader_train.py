@@ -23,6 +23,7 @@ from hilum.learn.reader.trained import Trained
 from hilum.measure.verdict import Verdict
 from hilum.nets.small_vision import VisionSize
 from hilum.phantom.scenes import scenes, split_of
+from hilum.systems._reader_cohort import reworded
 from hilum.systems._small_reader_recipe import PRESET, Recipe, resolve
 
 Say = Callable[[str], None]
@@ -40,7 +41,7 @@ def train(
     """
     recipe = resolve(settings)
     studies = studies_of(data, recipe, seed=seed, say=say)
-    samples = samples_of(studies, recipe, seed=seed)
+    samples = samples_of(studies, recipe, seed=seed, wordings=recipe.wordings if made_up(data) else 1)
     size = VisionSize(recipe.vision_width, recipe.vision_layers, 4, recipe.px)
     encoder = label_encoder(studies, size=size, steps=recipe.encoder_steps, seed=seed, say=say)
     made = train_reader(
@@ -52,7 +53,7 @@ def train(
     card = {
         "name": "small-reader", "version": VERSION, "hilum": __version__, "caution": RESEARCH_USE, "seed": seed,
         "settings": {**asdict(recipe), "pack": ""}, "scene_px": recipe.scene_px,
-        "learned_from": f"{len(samples)} studies of {'made films (phantom.scenes)' if data is None else data}",
+        "learned_from": f"{len(studies)} studies of {'made films (phantom.scenes)' if made_up(data) else data}",
         "parameters": sum(each.numel() for each in made.reader.parameters()),
     }  # fmt: skip
     written.save(out, **card)
@@ -72,13 +73,18 @@ def guarded(made: Trained, out: Path, recipe: Recipe, *, seed: int, say: Say) ->
     return guard_card(list(verdict.scores.values()))
 
 
+def made_up(data: str | Path | None) -> bool:
+    """Return whether scenes are meant rather than a data set."""
+    return data is None or str(data) in ("", "scenes")
+
+
 def studies_of(data: str | Path | None, recipe: Recipe, *, seed: int, say: Say) -> list[Study]:
     """Return the studies to learn from: the training split of made patients, or of a data set named NAME:FOLDER.
 
     Raises:
         InputError: if the data set is not named so, or has no study with a film and a report.
     """
-    if data is None or str(data) in ("", "scenes"):
+    if made_up(data):
         say(f"drawing {recipe.patients} made patients")
         drawn = scenes(recipe.patients, seed=seed, size=recipe.scene_px)
         return [study for study in drawn if split_of(study.patient) == "train"]
@@ -92,14 +98,24 @@ def studies_of(data: str | Path | None, recipe: Recipe, *, seed: int, say: Say) 
     return chosen
 
 
-def samples_of(studies: Sequence[Study], recipe: Recipe, *, seed: int) -> list[Sample]:
-    """Return the samples: inputs left out at random, and no comparison asked for where no prior is shown."""
-    rng = generator(seed, "small reader wording")
-    built = [build("findings", study, PRESET, rng) for study in studies]
+def samples_of(studies: Sequence[Study], recipe: Recipe, *, seed: int, wordings: int = 1) -> list[Sample]:
+    """Return the samples: inputs left out at random, and no comparison asked for where no prior is shown.
+
+    Args:
+        studies: to learn from.
+        recipe: says how often inputs are left out.
+        seed: of wordings and of what is left out.
+        wordings: in which each scene is told; what is left out is drawn anew for each. 1 tells reports as they are.
+    """
+    found: list[Sample] = []
     share = dict.fromkeys(("cur_lat", "prior_front", "indication"), recipe.left_out)
-    found = dropped([sample for sample in built if sample is not None], share, seed=seed)
-    told = [
+    for number in range(wordings):
+        told = [reworded(study, seed=1000 * (seed + 1) + number) if number else study for study in studies]
+        rng = generator(seed, "small reader wording", *([number] if number else []))
+        built = [build("findings", study, PRESET, rng) for study in told]
+        found += dropped([sample for sample in built if sample is not None], share, seed=seed + 1000 * number)
+    honest = [
         sample if sample.has("prior_front") else with_answer(sample, without_comparisons(sample.target))
         for sample in found
     ]
-    return [sample for sample in told if sample.target]
+    return [sample for sample in honest if sample.target]

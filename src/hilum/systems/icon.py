@@ -34,7 +34,7 @@ NOTES = (
 def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
     patients: int | str = 900, steps: int | str = 300, encoder_steps: int | str = 800, width: int | str = 96,
-    classes: int | str = 10, alike: int | str = 20, seeds: int | str = 3,
+    classes: int | str = 10, alike: int | str = 20, seeds: int | str = 3, workers: int | str = 2,
 ) -> Verdict:  # fmt: skip
     """Judge ICON's claim on scenes, every arm and control in one run.
 
@@ -42,8 +42,8 @@ def reproduce(
         data: of no effect: identical facts are known of scenes alone.
         seed: of the scenes, the bootstrap and the first training.
         say: told what is being done.
-        patients, steps, encoder_steps, width, seeds: scenes, optimiser steps of an arm and of the encoder's label
-            training, width of the language model, trainings of each arm.
+        patients, steps, encoder_steps, width, seeds, workers: scenes, optimiser steps of an arm and of the encoder's
+            label training, width of the language model, trainings of each arm, processes.
         classes, alike: test patients: classes of identical facts, and patients of each.
 
     Raises:
@@ -57,7 +57,7 @@ def reproduce(
     from hilum.systems._reader_lab import SMALL, lab, scaled
 
     scale = scaled(SMALL, {"patients": patients, "steps": steps, "encoder_steps": encoder_steps, "width": width,
-                           "seeds": seeds})  # fmt: skip
+                           "seeds": seeds, "workers": workers})  # fmt: skip
     groups, each = _count("classes", classes, 4), _count("alike", alike, 2)
     bench = lab(scale, seed=seed, say=say)
     parts, controls, beside, lines, figures = judge_icon(bench, scale, classes=groups, each=each, seed=seed, say=say)

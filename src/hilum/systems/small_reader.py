@@ -8,6 +8,7 @@ Research use only.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from hilum.systems._small_reader_writer import Writer
 
 __all__ = ["WEIGHTS", "SmallReaderSystem", "reproduce", "train", "trained"]
+log = logging.getLogger(__name__)
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "small-reader"
 
 
@@ -45,7 +47,7 @@ def train(
     _needs()
     from hilum.systems._small_reader_train import train as run
 
-    return run(data, Path(out), seed=seed, resume=resume, settings=settings or {})
+    return run(data, Path(out), seed=seed, resume=resume, settings=settings or {}, say=log.info)
 
 
 def trained(folder: str | Path | None = None) -> Writer:
