@@ -267,7 +267,7 @@ def test_get_as_json_tells_every_reader(hilum: Hilum, monkeypatch: pytest.Monkey
     monkeypatch.setenv("HILUM_CACHE", str(tmp_path))
     told = {row["name"]: row for row in json.loads(hilum("get", "--json").out)}
     assert set(told) == set(PUBLISHED)
-    assert all(len(row["commands"]) == 3 for row in told.values())
+    assert all(len(row["commands"]) == (3 if row["requirements"] else 1) + len(row["more"]) for row in told.values())
     assert told["icon"]["without"]
 
 

@@ -58,7 +58,6 @@ class Blended(Features):
         one, other = self.of([first, second])
         self._rows[image_key(image)] = len(self._states)
         self._states.append(share * one + (1.0 - share) * other)
-        self._whole = None
 
 
 def partner_of(

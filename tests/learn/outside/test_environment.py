@@ -45,14 +45,32 @@ def test_commands_survive_a_shell(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("row", list(PUBLISHED.values()), ids=lambda row: row.name)
-def test_every_row_has_three_commands_and_pins(row: Published) -> None:
-    assert len(commands(row)) == 3
+def test_every_row_has_its_commands_and_pins(row: Published, cache: Path) -> None:
+    assert len(commands(row)) == (3 if row.requirements else 1) + len(row.more)
+    assert all(shlex.split(line) and "{" not in line for line in commands(row))
     exact = [each.partition("==")[2] for each in row.requirements if each.startswith("transformers==")]
     assert all(fits(row, each) for each in exact)  # what is installed is what is then accepted
     assert exact or row.name in ("radvlm", "libra", "green")
+    assert bool(row.loader) != bool(row.without)
     assert not row.remote or row.loader
     low, high = (release(each) for each in row.transformers)
     assert not high or low < high
+
+
+def test_a_checkpoint_that_another_part_loads_has_no_environment_to_make() -> None:
+    assert [line.split()[0] for line in commands(published("green"))] == ["hf"]
+    with pytest.raises(MissingError, match="the metric 'green' loads its weights here"):
+        create_environment(published("green"), print)
+
+
+def test_a_checkpoint_of_its_own_code_is_cloned_and_turned_to_safetensors(cache: Path) -> None:
+    lines = commands(published("mlrg"))
+    assert "checkout 03f63d1" in lines[3]
+    assert shlex.split(lines[-1])[:1] == [str(cache / "readers" / "mlrg" / "bin" / "python")]
+    assert shlex.split(lines[-1])[2:] == [
+        "--safetensors", "$HILUM_WEIGHTS/mlrg/mimic-cxr/finetune/best_model.ckpt",
+        "$HILUM_WEIGHTS/mlrg/model.safetensors",
+    ]  # fmt: skip
 
 
 def test_the_python_is_the_one_that_was_made_or_named() -> None:

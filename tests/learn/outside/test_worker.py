@@ -112,6 +112,24 @@ class Words:
 
 class AutoTokenizer(Words): pass
 class AutoProcessor(Words): pass
+
+class GPT2TokenizerFast(Words):
+    bos_token_id, eos_token_id, pad_token_id = 1, 2, 3
+    def add_special_tokens(self, told):
+        note("special", sorted(told.values()))
+    def add_tokens(self, told):
+        note("more", *told)
+    def __len__(self):
+        return 307
+
+class AutoConfig:
+    @classmethod
+    def from_pretrained(cls, folder, trust_remote_code):
+        note("AutoConfig", pathlib.Path(folder).name, trust_remote_code)
+        return cls()
+
+AutoModel.from_config = classmethod(
+    lambda cls, config, trust_remote_code: note("from_config", sorted(vars(config).items()), trust_remote_code))
 """
 LIBRA = """
 import json, os, pathlib
@@ -126,6 +144,39 @@ def libra_eval(**given):
 """
 
 
+MLRG = """
+import json
+from transformers import note
+from tools.metrics.chexbert import F1CheXbertMetrics, RadGraphMetrics
+from tools.metrics.coco import COCOCaptionMetrics
+from tools.metrics.report_logger import ReportLogger
+
+class Films(list):
+    pixel_values = property(lambda self: self)
+    def to(self, device):
+        return self
+
+class Finetune:
+    def __init__(self, args, tokenizer, log):
+        self.args = args
+        note("made", sorted(name for name in args if name.endswith("_path")), args["hidden_size"], args["num_beams"],
+             F1CheXbertMetrics(chexbert_path=""), args["cvt2distilgpt2_path"])
+        self.text_encoder = self.build_text_encoder()
+        self.vp2id = json.loads(open(args["view_position_embed"]).read())
+    def load_state_dict(self, state, strict):
+        return type("Keys", (), {"missing_keys": sorted({"a", "b"} - set(state))})
+    def to(self, device):
+        return self
+    def eval(self):
+        return self
+    def image_processor(self, films, return_tensors):
+        return Films(film.width for film in films)
+    def __call__(self, films, patients, views, indications, priors, mode):
+        note("read", list(films), len(set(patients)), views.tolist(), indications, priors, mode)
+        return ["  The lungs are clear. "]
+"""
+
+
 class Served:
     """One worker over made packages, asked as `process` asks."""
 
@@ -137,8 +188,10 @@ class Served:
         for name, text in (("torch", TORCH), ("transformers", TRANSFORMERS), ("libra/eval", LIBRA)):
             (packages / f"{name}.py").write_text(text)
 
-    def ask(self, loader: str, *requests: dict[str, Any], trust: bool = True, **more: str) -> list[dict[str, Any]]:
-        start = {"contract": 1, "name": loader, "loader": loader, "weights": "/w/folder", "trust_remote_code": trust}
+    def ask(
+        self, loader: str, *requests: dict[str, Any], trust: bool = True, weights: str = "/w/folder", **more: str
+    ) -> list[dict[str, Any]]:
+        start = {"contract": 1, "name": loader, "loader": loader, "weights": weights, "trust_remote_code": trust}
         (self.folder / "start.json").write_text(json.dumps(start))
         for number, request in enumerate(requests):
             told = {"contract": 1, "id": number, "sections": {}, "question": "", "choices": [], "examples": [],
@@ -244,6 +297,57 @@ def test_libra_is_asked_by_its_own_package(served: Served, prints: str, expected
     (said,) = served.ask("libra", {"task": "impression", "images": images}, PRINTS=prints)
     assert said["text"] == expected
     assert served.first("libra")[2] == ["cur_front.png", "prior_front.png"]
+
+
+def mlrg_folder(served: Served, tensors: str = "{'a': 1, 'b': 2}") -> Path:
+    """A folder as `hilum get mlrg` leaves it, with made code and no weights."""
+    folder = served.folder / "mlrg"
+    (folder / "code" / "models").mkdir(parents=True)
+    (folder / "code" / "models" / "model_pretrain_finetune_v0905_ablation.py").write_text(MLRG)
+    (folder / "views.json").write_text(json.dumps({"PA": 0, "LL": 1}))
+    held = served.folder / "packages" / "safetensors"
+    held.mkdir()
+    (held / "__init__.py").write_text("")
+    (held / "torch.py").write_text(f"def load_file(path):\n    return {tensors}\n")
+    return folder
+
+
+def test_mlrg_runs_its_own_classes_with_the_prior_film_last_and_no_score_of_training(served: Served) -> None:
+    folder = mlrg_folder(served)
+    images = [served.film("prior_front"), served.film("cur_front"), {**served.film("cur_lat"), "view": "LATERAL"}]
+    told = {"indication": " Cough ", "prior_report": "No effusion. Heart normal."}
+    said = served.ask("mlrg", {"task": "findings", "images": images, "sections": told},
+                      {"task": "findings", "images": images[1:2]}, weights=str(folder))  # fmt: skip
+    assert [each["text"] for each in said] == ["The lungs are clear."] * 2
+    read, alone = (each[1:] for each in served.told if each[0] == "read")
+    assert read == ["[80, 80, 80]", "1", "['PA', 'LL', 'PA_latest_prior']", "['[CLS]cough[SEP]']",
+                    "['no effusion[SEP]heart normal.[SEP]']", "sample"]  # fmt: skip
+    assert alone[2:5] == ["['PA']", "['[CLS][NHI][SEP]']", "['[NHPR][SEP]']"]
+    assert served.first("made")[2:] == ["768", "3", "None", "None"]
+    config = "[('bos_token_id', 1), ('eos_token_id', 2), ('num_hidden_layers', 6), ('pad_token_id', 3), "
+    assert served.first("from_config")[1:] == [f"{config}('vocab_size', 307)]", "True"]  # no pickled weights are read
+
+
+def test_mlrg_refuses_a_view_that_it_never_learned(served: Served) -> None:
+    folder = mlrg_folder(served)
+    (folder / "views.json").write_text(json.dumps({"SWIMMERS": 0}))
+    (said,) = served.ask("mlrg", {"task": "findings"}, weights=str(folder))
+    assert said["error"] == "ValueError: it knows the views SWIMMERS, and none of PA, PA, AP"
+
+
+def test_a_checkpoint_of_pytorch_is_read_as_tensors_alone(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import load_file
+
+    torch.save({"state_dict": {"a": torch.ones(2), "b": torch.zeros(1)}, "epoch": 3}, tmp_path / "good.ckpt")
+    worker.as_safetensors(tmp_path / "good.ckpt", tmp_path / "model.safetensors")
+    assert {name: each.tolist() for name, each in load_file(tmp_path / "model.safetensors").items()} == {
+        "a": [1.0, 1.0], "b": [0.0],
+    }  # fmt: skip
+    torch.save({"state_dict": {"a": torch.ones(2)}, "run": subprocess.Popen}, tmp_path / "bad.ckpt")
+    with pytest.raises(Exception, match=r"weights_only|Unsupported"):
+        worker.as_safetensors(tmp_path / "bad.ckpt", tmp_path / "other.safetensors")
+    assert not (tmp_path / "other.safetensors").exists()
 
 
 def test_an_error_is_an_answer_and_the_next_request_goes_on(served: Served) -> None:

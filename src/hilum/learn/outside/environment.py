@@ -70,11 +70,13 @@ def commands(row: Published) -> tuple[str, ...]:
     place = shlex.quote(str(place_of(row)))
     revision = f" --revision {row.revision}" * bool(row.revision)
     pins = " ".join(shlex.quote(each) for each in row.requirements)
-    return (
-        f"python{row.python} -m venv {place}",
-        f"{place}/bin/pip install {pins}",
-        f'hf download {row.repository}{revision} --local-dir "${WEIGHTS}/{row.name}"',
-    )
+    wanted = "".join(f" {shlex.quote(each)}" for each in row.files)
+    weights = f'"${WEIGHTS}/{row.name}"'
+    worker = shlex.quote(str(Path(__file__).with_name("worker.py")))
+    named = {"python": f"{place}/bin/python", "worker": worker, "weights": weights}
+    made = (f"python{row.python} -m venv {place}", f"{place}/bin/pip install {pins}") if pins else ()
+    got = f"hf download {row.repository}{wanted}{revision} --local-dir {weights}"
+    return (*made, got, *(each.format(**named) for each in row.more))
 
 
 def create_environment(row: Published, say: Callable[[str], None], *, timeout_s: float = 3600.0) -> Path:
@@ -89,8 +91,11 @@ def create_environment(row: Published, say: Callable[[str], None], *, timeout_s:
         Its Python.
 
     Raises:
-        MissingError: if the network is off, the release of Python is not here, or a command fails.
+        MissingError: if it has no environment of its own, the network is off, the release of Python is not here, or a
+            command fails.
     """
+    if not row.requirements:
+        raise MissingError(f"'{row.name}' has no environment of its own: {row.without}")
     if offline():
         raise MissingError(f"HILUM_OFFLINE is set: the environment of '{row.name}' is made on a machine with network")
     interpreter = shutil.which(f"python{row.python}")

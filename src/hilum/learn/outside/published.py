@@ -34,6 +34,8 @@ class Published:
         tasks: it can be asked.
         roles: of films it takes, in its order.
         sections: of the examination it takes.
+        files: of its repository that are wanted; all where empty.
+        more: shell commands after the weights, with {python}, {worker} and {weights} for what they are.
         without: why there is no adapter.
         note: what a user should know.
     """
@@ -51,6 +53,8 @@ class Published:
     tasks: tuple[str, ...] = ("findings",)
     roles: tuple[str, ...] = ("cur_front",)
     sections: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
     without: str = ""
     note: str = ""
     tried: str = NOT_TRIED
@@ -94,15 +98,32 @@ _ROWS = (
         sections=("indication", "history", "technique", "comparison"),
         note="its own package, with the pins of its repository",
     ),
-    Published("mlrg", "MK-runner/MLRG", "", ("4.43", "4.44"), ("transformers==4.43.3",),
-              without="pickled Lightning checkpoints and classes of its own repository: convert them to safetensors "
-                      "there, once, and serve them as docs/outside-models.md shows"),
+    Published(
+        "mlrg", "MK-runner/MLRG", "mlrg", ("4.43", "4.44"),
+        ("transformers==4.43.3", "torch==2.3.1", "torchvision==0.18.1", "numpy<2", "pillow<12", "einops",
+         "pytorch_lightning==2.3.0", "torchmetrics==1.4.0.post0", "matplotlib", "setuptools<81"), remote=True,
+        roles=("cur_front", "cur_lat", "prior_front"), sections=("indication", "prior_report"),
+        files=("mimic-cxr/finetune/best_model.ckpt", "radiology report/five_work_mimic_cxr_view_position_v1.1.json"),
+        more=(
+            "git clone https://github.com/mk-runner/MLRG {weights}/code && git -C {weights}/code checkout 03f63d1",
+            "hf download microsoft/rad-dino --local-dir {weights}/rad-dino",
+            "hf download microsoft/BiomedVLP-CXR-BERT-specialized --include '*.json' '*.py' "
+            "--local-dir {weights}/cxr-bert",
+            "hf download distilbert/distilgpt2 --local-dir {weights}/distilgpt2",
+            "hf download google-bert/bert-base-uncased config.json --local-dir {weights}/bert",
+            "cp {weights}/'radiology report/five_work_mimic_cxr_view_position_v1.1.json' {weights}/views.json",
+            "{python} {worker} --safetensors {weights}/mimic-cxr/finetune/best_model.ckpt {weights}/model.safetensors",
+        ),
+        note="its view positions lie with reports that PhysioNet's terms hold",
+    ),
     Published("sei", "MK-runner/SEI", "", ("4.23", "4.24"), ("transformers==4.23.1",),
-              without="pickled .pth files and classes of its own repository"),
+              without="its tokenizer and the similar cases that it reads are made from MIMIC-CXR's training reports, "
+                      "which no adapter can bring; 'hilum reproduce sei --set stage=reader' judges the method"),
     Published("icon", "a Google Drive file named in its repository", "", ("4.36", "4.37"), ("transformers==4.36.2",),
               without="no address that can be pinned, and classes of its own repository"),
-    Published("green", "StanfordAIMI/GREEN-radllama2-7b", "", ("", ""), ("green-score",),
-              without="a judge of reports, not a reader: see 'hilum list metrics' for green"),
+    Published("green", "StanfordAIMI/GREEN-radllama2-7b", "", ("", ""), (),
+              without="a judge of reports, not a reader: the metric 'green' loads its weights here, in no other "
+                      "environment"),
 )  # fmt: skip
 PUBLISHED: Mapping[str, Published] = MappingProxyType({row.name: row for row in _ROWS})
 

@@ -2,7 +2,8 @@
 
 `python worker.py FOLDER` reads FOLDER/start.json, loads the model, writes FOLDER/ready.json, and then answers each
 number that comes on its input: N.request.json becomes N.answer.json. What the model prints goes to the log. None of
-these loaders has been run against the real weights.
+these loaders has been run against the real weights. `python worker.py --safetensors IN OUT` reads a checkpoint of
+PyTorch with its reader of tensors alone, once, and writes the tensors as safetensors.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 CONTRACT = 1
@@ -192,9 +194,97 @@ def libra(folder: str, trust: bool) -> Reader:
     return read
 
 
+MLRG_CODE = "models.model_pretrain_finetune_v0905_ablation"
+MLRG_SCORES = {"chexbert": ("F1CheXbertMetrics", "RadGraphMetrics"), "coco": ("COCOCaptionMetrics",),
+               "report_logger": ("ReportLogger",)}  # fmt: skip
+MLRG_TOKENS = {"bos_token": "[BOS]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]",
+               "mask_token": "[MASK]", "eos_token": "[EOS]", "unk_token": "[UNK]"}  # fmt: skip
+MLRG_SIZES = {"hidden_size": 768, "num_heads": 8, "text_encoder_num_layers": 6, "multiview_fusion_num_layers": 3,
+              "cross_modal_fusion_num_layers": 1, "max_length": 100, "num_beams": 3, "temp": 0.5}  # fmt: skip
+MLRG_USES = {"is_indication": True, "is_prior_report": True, "is_multiview_learning": True, "is_prior_scan": True}
+
+
+def mlrg(folder: str, trust: bool) -> Reader:
+    """MLRG: the classes of its own repository in FOLDER/code; all films of a study together, the prior's last.
+
+    Its scores of training, which want weights of their own, are left out; sizes and beams are its scripts', and
+    FOLDER/sizes.json changes them. A prior report is told as sentences; the authors tell RadGraph's facts of it.
+    """
+    root = Path(folder)
+    sys.path.insert(0, str(root / "code"))
+    torch, numpy, transformers = package("torch"), package("numpy"), package("transformers")
+    for name, kinds in {"": (), **MLRG_SCORES}.items():
+        scores: Any = ModuleType(f"tools.metrics.{name}".rstrip("."))
+        scores.__dict__.update(dict.fromkeys(kinds, lambda *args, **kwargs: None))
+        sys.modules[scores.__name__] = scores
+    code = package(MLRG_CODE)
+    tokenizer = transformers.GPT2TokenizerFast.from_pretrained(root / "distilgpt2")
+    tokenizer.add_special_tokens(MLRG_TOKENS)
+    tokenizer.add_tokens(["[NHI]", "[NHPR]"])
+    given = root / "sizes.json"
+    sizes = json.loads(given.read_text(encoding="utf-8")) if given.is_file() else {}
+    parts = ("rad-dino", "cxr-bert", "distilgpt2", "bert")
+    paths = {f"{name.replace('-', '_')}_path": str(root / name) for name in parts}
+    args = {**MLRG_SIZES, **MLRG_USES, **sizes, **paths, "view_position_embed": str(root / "views.json"),
+            "chexbert_path": "", "radgraph_path": "", "exp_dir_trial": "", "cvt2distilgpt2_path": None}  # fmt: skip
+
+    finetune: Any = code.Finetune
+
+    class Network(finetune):  # type: ignore[misc]
+        def build_text_encoder(self) -> Any:
+            """As its own does, but from sizes alone: the weights come with the checkpoint, and never pickled."""
+            config = transformers.AutoConfig.from_pretrained(args["cxr_bert_path"], trust_remote_code=trust)
+            config.vocab_size, config.num_hidden_layers = len(tokenizer), args["text_encoder_num_layers"]
+            config.bos_token_id, config.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
+            config.pad_token_id = tokenizer.pad_token_id
+            return transformers.AutoModel.from_config(config, trust_remote_code=trust)
+
+    network = Network(args, tokenizer, None)
+    state = package("safetensors.torch").load_file(str(root / "model.safetensors"))
+    missing = network.load_state_dict(state, strict=False).missing_keys
+    if missing:
+        raise ValueError(f"{root / 'model.safetensors'} lacks {len(missing)} weights, such as {missing[0]}")
+    device, _ = device_and_type()
+    network.to(device).eval()
+
+    def view_of(image: dict[str, Any]) -> str:
+        known = network.vp2id
+        wanted = [image.get("view") or "", *(("LATERAL", "LL") if image["role"] == "cur_lat" else ("PA", "AP"))]
+        found = next((view for view in wanted if view in known), None)
+        if found is None:
+            raise ValueError(f"it knows the views {', '.join(known)}, and none of {', '.join(filter(None, wanted))}")
+        return f"{found}_latest_prior" if image["role"] == "prior_front" else str(found)
+
+    def read(request: dict[str, Any], files: list[Path]) -> Answer:
+        order = sorted(range(len(files)), key=lambda at: request["images"][at]["role"] == "prior_front")
+        films = network.image_processor(pictures([files[at] for at in order]), return_tensors="pt").pixel_values
+        views = numpy.array([view_of(request["images"][at]) for at in order])
+        asked = (request["sections"].get("indication") or "").strip().lower() or "[NHI]"
+        before = [each.strip() for each in (request["sections"].get("prior_report") or "").lower().split(". ")]
+        told = "[SEP]".join(each for each in before if each) or "[NHPR]"
+        with torch.inference_mode():
+            said = network(films.to(device), numpy.array(["one study"] * len(files)), views, [f"[CLS]{asked}[SEP]"],
+                           [f"{told}[SEP]"], mode="sample")  # fmt: skip
+        return {"text": said[0].strip()}
+
+    return read
+
+
 LOADERS: dict[str, Callable[[str, bool], Reader]] = {
-    each.__name__: each for each in (cxr_llava, chexagent_2, chexagent_8b, radvlm, maira_2, libra)
+    each.__name__: each for each in (cxr_llava, chexagent_2, chexagent_8b, radvlm, maira_2, libra, mlrg)
 }
+
+
+def as_safetensors(checkpoint: Path, out: Path) -> None:
+    """Write the tensors of a checkpoint of PyTorch as safetensors; what is no tensor is never built from the file."""
+    torch, safetensors = package("torch"), package("safetensors.torch")
+    held = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    state = held.get("state_dict", held)
+    tensors = {name: each.contiguous().clone() for name, each in state.items() if torch.is_tensor(each)}
+    partial = out.with_suffix(".partial")
+    safetensors.save_file(tensors, str(partial))
+    os.replace(partial, out)
+    sys.stdout.write(f"Wrote {out}: {len(tensors)} tensors\n")
 
 
 def versions() -> dict[str, str]:
@@ -236,5 +326,7 @@ def serve(folder: Path, loaders: dict[str, Callable[[str, bool], Reader]]) -> No
         write(folder / f"{number}.answer.json", {"id": number, **answer(read, folder, number)})
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1] == "--safetensors":
+    as_safetensors(Path(sys.argv[2]), Path(sys.argv[3]))
+elif __name__ == "__main__":
     serve(Path(sys.argv[1]), LOADERS)

@@ -68,7 +68,15 @@ class Features:
         self._films = FilmProcessor(size=self.size, channels=config.num_channels, fit=fit)
         self._rows: dict[str, int] = {}
         self._states: list[Tensor] = []
-        self._whole: Tensor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process gets: all states as one tensor, not one by one."""
+        return {**self.__dict__, "_states": torch.stack(self._states) if self._states else None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what `__getstate__` gave."""
+        whole = state["_states"]
+        self.__dict__.update({**state, "_states": [] if whole is None else list(whole)})
 
     def __len__(self) -> int:
         """Films looked at so far."""
@@ -84,8 +92,6 @@ class Features:
             for number, (key, _) in enumerate(part):
                 self._rows[key] = len(self._rows)
                 self._states.append(states[number])
-        if todo:
-            self._whole = None
 
     @torch.no_grad()
     def _look(self, films: Tensor) -> Tensor:
@@ -102,10 +108,7 @@ class Features:
         if not images:
             raise InputError("no film to look at")
         self.see(images)
-        if self._whole is None:
-            self._whole = torch.stack(self._states)
-            self._states = list(self._whole)  # views: the films are held once
-        return self._whole[[self._rows[image_key(image)] for image in images]]
+        return torch.stack([self._states[self._rows[image_key(image)]] for image in images])
 
     @property
     def shape(self) -> tuple[int, int, int]:
