@@ -71,7 +71,11 @@ class Features:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process gets: all states as one tensor, not one by one."""
-        return {**self.__dict__, "_states": torch.stack(self._states) if self._states else None}
+        if not self._states:
+            return {**self.__dict__, "_states": None}
+        whole = torch.stack(self._states)
+        self._states = list(whole)  # views keep it alive: the other process opens its memory after this returns
+        return {**self.__dict__, "_states": whole}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take what `__getstate__` gave."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from torch import Tensor
@@ -112,7 +113,7 @@ class Trained:
             return likelihood(self.reader, self.processor, self.rows(samples), asked, batch=BATCH)
 
     def save(self, folder: Path, **card: Any) -> Path:
-        """Write weights (safetensors), processor and card into a folder; return it.
+        """Write weights (safetensors), processor and card into a folder, each file whole or not at all; return it.
 
         Args:
             folder: made where missing.
@@ -121,9 +122,11 @@ class Trained:
         from hilum.nets.reader import without_bars
 
         folder.mkdir(parents=True, exist_ok=True)
-        with without_bars():
-            self.reader.save_pretrained(folder, safe_serialization=True)
-            self.processor.save_pretrained(folder)
+        with without_bars(), TemporaryDirectory(dir=folder, prefix=".part-") as part:
+            self.reader.save_pretrained(part, safe_serialization=True)
+            self.processor.save_pretrained(part)
+            for path in sorted(Path(part).iterdir()):
+                path.replace(folder / path.name)
         told = {"preset": _plain(self.preset), "fit": None if self.features is None else self.features.fit,
                 **self.card, **card}  # fmt: skip
         save_bytes(json.dumps(told, indent=1).encode(), folder / CARD)
