@@ -25,6 +25,8 @@ from hilum.app.score_show import interval
 from hilum.app.steps import Steps
 from hilum.core.errors import InputError, MissingError
 from hilum.core.vocabulary import label_set
+from hilum.measure.claim import Claim, judge, verdict
+from hilum.measure.scored import averaged
 from hilum.measure.stats import Interval
 from hilum.measure.verdict import Verdict
 from hilum.text.labels import label
@@ -148,6 +150,15 @@ def test_other_data_has_another_fingerprint_and_a_name_of_the_folder_makes_none(
 def test_every_outcome_has_a_next_step_and_a_code_of_its_own() -> None:
     steps = {claims.next_step(Verdict("c", outcome, ("shown",)), "s") for outcome in claims.EXIT_CODES}  # type: ignore[arg-type]
     assert len(steps) == len(set(claims.EXIT_CODES.values())) == 3
+
+
+def test_a_claim_that_wants_more_trainings_is_not_told_to_bring_data() -> None:
+    claim = Claim("better", "a", "b", "f1")
+    scored = averaged("f1", np.array([1.0, 0.0, 1.0]), "f1")
+    part = judge(claim, {"a": [scored], "b": [scored]}, ["p", "q", "r"])
+    assert claims.next_step(verdict("better", [part]), "libra") == (
+        "This was a quick look: judge 'libra' without --set seeds, or with --set seeds=3."
+    )
 
 
 def test_listed_claims_say_whether_data_is_needed_as_their_recipes_do() -> None:

@@ -140,6 +140,8 @@ def _fingerprint(root: Path | None) -> str | None:
 def next_step(verdict: Verdict, name: str) -> str:
     """Return the one thing to try next, as a sentence."""
     if verdict.outcome == "cannot be tested here":
+        if any("seeds, " in getattr(part, "reason", "") for part in verdict.scores.values()):
+            return f"This was a quick look: judge '{name}' without --set seeds, or with --set seeds=3."
         return "Give the data that the evidence names with --data, then judge it again."
     if verdict.outcome == "fails":
         return (
