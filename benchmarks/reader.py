@@ -4,7 +4,8 @@ python benchmarks/reader.py [--rows 32] [--batch 16] [--repeats 3] [--beams 3] [
 
 Both write the same words (counted), from the same prompts: two or three films, and 48 words of text. The weights are
 random, wide enough that answers differ; the few that end early end early in both. Each way runs once untimed, then runs
-alternate, and the median of each is taken. CPU time is of the whole process, all threads: what a busy machine does not change.
+alternate, and the median of each is taken. CPU time is of the whole process, all threads: what a busy machine does not
+change.
 """
 
 from __future__ import annotations
