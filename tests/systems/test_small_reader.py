@@ -16,12 +16,14 @@ from hilum.core.errors import InputError
 from hilum.core.image import MadeBy
 from hilum.core.report import Report
 from hilum.core.study import Study
+from hilum.learn.reader.sample import Sample
 from hilum.measure.claim import Judged
 from hilum.measure.metrics.comparison import refers_to_prior
 from hilum.measure.stats import Interval
 from hilum.phantom.scenes import scenes, split_of
 from hilum.systems import _small_reader_claims as claims
 from hilum.systems import _small_reader_guard as guard
+from hilum.systems._reader_said import said
 from hilum.systems._small_reader_recipe import PRESET, resolve
 from hilum.systems._small_reader_train import samples_of, studies_of
 from hilum.systems._small_reader_writer import Writer, _told, asked
@@ -56,6 +58,21 @@ def test_it_learns_from_the_training_split_and_never_compares_without_a_prior() 
     assert 0 < len(with_prior) < len(samples)
     assert any(refers_to_prior(parse(sample.target)) for sample in with_prior)
     assert not any(refers_to_prior(parse(each.target)) for each in samples if not each.has("prior_front"))
+
+
+def test_scenes_are_told_in_other_words_with_the_same_facts_and_other_inputs_left_out() -> None:
+    recipe = resolve({"patients": 40})
+    studies = studies_of(None, recipe, seed=0, say=lambda line: None)
+    once, thrice = (samples_of(studies, recipe, seed=0, wordings=number) for number in (1, 3))
+    assert thrice[: len(once)] == once
+    told: dict[str, list[Sample]] = {}
+    for sample in thrice:
+        told.setdefault(sample.key, []).append(sample)
+    assert max(len(some) for some in told.values()) == 3  # fewer where nothing but comparisons was told, and no prior
+    assert sum(len({each.target for each in some}) > 1 for some in told.values()) > len(told) / 2
+    assert any(len({each.has("cur_lat") for each in some}) > 1 for some in told.values())
+    for some in told.values():
+        assert len({frozenset(said(each.target).facts) for each in some if each.has("prior_front")}) <= 1
 
 
 def test_data_are_named_as_a_data_set_and_a_folder() -> None:

@@ -1,5 +1,7 @@
 """Labels of films, an encoder that they teach, and features that are computed once."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -123,6 +125,21 @@ def test_a_film_is_looked_at_once_and_told_by_its_picture():
     assert torch.equal(before[0], after[1])
     assert not torch.allclose(after[0], after[1], atol=0.1)
     assert features.shape == (2, 4, 16)
+
+
+def test_another_process_gets_what_was_seen_as_one_tensor_that_stays_alive_here():
+    features = Features(small_vision(TINY))
+    images = [film(0), film(1), film(2)]
+    before = features.of(images)
+    handed = features.__getstate__()["_states"]
+    memory = handed.untyped_storage().data_ptr()
+    del handed  # a process that starts opens this memory by its file after pickling: it must not go with the pickle
+    assert {each.untyped_storage().data_ptr() for each in features._states} == {memory}
+    there = pickle.loads(pickle.dumps(features))
+    assert len(there) == 3
+    assert torch.equal(there.of(images), before)
+    assert torch.equal(there.of([film(3), film(1)])[1], before[1])
+    assert len(pickle.loads(pickle.dumps(Features(small_vision(TINY))))) == 0
 
 
 def test_films_keep_their_shape_in_the_frame():
