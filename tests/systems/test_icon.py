@@ -14,17 +14,19 @@ import torch
 from hilum.core.errors import InputError
 from hilum.core.image import Image, Window
 from hilum.core.study import Study
-from hilum.learn.reader.features import Features
+from hilum.learn.reader.features import Features, image_key
 from hilum.learn.reader.roles import Shown
 from hilum.nets.small_vision import VisionSize, small_vision
-from hilum.phantom.scenes import facts_of, scenes
+from hilum.phantom.scenes import facts_of, scenes, single_image_floor
 from hilum.phantom.scenes_facts import CONCEPTS
 from hilum.systems._icon_alike import alike, consistency, disagreement, equivalents, told_of, words_of
+from hilum.systems._icon_arms import Material
 from hilum.systems._icon_claims import R_JACCARD
 from hilum.systems._icon_inspect import Inspector, vocabulary
 from hilum.systems._icon_mix import Blended, Mix, Mixed, blend, mixed_crops, partner_of, swap_targets
 from hilum.systems._icon_reader import blanked, exchanged, icon_sample, prompt_of
 from hilum.systems._icon_zoom import Zoomed, Zoomer, pooled, windows
+from hilum.systems._reader_lab import SMALL, Lab
 
 
 @cache
@@ -119,6 +121,26 @@ def test_blended_features_are_the_blend_of_features_and_the_base_stays() -> None
     other = studies()[1].films[0]
     assert torch.allclose(held.of([other]), base.of([other]))  # films seen after a blend are still found
     assert len(base) == 3
+
+
+def test_an_arm_meets_no_picture_that_another_arm_has_mixed() -> None:
+    """Blends of features are named by the blended picture, which the arm of blended pixels looks at."""
+    bench = Lab(studies(), (), (), Features(features().encoder), single_image_floor(studies()), SMALL, 0)
+    zoomer = Zoomer(bench.features, studies(), seed=0, steps=2)
+    material = Material(bench, [0] * 24, zoomer, [told_of(each) for each in studies()], list(zoomed()),
+                        equivalents(studies()))  # fmt: skip
+    one, other = flat(0.2, "a", 24), flat(0.9, "b", 24)
+    picture = blend(one, other, 0.75)
+    first, second = material.apart(), material.apart()
+    assert first.zoomer.features is first.bench.features is not bench.features
+    first.bench.features.see([picture])
+    held = Blended(second.bench.features)
+    held.blend(picture, one, other, 0.75)
+    mean = 0.75 * features().of([one]) + 0.25 * features().of([other])
+    assert torch.allclose(held.of([picture]), mean, atol=1e-5)
+    assert not torch.allclose(first.bench.features.of([picture]), mean, atol=1e-5)
+    material.look()
+    assert len(bench.features) == len({image_key(film) for study in studies() for film in study.films})
 
 
 @pytest.mark.parametrize("how", ["none", "pixel", "random"])

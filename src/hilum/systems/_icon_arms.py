@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,6 +48,12 @@ class Material:
     def look(self) -> None:
         """Let the frozen encoder look at every film."""
         self.bench.look()
+
+    def apart(self) -> Material:
+        """Return the same with features of its own, so that no arm meets pictures that another has mixed."""
+        features, zoomer = self.bench.features.fork(), copy(self.zoomer)
+        zoomer.features = features
+        return replace(self, bench=replace(self.bench, features=features), zoomer=zoomer)
 
 
 def material_of(bench: Lab, *, classes: int, each: int, seed: int, say: Say) -> Material:

@@ -58,7 +58,7 @@ def judge_icon(
 
 def arm_of(material: Material, name: str, seed: int) -> Answered:
     """Train one arm and return what it writes; that with mixed pixels also under every guard."""
-    icon, test = taught(material, KINDS[name], seed=seed), material.bench.test
+    icon, test = taught(material.apart(), KINDS[name], seed=seed), material.bench.test
     texts = {name: icon.write(test)}
     if name == PIXEL:
         texts[BLANK] = icon.write([blanked(study) for study in test])

@@ -71,13 +71,13 @@ def worked(
     """
     if workers < 1:
         raise InputError(f"it takes at least one process, got {workers}")
+    bench.look()
     if workers == 1 or len(jobs) < 2:
         for job in jobs:
             say(f"{job[0]}, seed {job[1]}")
             yield job, work(bench, *job)
         return
     context = multiprocessing.get_context("spawn")
-    bench.look()
     with ProcessPoolExecutor(min(workers, len(jobs)), context, _begin, (bench, current())) as pool:
         for job, made in zip(jobs, pool.map(_work, [work] * len(jobs), jobs), strict=True):
             say(f"{job[0]}, seed {job[1]}: done")

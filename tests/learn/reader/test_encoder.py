@@ -127,6 +127,17 @@ def test_a_film_is_looked_at_once_and_told_by_its_picture():
     assert features.shape == (2, 4, 16)
 
 
+def test_a_fork_begins_with_what_was_seen_and_goes_its_own_way():
+    features = Features(small_vision(TINY))
+    before = features.of([film(0)])
+    fork = features.fork()
+    assert torch.equal(fork.of([film(0)]), before)
+    fork.of([film(1)])
+    features.of([film(2), film(3)])
+    assert (len(features), len(fork)) == (3, 2)
+    assert torch.allclose(fork.of([film(2)]), features.of([film(2)]), atol=1e-6)
+
+
 def test_another_process_gets_what_was_seen_as_one_tensor_that_stays_alive_here():
     features = Features(small_vision(TINY))
     images = [film(0), film(1), film(2)]

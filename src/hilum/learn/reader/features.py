@@ -82,6 +82,12 @@ class Features:
         whole = state["_states"]
         self.__dict__.update({**state, "_states": [] if whole is None else list(whole)})
 
+    def fork(self) -> Features:
+        """Return features that begin with all that was seen so far; neither learns of what the other sees later."""
+        made = object.__new__(type(self))
+        made.__dict__.update({**self.__dict__, "_rows": dict(self._rows), "_states": list(self._states)})
+        return made
+
     def __len__(self) -> int:
         """Films looked at so far."""
         return len(self._rows)
