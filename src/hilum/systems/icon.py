@@ -82,5 +82,5 @@ def _count(name: str, value: int | str, least: int) -> int:
 class Icon:
     """`reproduce` judges what mixing lesions is worth."""
 
-    claims, minutes = (*CLAIMS, *CONTROLS, *BESIDE), 22.0
+    claims, minutes = (*CLAIMS, *CONTROLS, *BESIDE), 13.0
     reproduce = staticmethod(reproduce)
