@@ -115,6 +115,7 @@ def _alone(folder: Path, *words: str) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.slow
 def test_two_runs_of_a_plugin_file_are_compared_in_another_process(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(MINE)

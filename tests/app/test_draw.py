@@ -204,6 +204,7 @@ def test_the_card_counts_what_is_there(cohort: Path) -> None:
         assert 0 <= each["visible"] <= each["present"] == sum(each["severity"].values())
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_card_and_a_patient_can_be_viewed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

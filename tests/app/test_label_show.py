@@ -38,6 +38,7 @@ def on_terminal(*arguments: str | Path, **environment: str) -> str:
     return seen.decode("utf-8", "replace")
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_colours_and_a_pipe_gets_marks() -> None:
     seen = on_terminal("--explain", "No pneumothorax; small right effusion.")
     assert "\x1b[" in seen
@@ -48,6 +49,7 @@ def test_a_terminal_gets_colours_and_a_pipe_gets_marks() -> None:
     assert "‹No› «pneumothorax»" in plain
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_bar_that_is_gone_at_the_end(tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
     source.write_text("id,report\n" + "".join(f"{n},Nodule of {n} mm.\n" for n in range(3000)))

@@ -92,6 +92,7 @@ def test_unknown_names_list_what_there_is() -> None:
             wanted(LAYERS, [name])
 
 
+@pytest.mark.slow
 def test_classes_of_paxray_join_the_structures() -> None:
     asked = wanted(LAYERS, ["lungs", "paxray"])
     assert list(asked.groups) == ["lungs"]

@@ -87,6 +87,7 @@ def test_event_files_are_written_where_they_are_asked_for(hilum: Any, recipe: Pa
     assert list((tmp_path / "o" / "first" / "tensorboard").iterdir())
 
 
+@pytest.mark.slow
 def test_a_budget_is_shared_by_the_fits_and_the_same_weights_come_again(
     hilum: Any, recipe: Path, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def test_modules_are_small() -> None:
     assert {str(path): size for path, size in sizes.items() if size > 600} == {}
 
 
+@pytest.mark.slow
 def test_functions_are_short() -> None:
     sizes = {
         f"{path.relative_to(SOURCE)}:{node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
@@ -122,6 +123,7 @@ def test_print_is_for_the_app_only() -> None:
     assert loud == []
 
 
+@pytest.mark.slow
 def test_no_module_level_state_that_changes() -> None:
     """Module-level names are constants (upper case), types or functions, apart from the one registry."""
     allowed = {"register", "app", "__all__"}

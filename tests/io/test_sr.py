@@ -116,6 +116,7 @@ def test_every_standard_code_is_the_dictionarys(tmp_path: Path) -> None:
     assert {scheme for _, scheme, _ in found} >= {"SCT", "DCM", "LN", "UCUM", "99HILUM"}
 
 
+@pytest.mark.slow
 def test_every_concept_of_the_vocabulary_survives() -> None:
     film = plain_film()
     findings = tuple(Finding(item.name, id=item.name) for item in concepts() if item.kind != "site")

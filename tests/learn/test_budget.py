@@ -120,6 +120,7 @@ def test_derived_steps_are_written_and_give_the_same_weights_again(tmp_path: Pat
     assert case.same(first, trained(None, Budget(steps=(told["steps"],))))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_resumed_fit_has_the_steps_it_began_with_whatever_the_time_is_now(tmp_path: Path) -> None:
     torch.set_num_threads(1)
 

@@ -146,6 +146,7 @@ def test_detectors_answer_with_shares_of_the_film(kind: str) -> None:
     assert ((scores >= 0) & (scores <= 1)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_few_steps_run_and_repeat(kind: str) -> None:
     data, rows = squares(8, 0), []

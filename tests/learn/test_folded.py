@@ -18,6 +18,7 @@ def discs(draw: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray
     return films.astype(np.float32), masks[:, None]
 
 
+@pytest.mark.slow
 def test_discs_are_found_on_films_that_were_not_learnt_from(draw: np.random.Generator) -> None:
     films, masks = discs(draw, 20)
     others, truth = discs(draw, 5)

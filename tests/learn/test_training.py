@@ -182,6 +182,7 @@ def test_averaged_weights_follow_their_formula() -> None:
         torch.testing.assert_close(value, share * held[name] + (1 - share) * live.state_dict()[name])
 
 
+@pytest.mark.slow
 def test_recomputed_activations_change_nothing_not_even_norms_and_dropout() -> None:
     class Dropping(Blocks):
         def __init__(self) -> None:

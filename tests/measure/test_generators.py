@@ -33,6 +33,7 @@ def bench() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_made_films_of_known_generators(bench) -> None:
     scored = bench.run(bench.made_parts(0, 120))
     required = bench.required(scored)

@@ -227,6 +227,7 @@ def test_a_torn_line_is_asked_again_and_the_scores_are_the_same(tmp_path: Path, 
     assert all(json.loads(line)["id"] for line in written)
 
 
+@pytest.mark.slow
 def test_a_killed_process_resumes_to_the_scores_of_an_uninterrupted_run(tmp_path: Path) -> None:
     plugin = Path(benchmarks.__file__)
     command = [sys.executable, "-m", "hilum", "bench", "made/findings", "--model", "made-slow", "--no-controls"]

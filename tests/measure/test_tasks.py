@@ -72,6 +72,7 @@ def test_opacity_is_of_films_that_the_model_never_saw(pack: Path) -> None:
     assert {s.id for s in read} <= {s.id for s in listed}
 
 
+@pytest.mark.slow
 def test_the_shipped_model_scores_as_its_card_says(pack: Path, tmp_path: Path) -> None:
     from hilum.measure.run import run
     from hilum.systems.embedded import shipped

@@ -32,6 +32,7 @@ def built(name: str) -> Reader:
         return Reader(published(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [each for each in PUBLISHED if each in ("maira-2", "libra", "mlrg")])
 def test_the_sizes_are_those_of_the_cards(name: str) -> None:
     check(name)

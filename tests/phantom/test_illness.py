@@ -50,6 +50,7 @@ def same(one: tuple[Anatomy, tuple[Placed, ...]], other: tuple[Anatomy, tuple[Pl
         assert np.array_equal(mine.points_mm, twin.points_mm)
 
 
+@pytest.mark.slow
 @given(plans=some_plans(4), supine=st.booleans(), data=st.data())
 @settings(max_examples=5, deadline=None)
 def test_order_does_not_matter(plans: list[Plan], supine: bool, data: st.DataObject) -> None:

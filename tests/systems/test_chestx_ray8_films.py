@@ -95,6 +95,7 @@ def test_torch_that_is_missing_is_said_with_its_extra(monkeypatch: pytest.Monkey
         reproduce(parts="films")
 
 
+@pytest.mark.slow
 def test_every_claim_is_judged_in_a_small_run_beside_its_controls() -> None:
     pytest.importorskip("torch")
     told: list[str] = []

@@ -139,6 +139,7 @@ def test_weights_count_copies_within_strata(draw: np.random.Generator) -> None:
     assert real.within(strata, target, score, weights[None].astype(float)) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_real_films_of_the_pack(pack: Path) -> None:
     found = real.real_films(pack, size=32)
     assert found is not None

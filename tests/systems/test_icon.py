@@ -308,7 +308,8 @@ def test_the_whole_recipe_runs_and_draws_no_conclusion_from_one_seed() -> None:
     from hilum.systems._icon_claims import BLANK, GOLD, RANDOM, SWAPPED
     from hilum.systems.icon import reproduce
 
-    got = reproduce(patients=40, steps=3, encoder_steps=0, width=32, classes=4, alike=2, seeds=1)
+    got = reproduce(patients=40, steps=3, encoder_steps=0, width=32, classes=4, alike=2, seeds=1, workers=1,
+                    inspector_steps=20)  # fmt: skip
     assert got.outcome == "cannot be tested here"
     text = "\n".join(got.lines)
     assert all(name in text for name in (BLANK, GOLD, RANDOM, SWAPPED, "consistency/r-con/jaccard"))

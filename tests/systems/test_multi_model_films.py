@@ -86,6 +86,7 @@ def test_choices_are_whole_numbers() -> None:
         reproduce(films="few")
 
 
+@pytest.mark.slow
 def test_all_arms_and_controls_run_in_a_small_run() -> None:
     pytest.importorskip("torch")
     found = reproduce(size="96", films="45", tests="30", steps="2", seeds="3", overlap="2")

@@ -21,6 +21,7 @@ def small(seed: int = 0, seeds: int = 3) -> Verdict:
     return reproduce(seed=seed, parts="made", nodules=60, lungs=1, seeds=seeds, scale=0.4)
 
 
+@pytest.mark.slow
 def test_every_claim_names_its_control_and_every_arm_was_run() -> None:
     made = small()
     assert set(made.scores) == {claim.text for claim in CLAIMS}
@@ -34,6 +35,7 @@ def test_every_claim_names_its_control_and_every_arm_was_run() -> None:
     assert all(picture.startswith(b"\x89PNG") for picture in made.figures.values())
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers() -> None:
     first, again = small(), reproduce(seed=0, parts="made", nodules=60, lungs=1, seeds=3, scale=0.4)
     assert first.lines == again.lines
@@ -47,6 +49,7 @@ def test_size_alone_makes_raw_counts_differ_and_no_process_makes_none() -> None:
     assert set(ARMS) == {NEAR, BOTH, NULL, SIZE}
 
 
+@pytest.mark.slow
 def test_one_seed_is_not_enough_to_judge() -> None:
     assert small(seed=5, seeds=1).outcome == "cannot be tested here"
 

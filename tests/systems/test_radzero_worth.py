@@ -41,6 +41,7 @@ def test_too_few_films_or_a_gpu_give_no_worth() -> None:
         assert worth(model.net, model.words, toy_pairs(40, seed=5, split="val"), NAMES) is None
 
 
+@pytest.mark.slow
 def test_a_fit_that_gets_no_better_ends_with_its_best_weights() -> None:
     pairs = toy_pairs(8)
     words = wording_of(pairs)

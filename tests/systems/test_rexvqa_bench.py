@@ -127,6 +127,7 @@ def test_there_are_more_to_learn_from_than_to_judge_on_and_of_other_patients() -
     assert {study.patient for study in films()}.isdisjoint({each.patient for each in film_cohort(3, seed=10)})
 
 
+@pytest.mark.slow
 def test_a_registered_set_serves_with_its_training_part(tmp_path: object) -> None:
     found = studies_of("shadows:nowhere", 5)
     assert len(found) > 100

@@ -145,6 +145,7 @@ def test_the_shipped_reader_is_small_and_says_what_it_learned_from() -> None:
     assert {"offered on real films", "real films"} <= set(shipped.card["guard"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (WEIGHTS / "model.safetensors").is_file(), reason="no reader in this package")
 def test_the_shipped_reader_sees_what_made_films_show() -> None:
     """On made patients that it did not learn from, facts drop where films are exchanged."""

@@ -217,6 +217,7 @@ def test_opacity_that_shows_is_learned_and_added(pack_folder: Path, taught: list
     assert 6 < count < 18  # a half is judged, the other chosen by
 
 
+@pytest.mark.slow
 def test_without_a_pack_it_says_what_cannot_be_tested(tmp_path: Path) -> None:
     from hilum.systems.virtual_patients import TEXT, reproduce
 

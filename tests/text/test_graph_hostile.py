@@ -99,6 +99,7 @@ def test_a_megabyte_in_one_sentence_after_another_is_refused_by_parse(unit: str)
         graph(parse((unit * MEGABYTE)[:MEGABYTE]))
 
 
+@pytest.mark.slow
 def test_reports_of_mixed_words_are_read_in_seconds() -> None:
     draw = random.Random(7)
     for _ in range(5):

@@ -66,6 +66,7 @@ def test_the_longest_report_is_read_in_time(unit: str) -> None:
     assert linear(parse, text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_splitting_a_megabyte_is_linear(unit: str) -> None:
     text = (unit * MEGABYTE)[:MEGABYTE]
@@ -105,6 +106,7 @@ def _patterns() -> list[tuple[str, re.Pattern[str]]]:
 PIECES = ["a", "A", " ", ".", "\n", "1", "_", "1 x ", "A ", "a.", "\n ", "\t\r", "é"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "pattern"), _patterns(), ids=[name for name, _ in _patterns()])
 def test_every_pattern_is_linear_on_a_megabyte(name: str, pattern: re.Pattern[str]) -> None:
     for piece in PIECES:

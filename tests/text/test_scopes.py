@@ -38,6 +38,7 @@ def only(text: str) -> Fact:
     return fact
 
 
+@pytest.mark.slow
 @given(lists, st.sampled_from(["No {}.", "There is no {}.", "No evidence of {}.", "Without {}.", "Negative for {}.",
                                "The lungs show no {}.", "There is no {} identified."]))  # fmt: skip
 def test_a_negation_holds_for_a_whole_list(words: list[str], frame: str) -> None:

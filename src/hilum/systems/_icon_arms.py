@@ -13,7 +13,7 @@ from hilum.learn.reader.preset import Preset
 from hilum.learn.reader.sample import Sample
 from hilum.systems._icon_alike import Told, alike, equivalents, told_of
 from hilum.systems._icon_claims import FEATURE, NONE, PIXEL, PLAIN, RANDOM
-from hilum.systems._icon_inspect import Inspector
+from hilum.systems._icon_inspect import STEPS, Inspector
 from hilum.systems._icon_mix import Mix, Mixed, mixed_crops
 from hilum.systems._icon_reader import Icon, icon_sample
 from hilum.systems._icon_zoom import Zoomed, Zoomer
@@ -36,6 +36,7 @@ class Material:
         told: what each training report says.
         zoomed: each training study, its reported findings cut out.
         ranked: equivalents of each training study.
+        steps: that teach an inspector.
     """
 
     bench: Lab
@@ -44,6 +45,7 @@ class Material:
     told: list[Told]
     zoomed: list[Zoomed]
     ranked: NDArray[np.intp]
+    steps: int = STEPS
 
     def look(self) -> None:
         """Let the frozen encoder look at every film."""
@@ -56,7 +58,7 @@ class Material:
         return replace(self, bench=replace(self.bench, features=features), zoomer=zoomer)
 
 
-def material_of(bench: Lab, *, classes: int, each: int, seed: int, say: Say) -> Material:
+def material_of(bench: Lab, *, classes: int, each: int, seed: int, say: Say, steps: int = STEPS) -> Material:
     """Draw the patients alike, fit the Zoomer, cut out the findings of training studies and find their equivalents.
 
     Args:
@@ -64,6 +66,7 @@ def material_of(bench: Lab, *, classes: int, each: int, seed: int, say: Say) -> 
         classes, each: of patients with identical facts.
         seed: of the draw and the Zoomer.
         say: told what is being done.
+        steps: that teach an inspector.
     """
     say(f"{classes} classes of {each} patients with identical facts")
     test, groups = alike(classes, each, seed=seed, size=bench.scale.columns)
@@ -71,7 +74,7 @@ def material_of(bench: Lab, *, classes: int, each: int, seed: int, say: Say) -> 
     told = [told_of(study) for study in bench.train]
     say("enlarging the findings of training studies")
     zoomed = zoomer.zoom(bench.train, wanted=[list(some) for some in told])
-    return Material(replace(bench, test=test), groups, zoomer, told, zoomed, equivalents(bench.train))
+    return Material(replace(bench, test=test), groups, zoomer, told, zoomed, equivalents(bench.train), steps)
 
 
 def preset_for(how: Mix | None) -> Preset:
@@ -94,7 +97,7 @@ def taught(material: Material, how: Mix | None, *, seed: int) -> Icon:
         return Icon(material.zoomer, None, arm(bench, preset, samples, seed=seed), seed)
     crops, features = mixed_crops(bench.train, material.zoomed, material.ranked, bench.features, how, copies=COPIES,
                                   seed=seed)  # fmt: skip
-    inspector = Inspector(features, bench.train, material.told, crops, seed=seed)
+    inspector = Inspector(features, bench.train, material.told, crops, seed=seed, steps=material.steps)
     samples = _samples(material, preset, crops, seed=seed)
     reader = arm(replace(bench, features=features), preset, samples, seed=seed)
     inspector.features = bench.features  # blends are of training alone

@@ -22,7 +22,7 @@ Say = Callable[[str], None]
 
 
 def judge_icon(
-    bench: Lab, scale: Scale, *, classes: int, each: int, seed: int, say: Say
+    bench: Lab, scale: Scale, *, classes: int, each: int, seed: int, say: Say, inspector_steps: int
 ) -> tuple[list[Judged], list[Judged], list[Judged], list[str], dict[str, bytes | str]]:
     """Train and judge every arm, a seed after the other.
 
@@ -32,11 +32,12 @@ def judge_icon(
         classes, each: of test patients with identical facts.
         seed: the first.
         say: told what is being done.
+        inspector_steps: that teach an inspector.
 
     Returns:
         The claims, the controls and what stands beside them as judged; lines; pictures by caption.
     """
-    material = material_of(bench, classes=classes, each=each, seed=seed, say=say)
+    material = material_of(bench, classes=classes, each=each, seed=seed, say=say, steps=inspector_steps)
     test = material.bench.test
     trials, kept, told = Trials(material.bench.patients), dict[str, list[str]](), list[str]()
     for (name, number), made in worked(arm_of, jobs_of(list(KINDS), scale, seed=seed), material,

@@ -35,6 +35,7 @@ def reproduce(
     data: str | Path | None = None, *, seed: int = 0, say: Callable[[str], None] = lambda line: None,
     patients: int | str = 900, steps: int | str = 300, encoder_steps: int | str = 800, width: int | str = 96,
     classes: int | str = 10, alike: int | str = 20, seeds: int | str = 3, workers: int | str = 2,
+    inspector_steps: int | str = 500,
 ) -> Verdict:  # fmt: skip
     """Judge ICON's claim on scenes, every arm and control in one run.
 
@@ -45,6 +46,7 @@ def reproduce(
         patients, steps, encoder_steps, width, seeds, workers: scenes, optimiser steps of an arm and of the encoder's
             label training, width of the language model, trainings of each arm, processes.
         classes, alike: test patients: classes of identical facts, and patients of each.
+        inspector_steps: that teach an inspector its attributes.
 
     Raises:
         InputError: if a number cannot be used.
@@ -60,7 +62,9 @@ def reproduce(
                            "seeds": seeds, "workers": workers})  # fmt: skip
     groups, each = _count("classes", classes, 4), _count("alike", alike, 2)
     bench = lab(scale, seed=seed, say=say)
-    parts, controls, beside, lines, figures = judge_icon(bench, scale, classes=groups, each=each, seed=seed, say=say)
+    lessons = _count("inspector_steps", inspector_steps, 1)
+    parts, controls, beside, lines, figures = judge_icon(bench, scale, classes=groups, each=each, seed=seed, say=say,
+                                                         inspector_steps=lessons)  # fmt: skip
     made, more = verdict(TEXT, parts, notes=(*lines, *NOTES)), verdict(TEXT, [*controls, *beside])
     return replace(made, lines=(*made.lines, *more.lines), scores={**made.scores, **more.scores}, figures=figures)
 

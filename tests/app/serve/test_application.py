@@ -207,6 +207,7 @@ def test_a_database_that_is_away_is_said_without_its_address(tmp_path: Path, req
         assert server.client().get("/api/worklist", headers=server.reader).status_code == 200
 
 
+@pytest.mark.slow
 def test_two_servers_do_not_share_a_folder_of_work(tmp_path: Path) -> None:
     from hilum.core.errors import InputError
 

@@ -93,6 +93,7 @@ def test_only_answers_are_learned(libra):
     assert labels[-1] == made.processor.tokenizer.eos_token_id
 
 
+@pytest.mark.slow
 def test_a_reader_learns_its_samples_and_the_encoder_stays(libra):
     how, some, _ = libra
     few = some[:3]
