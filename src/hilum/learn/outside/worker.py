@@ -204,20 +204,19 @@ MLRG_SIZES = {"hidden_size": 768, "num_heads": 8, "text_encoder_num_layers": 6, 
 MLRG_USES = {"is_indication": True, "is_prior_report": True, "is_multiview_learning": True, "is_prior_scan": True}
 
 
-def mlrg(folder: str, trust: bool) -> Reader:
-    """MLRG: the classes of its own repository in FOLDER/code; all films of a study together, the prior's last.
+def mlrg_network(root: Path, trust: bool) -> Any:
+    """Return MLRG's network by its own classes in ROOT/code, with the weights of ROOT/model.safetensors.
 
     Its scores of training, which want weights of their own, are left out; sizes and beams are its scripts', and
-    FOLDER/sizes.json changes them. A prior report is told as sentences; the authors tell RadGraph's facts of it.
+    ROOT/sizes.json changes them.
     """
-    root = Path(folder)
     sys.path.insert(0, str(root / "code"))
-    torch, numpy, transformers = package("torch"), package("numpy"), package("transformers")
+    transformers = package("transformers")
     for name, kinds in {"": (), **MLRG_SCORES}.items():
         scores: Any = ModuleType(f"tools.metrics.{name}".rstrip("."))
         scores.__dict__.update(dict.fromkeys(kinds, lambda *args, **kwargs: None))
         sys.modules[scores.__name__] = scores
-    code = package(MLRG_CODE)
+    finetune: Any = package(MLRG_CODE).Finetune
     tokenizer = transformers.GPT2TokenizerFast.from_pretrained(root / "distilgpt2")
     tokenizer.add_special_tokens(MLRG_TOKENS)
     tokenizer.add_tokens(["[NHI]", "[NHPR]"])
@@ -227,8 +226,6 @@ def mlrg(folder: str, trust: bool) -> Reader:
     paths = {f"{name.replace('-', '_')}_path": str(root / name) for name in parts}
     args = {**MLRG_SIZES, **MLRG_USES, **sizes, **paths, "view_position_embed": str(root / "views.json"),
             "chexbert_path": "", "radgraph_path": "", "exp_dir_trial": "", "cvt2distilgpt2_path": None}  # fmt: skip
-
-    finetune: Any = code.Finetune
 
     class Network(finetune):  # type: ignore[misc]
         def build_text_encoder(self) -> Any:
@@ -244,6 +241,16 @@ def mlrg(folder: str, trust: bool) -> Reader:
     missing = network.load_state_dict(state, strict=False).missing_keys
     if missing:
         raise ValueError(f"{root / 'model.safetensors'} lacks {len(missing)} weights, such as {missing[0]}")
+    return network
+
+
+def mlrg(folder: str, trust: bool) -> Reader:
+    """MLRG: the classes of its own repository in FOLDER/code; all films of a study together, the prior's last.
+
+    A prior report is told as sentences; the authors tell RadGraph's facts of it.
+    """
+    torch, numpy = package("torch"), package("numpy")
+    network = mlrg_network(Path(folder), trust)
     device, _ = device_and_type()
     network.to(device).eval()
 
