@@ -340,14 +340,29 @@ def test_a_checkpoint_of_pytorch_is_read_as_tensors_alone(tmp_path: Path) -> Non
     from safetensors.torch import load_file
 
     torch.save({"state_dict": {"a": torch.ones(2), "b": torch.zeros(1)}, "epoch": 3}, tmp_path / "good.ckpt")
-    worker.as_safetensors(tmp_path / "good.ckpt", tmp_path / "model.safetensors")
+    assert worker.as_safetensors(tmp_path / "good.ckpt", tmp_path / "model.safetensors") == 2
     assert {name: each.tolist() for name, each in load_file(tmp_path / "model.safetensors").items()} == {
         "a": [1.0, 1.0], "b": [0.0],
     }  # fmt: skip
-    torch.save({"state_dict": {"a": torch.ones(2)}, "run": subprocess.Popen}, tmp_path / "bad.ckpt")
-    with pytest.raises(Exception, match=r"weights_only|Unsupported"):
-        worker.as_safetensors(tmp_path / "bad.ckpt", tmp_path / "other.safetensors")
-    assert not (tmp_path / "other.safetensors").exists()
+    torch.save({"state_dict": {"a": torch.ones(2)}, "run": subprocess.Popen}, tmp_path / "code.ckpt")
+    torch.save([1, 2], tmp_path / "list.ckpt")
+    (tmp_path / "text.ckpt").write_text("no checkpoint")
+    for name, why in (("code", "as tensors alone"), ("list", "no tensors by name"), ("text", "as tensors alone"),
+                      ("none", "No such file")):  # fmt: skip
+        with pytest.raises(ValueError, match=why):
+            worker.as_safetensors(tmp_path / f"{name}.ckpt", tmp_path / "other.safetensors")
+    assert not list(tmp_path.glob("other.*"))
+
+
+@pytest.mark.parametrize("given", [[], ["one"], ["none.ckpt", "out.safetensors"]])
+def test_a_checkpoint_that_cannot_be_turned_is_told_in_one_sentence(tmp_path: Path, given: list[str]) -> None:
+    pytest.importorskip("torch")
+    command = [sys.executable, str(Path(worker.__file__)), "--safetensors", *given]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_error_is_an_answer_and_the_next_request_goes_on(served: Served) -> None:

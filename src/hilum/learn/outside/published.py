@@ -107,7 +107,7 @@ _ROWS = (
         more=(
             "git clone https://github.com/mk-runner/MLRG {weights}/code && git -C {weights}/code checkout 03f63d1",
             "hf download microsoft/rad-dino --local-dir {weights}/rad-dino",
-            "hf download microsoft/BiomedVLP-CXR-BERT-specialized --include '*.json' '*.py' "
+            "hf download microsoft/BiomedVLP-CXR-BERT-specialized --include '*.json' --include '*.py' "
             "--local-dir {weights}/cxr-bert",
             "hf download distilbert/distilgpt2 --local-dir {weights}/distilgpt2",
             "hf download google-bert/bert-base-uncased config.json --local-dir {weights}/bert",

@@ -282,16 +282,42 @@ LOADERS: dict[str, Callable[[str, bool], Reader]] = {
 }
 
 
-def as_safetensors(checkpoint: Path, out: Path) -> None:
-    """Write the tensors of a checkpoint of PyTorch as safetensors; what is no tensor is never built from the file."""
+def as_safetensors(checkpoint: Path, out: Path) -> int:
+    """Write the tensors of a checkpoint of PyTorch as safetensors, whole or not at all, and return how many.
+
+    What is no tensor is never built from the file.
+
+    Raises:
+        ValueError: if the file cannot be read so, or holds no tensor.
+    """
     torch, safetensors = package("torch"), package("safetensors.torch")
-    held = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    state = held.get("state_dict", held)
+    try:
+        held = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{checkpoint} cannot be read as tensors alone: {why}") from None
+    state = held.get("state_dict", held) if isinstance(held, dict) else {}
     tensors = {name: each.contiguous().clone() for name, each in state.items() if torch.is_tensor(each)}
+    if not tensors:
+        raise ValueError(f"{checkpoint} holds no tensors by name: is it the checkpoint of a network?")
     partial = out.with_suffix(".partial")
-    safetensors.save_file(tensors, str(partial))
-    os.replace(partial, out)
-    sys.stdout.write(f"Wrote {out}: {len(tensors)} tensors\n")
+    try:
+        safetensors.save_file(tensors, str(partial))
+        os.replace(partial, out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return len(tensors)
+
+
+def convert(given: list[str]) -> None:
+    """Do what `--safetensors IN OUT` asks, and end in one sentence."""
+    if len(given) != 2:
+        sys.exit("worker.py --safetensors takes two paths: the checkpoint, and the file to write")
+    try:
+        count = as_safetensors(Path(given[0]), Path(given[1]))
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    sys.stdout.write(f"Wrote {given[1]}: {count} tensors\n")
 
 
 def versions() -> dict[str, str]:
@@ -333,7 +359,7 @@ def serve(folder: Path, loaders: dict[str, Callable[[str, bool], Reader]]) -> No
         write(folder / f"{number}.answer.json", {"id": number, **answer(read, folder, number)})
 
 
-if __name__ == "__main__" and sys.argv[1] == "--safetensors":
-    as_safetensors(Path(sys.argv[2]), Path(sys.argv[3]))
+if __name__ == "__main__" and sys.argv[1:2] == ["--safetensors"]:
+    convert(sys.argv[2:])
 elif __name__ == "__main__":
     serve(Path(sys.argv[1]), LOADERS)
